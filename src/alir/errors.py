@@ -1,0 +1,207 @@
+"""Every error alir raises on purpose, in three families named by whose move it is.
+
+AlirError
+├── ConfigError              the operator must change a setting or the installation
+│   ├── InvalidSetting
+│   ├── ModelUnavailable
+│   ├── CollectionMismatch
+│   ├── KeywordSearchUnavailable
+│   ├── StoreInUse
+│   └── AccessRefused
+├── InputError               the caller must change what was asked
+│   ├── PathNotFound
+│   ├── NothingToIngest
+│   ├── EmptyQuestion
+│   ├── NothingIngested
+│   ├── UnreadableFile
+│   ├── InvalidFilter
+│   └── NodeRefused
+└── DependencyError          the world failed; carries `retryable`
+    ├── MilvusUnavailable
+    ├── MilvusTimeout
+    ├── MilvusFailed
+    ├── RetrievalFailed
+    └── LanguageModelFailed
+
+Constructors take data and build the sentence: what happened, to what, what to do next.
+"Nothing found" is a result, never an error.
+"""
+
+from pathlib import Path
+
+
+class AlirError(Exception):
+    """The base of every error alir raises on purpose."""
+
+
+class ConfigError(AlirError):
+    """The operator must change a setting or the installation."""
+
+
+class InputError(AlirError):
+    """The caller must change what was asked."""
+
+
+class DependencyError(AlirError):
+    """The world outside failed."""
+
+    retryable: bool = True
+    """Whether the same call may succeed later without anyone changing anything."""
+
+
+class InvalidSetting(ConfigError):
+    """A setting has a value alir cannot use, or a name it does not know."""
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{name}: {problem}. {remedy}")
+
+
+class ModelUnavailable(ConfigError):
+    """An embedding model was found nowhere, or its weights are not the ones expected."""
+
+    def __init__(self, model: str, problem: str, remedy: str) -> None:
+        super().__init__(f"The embedding model {model} {problem}. {remedy}")
+
+
+class CollectionMismatch(ConfigError):
+    """The collection was made with another model, dimension, metric or schema."""
+
+    def __init__(self, collection: str, problem: str) -> None:
+        super().__init__(
+            f"The collection {collection!r} {problem}. Use another collection "
+            "(--collection or ALIR_COLLECTION), go back to the settings it was made with, "
+            "or drop it and ingest again."
+        )
+
+
+class KeywordSearchUnavailable(ConfigError):
+    """The collection has no BM25: its server is older than Milvus 2.5, or was when it was made."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(
+            f"The collection {collection!r} cannot be searched by keywords: that needs Milvus 2.5 "
+            "or newer. Upgrade the server, drop the collection and ingest again."
+        )
+
+
+class StoreInUse(ConfigError):
+    """Another process holds the Milvus Lite file: it serves one process at a time."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The Milvus Lite file {path} is in use by another process, and it serves one at a "
+            "time. Wait for that process to end, point ALIR_MILVUS_URI at another file, or run a "
+            "Milvus server."
+        )
+
+
+class AccessRefused(ConfigError):
+    """A server refused the credentials it was given."""
+
+    def __init__(self, server: str, setting: str) -> None:
+        super().__init__(f"{server} refused the credentials. Check {setting}.")
+
+
+class PathNotFound(InputError):
+    """A path to ingest does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} does not exist. Check the path.")
+
+
+class NothingToIngest(InputError):
+    """The paths hold no file that alir reads."""
+
+    def __init__(self, paths: str, why: str = "hold no file that alir reads") -> None:
+        super().__init__(
+            f"{paths}: {why}. Name a text, Markdown, HTML, PDF, DOCX, CSV, JSON or source code "
+            "file, or a folder of them."
+        )
+
+
+class EmptyQuestion(InputError):
+    """A question has no words."""
+
+    def __init__(self) -> None:
+        super().__init__("The question is empty. Ask something.")
+
+
+class NothingIngested(InputError):
+    """The collection to ask does not exist yet, or is empty."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(
+            f"The collection {collection!r} holds no documents yet. Ingest some first: "
+            "alir ingest PATH."
+        )
+
+
+class UnreadableFile(InputError):
+    """A file cannot be read as a document; its siblings are not affected."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class InvalidFilter(InputError):
+    """A metadata filter cannot be expressed for Milvus."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"The filter on {key!r} {problem}.")
+
+
+class NodeRefused(InputError):
+    """A node cannot be stored: a Milvus limit or its vector's dimension is in the way."""
+
+    def __init__(self, node_id: str, problem: str) -> None:
+        self.node_id = node_id
+        self.problem = problem
+        super().__init__(f"The node {node_id!r} cannot be stored: {problem}.")
+
+
+class MilvusUnavailable(DependencyError):
+    """Nothing answers at the Milvus address."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"No Milvus answers at {uri}. Start it (docker compose up -d) or correct "
+            "ALIR_MILVUS_URI; without that setting alir uses a local file."
+        )
+
+
+class MilvusTimeout(DependencyError):
+    """Milvus accepted a call and did not answer in time."""
+
+    def __init__(self, uri: str, timeout_s: float) -> None:
+        super().__init__(
+            f"Milvus at {uri} did not answer within {timeout_s:g} s. Check its health, or raise "
+            "ALIR_TIMEOUT_S."
+        )
+
+
+class MilvusFailed(DependencyError):
+    """Milvus answered with an error."""
+
+    def __init__(self, uri: str, operation: str, reason: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(f"Milvus at {uri} failed in {operation}: {reason}.")
+
+
+class RetrievalFailed(DependencyError):
+    """Every way of searching failed."""
+
+    def __init__(self, failures: list[str]) -> None:
+        super().__init__(" ".join(dict.fromkeys(failures)))
+
+
+class LanguageModelFailed(DependencyError):
+    """The language model's endpoint failed, refused or did not answer."""
+
+    def __init__(self, model: str, endpoint: str, reason: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(
+            f"The language model {model} at {endpoint} failed: {reason}. Check ALIR_LLM_MODEL, "
+            "ALIR_LLM_BASE_URL and ALIR_LLM_API_KEY; without them alir answers extractively."
+        )

@@ -1,0 +1,277 @@
+"""The events of alir's workflows.
+
+Start events are commands, stop events are nouns, everything between is a past-tense fact. Every
+field is declared, and an unknown one is refused (the engine's own events accept anything).
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from llama_index.core.schema import NodeWithScore, TextNode
+from pydantic import Field
+from workflows.events import Event, StartEvent, StopEvent
+
+from alir.models import (
+    Citation,
+    Failure,
+    FileOutcome,
+    FilePart,
+    LoadedPart,
+    Roots,
+    SourcePassage,
+    SplitPart,
+)
+
+Seconds = dict[str, float]
+"""Seconds spent, by step."""
+
+
+class _Strict(Event):
+    def __init__(self, **params: Any) -> None:
+        unknown = params.keys() - type(self).model_fields.keys() - {"_data"}
+        if unknown:
+            fields = ", ".join(type(self).model_fields) or "none"
+            raise TypeError(
+                f"{type(self).__name__} has no field {', '.join(sorted(unknown))}; it has {fields}"
+            )
+        super().__init__(**params)
+
+
+# Ingest: IngestCorpus
+
+
+class Ingest(_Strict, StartEvent):
+    """Make the index mirror these files and folders."""
+
+    paths: list[str | Path]
+
+
+class PathsSurveyed(_Strict):
+    """The paths exist; so many files are below them."""
+
+    roots: Roots
+    started: float
+    """Clock reading, in seconds, when the run began."""
+
+
+class FilesIngested(_Strict):
+    """Every file below the roots is settled."""
+
+    roots: Roots
+    counts: dict[str, int]
+    """Outcome to number of files."""
+    failed: list[FileOutcome]
+    seconds: Seconds
+    started: float
+
+
+class IngestProgress(_Strict):
+    """Streamed: how far the run has come."""
+
+    files_done: int
+    files: int
+    chunks_written: int
+    failed: list[FileOutcome] = Field(default_factory=list)
+    """Files that failed since the last progress."""
+
+
+class IngestReport(_Strict, StopEvent):
+    """What a run did. After it, the index holds exactly the files below the paths."""
+
+    files: int
+    """Files below the paths."""
+    chunks: int
+    """Chunks the collection now holds."""
+    added: int
+    updated: int
+    deleted: int
+    unchanged: int
+    failed: list[FileOutcome]
+    seconds: Seconds
+    """By stage, summed over what ran in parallel, and `total`, by the clock."""
+
+    @property
+    def bottleneck(self) -> str:
+        """The stage that took longest."""
+        stages = {stage: s for stage, s in self.seconds.items() if stage != "total"}
+        return max(stages, key=stages.__getitem__, default="")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as `alir ingest --json` prints it."""
+        return {
+            "files": self.files,
+            "chunks": self.chunks,
+            "added": self.added,
+            "updated": self.updated,
+            "deleted": self.deleted,
+            "unchanged": self.unchanged,
+            "failed": [{"file": str(one.path), "reason": one.reason} for one in self.failed],
+            "seconds": _rounded(self.seconds),
+        }
+
+
+# Ingest: IngestShard
+
+
+class IngestFiles(_Strict, StartEvent):
+    """Ingest a bounded group of files, or a part of a large one."""
+
+    parts: list[FilePart]
+
+
+class FilesCompared(_Strict):
+    """These parts are not in the index; those outcomes are settled already."""
+
+    changed: list[FilePart]
+    settled: list[FileOutcome]
+    seconds: float
+
+
+class DocumentsLoaded(_Strict):
+    """The parts' text was read, as far as the shard's budget went."""
+
+    loaded: list[LoadedPart]
+    untouched: list[FilePart]
+    failures: list[Failure]
+    settled: list[FileOutcome]
+    seconds: Seconds
+
+
+class ChunksSplit(_Strict):
+    """A batch of chunks, ready to embed."""
+
+    chunks: list[TextNode]
+
+
+class ChunksEmbedded(_Strict):
+    """The batch has its vectors."""
+
+    chunks: list[TextNode]
+    seconds: float
+
+
+class ChunksAdded(_Strict):
+    """The batch is in the store, except the files' first chunks."""
+
+    written: int
+    first_chunks: list[TextNode]
+    refused: dict[str, str]
+    seconds: Seconds
+
+
+class ShardSplit(_Strict):
+    """What the shard consists of: sent beside its batches, for the step that collects them."""
+
+    parts: list[SplitPart]
+    untouched: list[FilePart]
+    failures: list[Failure]
+    settled: list[FileOutcome]
+    seconds: Seconds
+
+
+class ShardIngested(_Strict, StopEvent):
+    """The shard is done; `remaining` is for another one."""
+
+    outcomes: list[FileOutcome]
+    remaining: list[FilePart]
+    written: int
+    seconds: Seconds
+
+
+# Ask
+
+
+class Ask(_Strict, StartEvent):
+    """Answer a question from the indexed documents."""
+
+    question: str
+    top_k: int | None = None
+    """Passages to answer from; None is the setting's."""
+
+
+class SearchPlanned(_Strict):
+    """A question is to be searched."""
+
+    question: str
+    top_k: int
+    started: float
+    """Clock reading, in seconds, when the question came."""
+
+
+class DenseSearchPlanned(SearchPlanned):
+    """The question is to be searched by meaning."""
+
+
+class KeywordSearchPlanned(SearchPlanned):
+    """The question is to be searched by its words."""
+
+
+class PassagesRetrieved(_Strict):
+    """One branch's passages, best first, or why it failed."""
+
+    plan: SearchPlanned
+    branch: Literal["dense", "keyword"]
+    passages: list[NodeWithScore]
+    failure: str | None = None
+    seconds: Seconds
+
+
+class PassagesFused(_Strict):
+    """The branches' passages as one list, best first."""
+
+    plan: SearchPlanned
+    passages: list[NodeWithScore]
+    degraded: list[str]
+    seconds: Seconds
+
+
+class NothingFound(_Strict):
+    """No branch found a passage."""
+
+    plan: SearchPlanned
+    degraded: list[str]
+    seconds: Seconds
+
+
+class Sources(_Strict):
+    """Streamed: the passages the answer will be made from, best first."""
+
+    sources: list[SourcePassage]
+
+
+class Token(_Strict):
+    """Streamed: the next piece of the answer's text, its citations verified."""
+
+    text: str
+
+
+class Answer(_Strict, StopEvent):
+    """An answer, and the verified quotes it rests on: `[n]` in the text is `citations[n - 1]`."""
+
+    text: str
+    mode: Literal["extractive", "llm"]
+    """Whether a language model wrote the text, or it is sentences of the documents, verbatim."""
+    citations: list[Citation]
+    sources: list[SourcePassage]
+    """Best first."""
+    degraded: list[str]
+    """What did not work as it should, one sentence each."""
+    removed_citations: int = 0
+    """Citations the language model made that did not hold."""
+    seconds: Seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as `alir ask --json` prints it."""
+        return {
+            "text": self.text,
+            "mode": self.mode,
+            "citations": [asdict(citation) for citation in self.citations],
+            "sources": [asdict(source) for source in self.sources],
+            "degraded": self.degraded,
+            "seconds": _rounded(self.seconds),
+        }
+
+
+def _rounded(seconds: Seconds) -> Seconds:
+    return {step: round(value, 4) for step, value in seconds.items()}

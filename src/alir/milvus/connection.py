@@ -1,0 +1,192 @@
+"""One Milvus, called from any thread or event loop, with a timeout on every call.
+
+`AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
+therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
+serialization, and a script may call `asyncio.run` as often as it likes.
+"""
+
+import asyncio
+import logging
+import threading
+import warnings
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+from pymilvus import AsyncMilvusClient
+from pymilvus.exceptions import ConnectionConfigException, MilvusException
+
+from alir.errors import (
+    AccessRefused,
+    AlirError,
+    InvalidSetting,
+    MilvusFailed,
+    MilvusTimeout,
+    MilvusUnavailable,
+    StoreInUse,
+)
+
+T = TypeVar("T")
+
+# Every failed call is logged with its full traceback by pymilvus, and raised as well.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+# milvus-lite 2.5 imports pkg_resources, which warns that it will go.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+
+# After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
+BACKOFF = {
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1000,
+}
+
+
+class _ClientLoop:
+    """The event loop, on its own thread, that owns every Milvus client of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="alir-milvus", daemon=True
+                ).start()
+            return self._loop
+
+
+_CLIENT_LOOP = _ClientLoop()
+
+
+class MilvusConnection:
+    """A lazily connected Milvus client; the constructor does no I/O.
+
+    Args:
+        uri: a Milvus Lite file (ends in .db) or a server's address.
+        token: `user:password` or an API key; empty for none.
+        timeout_s: longest wait for one answer.
+    """
+
+    def __init__(self, uri: str, token: str = "", *, timeout_s: float = 10.0) -> None:
+        self.uri = uri
+        self.timeout_s = timeout_s
+        self._token = token
+        self._client: AsyncMilvusClient | None = None
+        self._connecting: asyncio.Lock | None = None
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether this is a Milvus Lite file, not a server."""
+        return "://" not in self.uri
+
+    async def call(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
+
+        Raises:
+            ConfigError: the credentials or the address are wrong, or the file is in use.
+            DependencyError: nothing answers, not in time, or with an error.
+        """
+        return await self.on_client_loop(self._call(operation, args, kwargs))
+
+    async def on_client_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` on the loop that owns the client; free when already on it."""
+        loop = _CLIENT_LOOP.get()
+        if asyncio.get_running_loop() is loop:
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the client's loop and block until it is done (never on that loop)."""
+        return asyncio.run_coroutine_threadsafe(work, _CLIENT_LOOP.get()).result()
+
+    async def close(self) -> None:
+        """Close the client; a later call connects again."""
+        await self.on_client_loop(self._close())
+
+    async def _call(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
+            async with asyncio.timeout(self.timeout_s):
+                client = await self._connected()
+                return await getattr(client, operation)(*args, timeout=self.timeout_s, **kwargs)
+        except AlirError:
+            raise
+        except (MilvusException, grpc.RpcError, TimeoutError, ConnectionError) as error:
+            raise self._translated(error, operation) from error
+
+    async def _connected(self) -> AsyncMilvusClient:
+        if self._connecting is None:
+            self._connecting = asyncio.Lock()
+        async with self._connecting:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._new_client)
+            return self._client
+
+    def _new_client(self) -> AsyncMilvusClient:
+        uri = self.uri
+        if self.is_lite:
+            path = Path(uri).expanduser().absolute()
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InvalidSetting(
+                    "ALIR_MILVUS_URI",
+                    f"the folder {path.parent} cannot be made: {error.strerror}",
+                    "Choose another place.",
+                ) from error
+            uri = str(path)
+        try:
+            return AsyncMilvusClient(
+                uri=uri,
+                token=self._token,
+                timeout=self.timeout_s,
+                dedicated=True,
+                grpc_options=BACKOFF,
+            )
+        except (ConnectionConfigException, RuntimeError) as error:
+            if "Open local milvus failed" in str(error):
+                raise StoreInUse(uri) from error
+            raise InvalidSetting(
+                "ALIR_MILVUS_URI", f"{self.uri!r} is not usable: {_sentence(error)}", "Correct it."
+            ) from error
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _translated(self, error: BaseException, operation: str) -> AlirError:
+        codes = _grpc_codes(error)
+        if grpc.StatusCode.UNAUTHENTICATED in codes:
+            return AccessRefused(f"Milvus at {self.uri}", "ALIR_MILVUS_TOKEN")
+        if isinstance(error, TimeoutError) or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
+            return MilvusTimeout(self.uri, self.timeout_s)
+        if grpc.StatusCode.UNAVAILABLE in codes or isinstance(error, ConnectionError):
+            return MilvusUnavailable(self.uri)
+        return MilvusFailed(
+            self.uri,
+            operation,
+            _sentence(error),
+            retryable=grpc.StatusCode.RESOURCE_EXHAUSTED in codes,
+        )
+
+
+def _grpc_codes(error: BaseException) -> set[grpc.StatusCode]:
+    """The gRPC status codes in the chain of causes; pymilvus raises `e from e`, so it may loop."""
+    codes, seen, current = set(), set[int](), error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        code = getattr(current, "code", None)
+        if isinstance(current, grpc.RpcError) and callable(code):
+            codes.add(code())
+        current = current.__cause__ or current.__context__  # type: ignore[assignment]
+    return codes
+
+
+def _sentence(error: BaseException) -> str:
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    return str(message).strip().splitlines()[0].rstrip(".")

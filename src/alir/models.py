@@ -1,0 +1,178 @@
+"""The values alir passes around: frozen and typed."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from llama_index.core.schema import TextNode
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next part of a document begins, for a file too large to read at once."""
+
+    position: int
+    """The format's own position: a byte offset for text, a page index for PDF."""
+    chars: int
+    """Characters of the document before this position."""
+    encoding: str = ""
+    """The text encoding found on the first part."""
+    carry: str = ""
+    """Text read already but kept for the next part, so that no word is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a document's text: a page of a PDF, a block of anything else."""
+
+    text: str
+    start: int
+    """Character offset of `text` in the document; pages are joined by a form feed."""
+    page: int | None = None
+    """Page number, from 1, where the format has pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One part of a document: its segments in order, and where the next part begins."""
+
+    segments: list[Segment]
+    next: Cursor | None
+    """None at the document's end."""
+
+
+Outcome = Literal["added", "updated", "unchanged", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file to ingest, or the rest of one whose beginning was ingested already."""
+
+    path: Path
+    """Absolute."""
+    size_bytes: int
+    version: str = ""
+    """Hash of the content and of how it is chunked; empty until compared."""
+    replaces: bool = False
+    """Whether the index holds an older version of this file."""
+    cursor: Cursor | None = None
+    chunks: int = 0
+    """Chunks of this version that earlier parts came to."""
+    first_chunk: TextNode | None = None
+    """The file's first chunk, embedded, from an earlier part; it is written last."""
+
+    @property
+    def source_id(self) -> str:
+        """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
+        return source_id(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file."""
+
+    path: Path
+    outcome: Outcome
+    reason: str = ""
+    """Why it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A part that could not be loaded, and why."""
+
+    part: FilePart
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPart:
+    """The text of one part of a file."""
+
+    part: FilePart
+    segments: list[Segment]
+    next: Cursor | None
+    """Where the file goes on; None where it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPart:
+    """A loaded part and how many chunks it came to."""
+
+    loaded: LoadedPart
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The paths to ingest, absolute, none inside another, and what is below them."""
+
+    paths: tuple[Path, ...]
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A file the index holds."""
+
+    source_id: str
+    path: Path
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A stretch of a passage's text that an answer rests on."""
+
+    passage: int
+    """Index of the passage in the list of passages, from 0."""
+    start: int
+    """Character offset in the passage's text."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A verified quote: `quote` stands at characters `start` to `end` of the document `file`."""
+
+    file: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePassage:
+    """A passage an answer could rest on."""
+
+    file: str
+    page: int | None
+    text: str
+    score: float
+
+
+def source_id(path: Path) -> str:
+    """Return the id of the document at `path` (absolute): 32 hexadecimal digits."""
+    return digest(str(path))
+
+
+def chunk_id(source: str, version: str, position: int) -> str:
+    """Return the id of a chunk: the same source, version and position give the same id."""
+    return digest(source, version, str(position))
+
+
+def digest(*parts: str) -> str:
+    """Return 32 hexadecimal digits that stand for `parts`."""
+    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()

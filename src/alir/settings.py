@@ -1,0 +1,126 @@
+"""The settings, and the only place that reads the environment.
+
+Every setting is an `ALIR_*` environment variable, or a line of a `.env` file in the working
+directory (the environment wins).
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from alir.errors import InvalidSetting
+
+PREFIX = "ALIR_"
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. `Settings.load()` reports a wrong one in one sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    milvus_uri: str = "./.alir/milvus.db"
+    """A Milvus Lite file (its name ends in .db) or a server's address, http://host:19530."""
+    milvus_token: SecretStr = SecretStr("")
+    """`user:password` or an API key, for servers that ask for it."""
+    collection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")] = "alir"
+    consistency_level: Literal["Strong", "Session", "Bounded", "Eventually"] = "Session"
+    """Milvus consistency of searches; Session reads what this process wrote."""
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Longest wait for one answer of Milvus."""
+
+    embed_model: str = DEFAULT_MODEL
+    """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
+    Face cache or the hub, in that order."""
+    embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Texts the embedding model takes at once."""
+    chunk_tokens: Annotated[int | None, Field(ge=16)] = None
+    """Largest chunk, in tokens of the embedding model; None fills the model's window."""
+    chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32
+    """Tokens that neighbouring chunks share."""
+    top_k: Annotated[int, Field(ge=1, le=100)] = 5
+    """Passages an answer is made from."""
+
+    llm_model: str = "gpt-4.1-mini"
+    llm_base_url: Annotated[
+        str | None, Field(validation_alias=AliasChoices("ALIR_LLM_BASE_URL", "OPENAI_BASE_URL"))
+    ] = None
+    """An OpenAI-compatible endpoint; None is OpenAI's own."""
+    llm_api_key: Annotated[
+        SecretStr | None,
+        Field(validation_alias=AliasChoices("ALIR_LLM_API_KEY", "OPENAI_API_KEY")),
+    ] = None
+    """With neither a key nor a base URL, answers are extractive."""
+    llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("llm_base_url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+    @field_validator("milvus_uri")
+    @classmethod
+    def _is_file_or_server(cls, uri: str) -> str:
+        if "://" not in uri and not uri.endswith(".db"):
+            raise ValueError(
+                "must be a file name that ends in .db, or an address such as http://localhost:19530"
+            )
+        return uri
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Read the environment and `.env`; `overrides` (None means not given) win.
+
+        Raises:
+            InvalidSetting: a value alir cannot use, or an `ALIR_*` name it does not know.
+        """
+        _refuse_unknown_names()
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "settings"
+            variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
+            problem = first["msg"].removeprefix("Value error, ")
+            value = "" if "key" in name.lower() or "token" in name.lower() else first["input"]
+            shown = f"{value!r} " if value != "" else ""
+            raise InvalidSetting(
+                variable, f"{shown}is not usable: {problem}", "Correct it and try again."
+            ) from error
+
+
+def variables() -> set[str]:
+    """Return the name of every `ALIR_*` variable alir knows."""
+    return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def _refuse_unknown_names() -> None:
+    known = variables()
+    names = set(os.environ)
+    env_file = Path(".env")
+    if env_file.is_file():
+        from dotenv import dotenv_values  # noqa: PLC0415  only where there is a file
+
+        names |= set(dotenv_values(env_file))
+    for name in sorted(names):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            remedy = (
+                f"Did you mean {near[0]}?" if near else f"alir knows {', '.join(sorted(known))}."
+            )
+            raise InvalidSetting(name, "there is no such setting", remedy)

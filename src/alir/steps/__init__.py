@@ -1,0 +1,1 @@
+"""The steps: plain functions, values in and values out, collaborators as keyword arguments."""

@@ -1,0 +1,37 @@
+"""Add: embedded chunks into the vector store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+
+from alir.errors import NodeRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a batch of chunks."""
+
+    written: int = 0
+    first_chunks: list[TextNode] = field(default_factory=list)
+    """Each file's first chunk, held back: writing it is what publishes the file."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Source id to reason, of files with a chunk that cannot be stored."""
+
+
+async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorStore) -> Added:
+    """Write `chunks`, except each file's first. A file that is refused does not stop others."""
+    first_chunks = [chunk for chunk in chunks if chunk.metadata["chunk_index"] == 0]
+    waiting = [chunk for chunk in chunks if chunk.metadata["chunk_index"] != 0]
+    refused: dict[str, str] = {}
+    while waiting:
+        try:
+            await vector_store.async_add(waiting)
+        except NodeRefused as error:
+            source = next(c.ref_doc_id or "" for c in waiting if c.node_id == error.node_id)
+            refused[source] = error.problem
+            waiting = [chunk for chunk in waiting if chunk.ref_doc_id != source]
+        else:
+            break
+    return Added(len(waiting), first_chunks, refused)

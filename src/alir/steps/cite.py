@@ -1,0 +1,211 @@
+"""Cite: turn what an answer claims to rest on into citations that were checked.
+
+A citation holds when its quote stands, character for character, in the stored chunk. One that
+does not hold is removed from the answer and counted.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+
+from alir.models import Citation, Quote, SourcePassage, Span
+from alir.steps.sentences import content_words, sentences
+
+MIN_SUPPORT = 0.2
+"""Least share of a sentence's content words that the sentence it cites must have."""
+MIN_QUOTED_WORDS = 3
+"""A shorter text in quotation marks is a name or a term, not a quotation."""
+
+MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
+_UNFINISHED = re.compile(r"\s?\[[\d\s,]{0,40}\Z|\s\Z")
+_SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)]*(?=\s|\Z)|\n")
+_QUOTATION = re.compile(r"[\"“]([^\"“”]+)[\"”]")
+
+
+async def stored_texts(
+    passages: Sequence[NodeWithScore], *, vector_store: BasePydanticVectorStore
+) -> dict[str, str]:
+    """Read the passages' chunks again and return their texts by id; a vanished one is left out."""
+    if not passages:
+        return {}
+    nodes = await vector_store.aget_nodes(node_ids=[passage.node.node_id for passage in passages])
+    return {node.node_id: node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes}
+
+
+def source(passage: NodeWithScore) -> SourcePassage:
+    """Return what a person sees of a passage."""
+    metadata = passage.node.metadata
+    return SourcePassage(
+        file=str(metadata.get("file_path", "")),
+        page=_page(metadata),
+        text=passage.node.get_content(metadata_mode=MetadataMode.NONE),
+        score=float(passage.score or 0.0),
+    )
+
+
+class Citations:
+    """The citations of one answer, numbered from 1 as they are made; the same quote keeps its
+    number.
+
+    Args:
+        passages: those the answer is made from.
+        stored: text by chunk id, read from the store after the passages were found.
+    """
+
+    def __init__(self, passages: Sequence[NodeWithScore], stored: Mapping[str, str]) -> None:
+        self.made: list[Citation] = []
+        self.removed = 0
+        self._passages = passages
+        self._stored = stored
+
+    def cite(self, quote: Quote) -> int | None:
+        """Return the number of the citation of `quote`; None, and counted, if it does not hold."""
+        citation = self._checked(quote)
+        if citation is None:
+            self.removed += 1
+            return None
+        if citation not in self.made:
+            self.made.append(citation)
+        return self.made.index(citation) + 1
+
+    def cite_number(self, number: int, sentence: str) -> int | None:
+        """Return the citation of source `number` (from 1) for `sentence`, a language model's.
+
+        The quote is the quotation in the sentence if it has one, else the passage's sentence
+        that shares most of its words; None, and counted, if there is neither.
+        """
+        if not 1 <= number <= len(self._passages):
+            self.removed += 1
+            return None
+        span = _support(sentence, self._text(number - 1))
+        if span is None:
+            self.removed += 1
+            return None
+        return self.cite(Quote(number - 1, span.start, span.end))
+
+    def _text(self, passage: int) -> str:
+        return self._passages[passage].node.get_content(metadata_mode=MetadataMode.NONE)
+
+    def _checked(self, quote: Quote) -> Citation | None:
+        node = self._passages[quote.passage].node
+        text = self._text(quote.passage)[quote.start : quote.end]
+        stored = self._stored.get(node.node_id, "")
+        if not text or stored[quote.start : quote.end] != text:
+            return None
+        offset = (node.start_char_idx or 0) if isinstance(node, TextNode) else 0
+        return Citation(
+            file=str(node.metadata.get("file_path", "")),
+            page=_page(node.metadata),
+            start=offset + quote.start,
+            end=offset + quote.end,
+            quote=text,
+        )
+
+
+class CitedText:
+    """The text of a language model as it streams, its source numbers turned into citations.
+
+    Text passes through as it comes; a marker such as [2] waits until its sentence has ended, so
+    that it can be checked against the whole sentence.
+    """
+
+    def __init__(self, citations: Citations) -> None:
+        self._citations = citations
+        self._before = ""
+        """The present sentence as far as it was given out."""
+        self._previous = ""
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; return what can be shown."""
+        self._held += text
+        return "".join(self._ready(final=False))
+
+    def finish(self) -> str:
+        """Return what is left when the text has ended."""
+        return "".join(self._ready(final=True))
+
+    def _ready(self, *, final: bool) -> Iterator[str]:
+        while self._held:
+            marker = MARKER.search(self._held)
+            if marker is None:
+                unfinished = None if final else _UNFINISHED.search(self._held)
+                yield self._pass(unfinished.start() if unfinished else len(self._held))
+                return
+            if marker.start():
+                yield self._pass(marker.start())
+                continue
+            cut = self._sentence_cut(marker.end(), final=final)
+            if cut is None:
+                return
+            yield self._resolve(cut)
+
+    def _pass(self, length: int) -> str:
+        text, self._held = self._held[:length], self._held[length:]
+        ends = list(_SENTENCE_END.finditer(text))
+        if ends:
+            self._previous = (self._before + text)[: len(self._before) + ends[-1].end()]
+            self._before = text[ends[-1].end() :]
+        else:
+            self._before += text
+        return text
+
+    def _sentence_cut(self, marker_end: int, *, final: bool) -> int | None:
+        """How much of what is held belongs to the marker's sentence; None while it goes on."""
+        if not self._before.strip():
+            return marker_end  # the marker stands behind the full stop
+        end = _SENTENCE_END.search(self._held, marker_end)
+        if end is None or (end.end() == len(self._held) and not final):
+            return len(self._held) if final else None
+        return end.end()
+
+    def _resolve(self, cut: int) -> str:
+        held, self._held = self._held[:cut], self._held[cut:]
+        after_the_stop = not self._before.strip()
+        words = MARKER.sub("", held)
+        sentence = self._previous if after_the_stop else self._before + words
+        shown = MARKER.sub(lambda marker: self._numbers(marker, sentence), held)
+        self._previous = sentence
+        self._before = ""
+        return shown
+
+    def _numbers(self, marker: re.Match[str], sentence: str) -> str:
+        cited = [
+            self._citations.cite_number(int(number), sentence) for number in marker[1].split(",")
+        ]
+        numbers = list(dict.fromkeys(number for number in cited if number is not None))
+        lead = " " if marker[0][0].isspace() else ""
+        return lead + "".join(f"[{number}]" for number in numbers) if numbers else ""
+
+
+def _support(sentence: str, text: str) -> Span | None:
+    """The stretch of `text` that `sentence` rests on; None if there is none."""
+    quotations = [
+        quotation
+        for quotation in _QUOTATION.findall(sentence)
+        if len(quotation.split()) >= MIN_QUOTED_WORDS
+    ]
+    if quotations:
+        spans = [_find(quotation.rstrip(".,;"), text) for quotation in quotations]
+        return next((span for span in spans if span is not None), None)
+    words = content_words(sentence)
+    best, best_share = None, 0.0
+    for span in sentences(text):
+        share = len(words & content_words(text[span.start : span.end])) / max(len(words), 1)
+        if share > best_share:
+            best, best_share = span, share
+    return best if best_share >= MIN_SUPPORT else None
+
+
+def _find(quotation: str, text: str) -> Span | None:
+    """Where `quotation` stands in `text`; any run of white space matches any other."""
+    pattern = r"\s+".join(re.escape(word) for word in quotation.split())
+    match = re.search(pattern, text)
+    return Span(match.start(), match.end()) if match else None
+
+
+def _page(metadata: Mapping[str, object]) -> int | None:
+    label = metadata.get("page_label")
+    return int(str(label)) if label is not None and str(label).isdigit() else None

@@ -1,0 +1,64 @@
+"""Compare: which files the index does not hold in their present version."""
+
+import hashlib
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from alir.errors import UnreadableFile
+from alir.models import FileOutcome, FilePart, digest
+from alir.ports import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Files sorted by what there is to do."""
+
+    changed: list[FilePart] = field(default_factory=list)
+    settled: list[FileOutcome] = field(default_factory=list)
+    """Unchanged files, and those that could not be read."""
+
+
+def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
+    """Give each new part its version: a hash of the file's content and of `chunking`.
+
+    Reads every file whole, in bounded memory; a part that has a version keeps it. Blocks; call
+    it off the event loop.
+    """
+    comparison = Comparison()
+    for part in parts:
+        try:
+            version = part.version or digest(_content_hash(part), chunking)
+        except UnreadableFile as error:
+            comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
+        else:
+            comparison.changed.append(replace(part, version=version))
+    return comparison
+
+
+async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
+    """Sort `parts` (with versions) into those to ingest and those the index holds already."""
+    comparison = Comparison()
+    stored = await catalog.versions([part.source_id for part in parts if part.cursor is None])
+    for part in parts:
+        versions = stored.get(part.source_id, set())
+        if part.cursor is None and versions == {part.version}:
+            comparison.settled.append(FileOutcome(part.path, "unchanged"))
+        else:
+            replaces = part.replaces or bool(versions)
+            comparison.changed.append(replace(part, replaces=replaces))
+    return comparison
+
+
+def _content_hash(part: FilePart) -> str:
+    try:
+        # A pipe or a device would block for ever on opening.
+        if not stat.S_ISREG(part.path.stat().st_mode):
+            raise UnreadableFile(part.path, "is not a regular file")
+        with part.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise UnreadableFile(part.path, "vanished while it was read") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnreadableFile(part.path, f"cannot be read: {reason}") from error

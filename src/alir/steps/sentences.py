@@ -1,0 +1,78 @@
+"""Sentences: where they stand in a text, and which words carry their meaning."""
+
+import re
+from collections.abc import Iterator
+
+from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
+
+from alir.models import Span
+
+MAX_SENTENCE_CHARS = 400
+"""What is longer is a table or a list, and is cut at its lines."""
+
+_PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
+_WORD = re.compile(r"\d[\d.,]*\d|\w+")
+# Function words of English; a word of another language is never lost, only these.
+_FUNCTION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "a about after all also am an and any are as at be because been before being both but by "
+        "can could did do does doing down during each few for from further had has have having he "
+        "her here hers him his how i if in into is it its itself just like many may me might more "
+        "most much my no nor not of off on once only or other our out over own same she should so "
+        "some such than that the their them then there these they this those through to too under "
+        "until up us very was we were what when where which while who whom whose why will with "
+        "would you your tell say says said s t",
+    )
+)
+
+
+def sentences(text: str) -> Iterator[Span]:
+    """Yield the spans of the sentences of `text`, in order, without surrounding white space.
+
+    A blank line ends a sentence too: a heading is not the beginning of what follows it.
+    """
+    split = split_by_sentence_tokenizer()
+    position = 0
+    for paragraph in _PARAGRAPH_BREAK.split(text):
+        start = position
+        for sentence in split(paragraph):
+            if len(sentence) <= MAX_SENTENCE_CHARS:
+                yield from _stripped(text, start, start + len(sentence))
+            else:
+                yield from _lines(text, start, start + len(sentence))
+            start += len(sentence)
+        position += len(paragraph)
+
+
+def content_words(text: str) -> set[str]:
+    """Return the words of `text` that carry its meaning, lower case, plurals cut."""
+    words = {_stem(word) for word in _WORD.findall(text.casefold())}
+    return words - _FUNCTION_WORDS
+
+
+def _stem(word: str) -> str:
+    # Enough to let "revenues" meet "revenue"; BM25 has a real stemmer.
+    if len(word) > 4 and word.endswith("s") and not word.endswith("ss"):
+        return word[:-1]
+    return word
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    """Group lines up to the limit, so that a table's row keeps its neighbours."""
+    group = start
+    position = start
+    for line in text[start:end].splitlines(keepends=True):
+        if position + len(line) - group > MAX_SENTENCE_CHARS and position > group:
+            yield from _stripped(text, group, position)
+            group = position
+        position += len(line)
+    yield from _stripped(text, group, end)
+
+
+def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
+    inner = text[start:end]
+    left = start + len(inner) - len(inner.lstrip())
+    right = start + len(inner.rstrip())
+    if right > left:
+        yield Span(left, right)

@@ -1,0 +1,56 @@
+"""Split: text to chunks that fit the embedding model, each knowing where it stands."""
+
+from collections.abc import Iterator, Sequence
+
+from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
+
+from alir.models import FilePart, LoadedPart, chunk_id
+
+_NOT_FOR_THE_LLM = ["file_path", "version", "chunk_index", "chunk_count"]
+_NOT_EMBEDDED = [*_NOT_FOR_THE_LLM, "file_name", "page_label"]
+
+
+def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
+    """Cut a part's segments into chunks, in reading order. Blocks; call it off the event loop.
+
+    A chunk's `start_char_idx` and `end_char_idx` are offsets in the whole document; its metadata
+    holds `file_path`, `file_name`, `page_label` (PDF), `version` and `chunk_index` (from 0). Ids
+    are deterministic. Only the text is embedded.
+    """
+    part = loaded.part
+    chunks: list[TextNode] = []
+    for segment in loaded.segments:
+        for node in node_parser.get_nodes_from_documents([Document(text=segment.text)]):
+            if isinstance(node, TextNode) and node.text.strip():
+                start = segment.start + (node.start_char_idx or 0)
+                index = part.chunks + len(chunks)
+                chunks.append(_chunk(part, node.text, start, segment.page, index))
+    return chunks
+
+
+def batches(chunks: Sequence[TextNode], size: int) -> Iterator[list[TextNode]]:
+    """Cut `chunks`, in order, into lists of `size`."""
+    for start in range(0, len(chunks), size):
+        yield list(chunks[start : start + size])
+
+
+def _chunk(part: FilePart, text: str, start: int, page: int | None, index: int) -> TextNode:
+    metadata: dict[str, str | int] = {
+        "file_path": str(part.path),
+        "file_name": part.path.name,
+        "version": part.version,
+        "chunk_index": index,
+    }
+    if page is not None:
+        metadata["page_label"] = str(page)
+    return TextNode(
+        id_=chunk_id(part.source_id, part.version, index),
+        text=text,
+        start_char_idx=start,
+        end_char_idx=start + len(text),
+        metadata=metadata,
+        excluded_embed_metadata_keys=_NOT_EMBEDDED,
+        excluded_llm_metadata_keys=_NOT_FOR_THE_LLM,
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=part.source_id)},
+    )

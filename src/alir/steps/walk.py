@@ -1,0 +1,115 @@
+"""Walk: the files under the given paths, in order, without ever leaving them."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from alir import formats
+from alir.errors import NothingToIngest, PathNotFound
+from alir.models import FileOutcome, FilePart, Roots
+
+GROUP_FILES = 64
+GROUP_BYTES = 500_000
+"""A larger file is a group of its own."""
+
+
+def survey(paths: Sequence[str | Path]) -> Roots:
+    """Check that every path exists and count the files below them.
+
+    Raises:
+        PathNotFound: one of `paths` does not exist.
+        NothingToIngest: there is no file to read.
+    """
+    if not paths:
+        raise NothingToIngest("No path was given", "there is nothing to ingest")
+    absolute = [Path(os.path.realpath(Path(path).expanduser())) for path in paths]
+    for given, path in zip(paths, absolute, strict=True):
+        if not path.exists():
+            raise PathNotFound(Path(given))
+    distinct = sorted(set(absolute))
+    roots = tuple(path for path in distinct if not any(other in path.parents for other in distinct))
+    files = size_bytes = 0
+    for part in walk(roots):
+        files += 1
+        size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
+    if not files:
+        raise NothingToIngest(", ".join(str(path) for path in paths))
+    return Roots(roots, files, size_bytes)
+
+
+def walk(roots: Sequence[Path]) -> Iterator[FilePart | FileOutcome]:
+    """Yield every file below `roots`, sorted within each folder.
+
+    Hidden files and folders and files of kinds that hold no text are passed over, unless named
+    as a root themselves. Links are not followed: what they point to is ingested where it is. A
+    folder that cannot be listed comes as a failed outcome.
+    """
+    for root in roots:
+        if root.is_dir():
+            yield from _below(root)
+        else:
+            yield FilePart(root, root.stat().st_size)
+
+
+def groups(
+    found: Iterator[FilePart | FileOutcome],
+) -> Iterator[list[FilePart | FileOutcome]]:
+    """Gather what `walk` finds into groups of bounded size: by files, and by bytes."""
+    group: list[FilePart | FileOutcome] = []
+    size_bytes = 0
+    for one in found:
+        one_bytes = one.size_bytes if isinstance(one, FilePart) else 0
+        if group and (len(group) == GROUP_FILES or size_bytes + one_bytes > GROUP_BYTES):
+            yield group
+            group, size_bytes = [], 0
+        group.append(one)
+        size_bytes += one_bytes
+    if group:
+        yield group
+
+
+def is_listed(path: Path, roots: Sequence[Path]) -> bool | None:
+    """Return whether `walk(roots)` yields `path`; None when `path` is below none of them.
+
+    False only on the file system's word that it is not there: what cannot be looked at counts
+    as listed.
+    """
+    root = next((root for root in roots if root == path or root in path.parents), None)
+    if root is None:
+        return None
+    try:
+        is_file = stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    between = path.relative_to(root).parts
+    passed_over = any(map(_is_hidden, between)) or (between and formats.kind(path) is None)
+    # Below a folder that has become a link, the path leads somewhere else.
+    return is_file and not passed_over and Path(os.path.realpath(path)) == path
+
+
+def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = f"the folder cannot be listed: {(error.strerror or str(error)).lower()}"
+        yield FileOutcome(folder, "failed", reason)
+        return
+    for entry in listed:
+        if _is_hidden(entry.name) or entry.is_symlink():
+            continue
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(path)
+        elif entry.is_file(follow_symlinks=False) and formats.kind(path) is not None:
+            try:
+                yield FilePart(path, entry.stat(follow_symlinks=False).st_size)
+            except FileNotFoundError:
+                continue
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in {"__pycache__", "node_modules"}

@@ -1,0 +1,312 @@
+"""A real Milvus standalone server as a child process, without Docker."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from random import SystemRandom
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import yaml
+
+from alir.errors import DependencyError
+from alir.testing.milvus_binary import CannotLaunchMilvus, package_files, unpacked_binary
+
+_HOST = "127.0.0.1"
+
+_SETTINGS = {
+    "proxy.timeTickInterval": 20,  # ms; by default a Strong read waits up to 200
+    "common.gracefulStopTimeout": 1,  # s, from 1,800
+    "common.session.ttl": 5,  # s, from 30: a restart after a kill waits for the dead one's lease
+    # ms, from 1,000 and 500: load_collection takes 1.5 s instead of 2.5.
+    "queryCoord.checkChannelInterval": 100,
+    "queryCoord.checkSegmentInterval": 100,
+    "queryCoord.distPullInterval": 50,
+    "log.file.rootPath": "",  # standard output is enough
+}
+
+_COMPONENTS = ("rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
+
+# Becomes Milvus: argv is the parent's pid, the environment as JSON, and the command.
+_DIE_WITH_PARENT = """
+import ctypes, json, os, sys
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execve(sys.argv[3], sys.argv[3:], json.loads(sys.argv[2]))
+"""
+
+
+class MilvusNotStarted(DependencyError):
+    """The server died while starting, or was not healthy in time."""
+
+    def __init__(self, what: str, log: Path) -> None:
+        lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
+        tail = "\n".join(f"  {line[:300]}" for line in lines)
+        super().__init__(f"The Milvus server {what}. The last lines of {log}:\n{tail}")
+
+
+class MilvusServer:
+    """A Milvus 2.3.5 of one's own: real, alone in its data directory, gone with its parent.
+
+    Its calls block (2 s to start): from a coroutine use `asyncio.to_thread`. Several can run at
+    once. `start()` after `kill()` finds the data again, at the same address. `stop()` discards
+    it, unless the data directory was given.
+    """
+
+    uri: str
+    """The address for pymilvus, known before the start and the same after a restart."""
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None = None,
+        cache_dir: Path | None = None,
+        port: int | None = None,
+        health_port: int | None = None,
+        auth: bool = False,
+        timeout_s: float = 60.0,
+    ) -> None:
+        """Prepare a server; nothing is started, unpacked or written yet.
+
+        data_dir: kept between starts; by default a temporary one.
+        cache_dir: where the binary is unpacked; by default in the user's cache.
+        port, health_port: for pymilvus, and for /healthz and /metrics; by default free ones.
+        auth: demand credentials; the first user is root with the password Milvus.
+        timeout_s: how long a start may take.
+        """
+        proxy, health, *self._inner_ports = free_ports(3 + len(_COMPONENTS))
+        self.port = port or proxy
+        self.health_port = health_port or health
+        self.uri = f"http://{_HOST}:{self.port}"
+        self._given_dir = data_dir
+        self._cache_dir = cache_dir
+        self._auth = auth
+        self._timeout_s = timeout_s
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._waiter: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; a frozen one does."""
+        return self._waiter is not None and self._waiter.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, which is also its process group; None when it does not run."""
+        return self._child.pid if self._child and self.alive else None
+
+    @property
+    def data_dir(self) -> Path:
+        """The given data directory, or the temporary one, made when first asked for."""
+        if self._given_dir:
+            return self._given_dir.absolute()
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="alir-milvus-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
+
+    def start(self) -> None:
+        """Start the server and wait until it is healthy; no-op when it runs.
+
+        Raises CannotLaunchMilvus, MilvusNotStarted.
+        """
+        if self.alive:
+            return
+        for port in (self.port, self.health_port):
+            if not _is_free(port):
+                raise CannotLaunchMilvus(
+                    f"port {port} is taken",
+                    f"Choose another, or stop what listens there (ss -ltnp 'sport = {port}').",
+                )
+        binary = unpacked_binary(self._cache_dir)
+        log = self.data_dir / "milvus.log"
+        self._write_config()
+        self._spawn(binary, log)
+        try:
+            self._wait_until_healthy(log)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the server: SIGTERM, and SIGKILL once it serves no more, `timeout_s` at most."""
+        if self._child and self._waiter and self.alive:
+            self.thaw()
+            self._signal(signal.SIGTERM)
+            deadline = time.monotonic() + timeout_s
+            # This binary never exits by itself: when all of Milvus has stopped (the proxy stops
+            # last), the embedded etcd's Close deadlocks. So a closed port is the end of it.
+            while self.alive and time.monotonic() < deadline and not _is_free(self.port):
+                self._waiter.join(0.02)
+        self.kill()
+        if self._temporary:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would; its data stay for the next start."""
+        self._signal(signal.SIGKILL)
+        if self._child and self._waiter:
+            self._waiter.join()
+            Path(f"/tmp/milvus/server_id_{self._child.pid}").unlink(missing_ok=True)  # noqa: S108 - Milvus's choice
+        self._child = self._waiter = None
+
+    def freeze(self) -> None:
+        """Suspend the server (SIGSTOP): connections are accepted and never answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if pid := self.pid:
+            os.killpg(pid, number)
+
+    def _write_config(self) -> None:
+        """Write the package's configuration, with ours on top, for Milvus and for its etcd."""
+        conf = self.data_dir / "conf"
+        conf.mkdir(parents=True, exist_ok=True)
+        packaged = package_files()
+        shutil.copy(packaged / "glog.conf", conf)
+
+        # The template's placeholders look like {{ name(type): default }}.
+        template = (packaged / "config.yaml.template").read_text()
+        config = yaml.safe_load(re.sub(r"\{\{[^:}]*(?::\s*(.*?)\s*)?\}\}", r"\1", template))
+        internal, *ports = self._inner_ports
+        settings: dict[str, Any] = _SETTINGS | {
+            "proxy.ip": _HOST,
+            "proxy.port": self.port,
+            "proxy.internalPort": internal,
+            "common.security.authorizationEnabled": self._auth,
+            "localStorage.path": str(self.data_dir / "files"),
+            "rocksmq.path": str(self.data_dir / "rocksmq"),
+            "etcd.data.dir": str(self.data_dir / "etcd"),
+            "etcd.log.path": "stdout",
+            "etcd.config.path": str(conf / "etcd.yaml"),
+        }
+        for component, port in zip(_COMPONENTS, ports, strict=True):
+            settings |= {f"{component}.ip": _HOST, f"{component}.port": port}
+        for name, value in settings.items():
+            *parents, leaf = name.split(".")
+            section = config
+            for parent in parents:
+                section = section.setdefault(parent, {})
+            section[leaf] = value
+        (conf / "milvus.yaml").write_text(yaml.safe_dump(config))
+
+        # Unix sockets in the working directory, where etcd would take the ports 2379 and 2380:
+        # otherwise one Milvus per host.
+        client, peer = "unix://client:1", "unix://peer:1"
+        etcd = {
+            "name": "default",
+            "listen-client-urls": client,
+            "advertise-client-urls": client,
+            "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer,
+            "initial-cluster": f"default={peer}",
+        }
+        (conf / "etcd.yaml").write_text(yaml.safe_dump(etcd))
+
+    def _spawn(self, binary: Path, log: Path) -> None:
+        # Not our environment: Milvus takes any variable that resembles a setting (LOG_LEVEL).
+        environment = {
+            "PATH": os.defpath,
+            "HOME": str(self.data_dir),
+            "LD_LIBRARY_PATH": str(binary.parent),
+            "MILVUSCONF": str(self.data_dir / "conf"),
+            "METRICS_PORT": str(self.health_port),
+            "DEPLOY_MODE": "STANDALONE",
+        }
+        wrapper = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
+        command = [*wrapper, json.dumps(environment), str(binary), "run", "standalone"]
+        started: Future[subprocess.Popen[bytes]] = Future()
+
+        def run() -> None:
+            try:
+                with log.open("ab") as sink:
+                    child = subprocess.Popen(  # noqa: S603 - our own command
+                        command,
+                        cwd=self.data_dir,
+                        stdin=subprocess.DEVNULL,
+                        stdout=sink,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+            except OSError as exc:
+                started.set_exception(exc)
+                return
+            started.set_result(child)
+            child.wait()
+
+        # A thread of its own, as long-lived as the child: PR_SET_PDEATHSIG fires when the
+        # *thread* that started the child ends, and start() may run in any short-lived one.
+        self._waiter = threading.Thread(target=run, name="milvus-server", daemon=True)
+        self._waiter.start()
+        self._child = started.result()
+
+    def _wait_until_healthy(self, log: Path) -> None:
+        assert self._child
+        assert self._waiter
+        deadline = time.monotonic() + self._timeout_s
+        while not self._is_healthy():
+            self._waiter.join(0.05)
+            if not self.alive:
+                code = self._child.returncode
+                raise MilvusNotStarted(f"died while starting, with exit status {code}", log)
+            if time.monotonic() > deadline:
+                raise MilvusNotStarted(f"was not healthy within {self._timeout_s:g} s", log)
+        if _is_free(self.port):  # taken when Milvus looked, it then takes another silently
+            raise MilvusNotStarted(f"does not listen on port {self.port}", log)
+
+    def _is_healthy(self) -> bool:
+        connection = HTTPConnection(_HOST, self.health_port, timeout=1.0)
+        try:
+            connection.request("GET", "/healthz")
+            response = connection.getresponse()
+            return response.status == 200 and b"OK" in response.read()
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def free_ports(n: int) -> list[int]:
+    """Find n free TCP ports, below the range from which the kernel takes outgoing ones.
+
+    In that range a client that keeps calling a stopped server can connect to itself.
+    """
+    ports: list[int] = []
+    while len(ports) < n:
+        port = SystemRandom().randrange(20_000, 32_000)
+        if port not in ports and _is_free(port):
+            ports.append(port)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT is free
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,151 @@
+"""Ingest a bounded group of files: compare, load, split, then embed and add in parallel batches."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from workflows import Context, Workflow, step
+
+from alir.events import (
+    ChunksAdded,
+    ChunksEmbedded,
+    ChunksSplit,
+    DocumentsLoaded,
+    FilesCompared,
+    IngestFiles,
+    ShardIngested,
+    ShardSplit,
+)
+from alir.models import SplitPart
+from alir.ports import Catalog
+from alir.steps.add import add
+from alir.steps.compare import compare, fingerprint
+from alir.steps.embed import embed
+from alir.steps.load import load
+from alir.steps.publish import publish
+from alir.steps.split import batches, split
+
+SHARD_CHARS = 500_000
+"""Text of one shard; what is beyond it is left for another."""
+BATCH_CHUNKS = 64
+"""Chunks of one batch: the engine is quadratic in sibling events, so it never gets one a chunk."""
+
+
+class IngestShard(Workflow):
+    """Bring a group of files into the index, each either wholly or not at all."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        node_parser: NodeParser,
+        chunking: str,
+        embedding: BaseEmbedding,
+        vector_store: BasePydanticVectorStore,
+        shard_chars: int = SHARD_CHARS,
+        batch_chunks: int = BATCH_CHUNKS,
+    ) -> None:
+        super().__init__(timeout=None)
+        self.catalog = catalog
+        self.node_parser = node_parser
+        self.chunking = chunking
+        self.embedding = embedding
+        self.vector_store = vector_store
+        self.shard_chars = shard_chars
+        self.batch_chunks = batch_chunks
+
+    @step
+    async def compare(self, ev: IngestFiles) -> FilesCompared:
+        """Leave out the files that the index holds in their present version."""
+        started = perf_counter()
+        read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking)
+        compared = await compare(read.changed, catalog=self.catalog)
+        settled = read.settled + compared.settled
+        return FilesCompared(
+            changed=compared.changed, settled=settled, seconds=perf_counter() - started
+        )
+
+    @step
+    async def load(self, ev: FilesCompared) -> DocumentsLoaded:
+        """Read the changed files' text."""
+        started = perf_counter()
+        read = await asyncio.to_thread(load, ev.changed, budget_chars=self.shard_chars)
+        seconds = {"compare": ev.seconds, "load": perf_counter() - started}
+        return DocumentsLoaded(
+            loaded=read.loaded,
+            untouched=read.untouched,
+            failures=read.failures,
+            settled=ev.settled,
+            seconds=seconds,
+        )
+
+    @step
+    async def split(self, ev: DocumentsLoaded) -> list[ChunksSplit | ShardSplit]:
+        """Cut the text into chunks, and fan out in batches of them."""
+        started = perf_counter()
+        chunks, parts = [], []
+        for loaded in ev.loaded:
+            cut = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
+            chunks += cut
+            parts.append(SplitPart(loaded, len(cut)))
+        shard = ShardSplit(
+            parts=parts,
+            untouched=ev.untouched,
+            failures=ev.failures,
+            settled=ev.settled,
+            seconds={**ev.seconds, "split": perf_counter() - started},
+        )
+        return [shard, *(ChunksSplit(chunks=b) for b in batches(chunks, self.batch_chunks))]
+
+    @step
+    async def embed(self, ev: ChunksSplit) -> ChunksEmbedded:
+        """Give a batch its vectors."""
+        started = perf_counter()
+        await embed(ev.chunks, embedding=self.embedding)
+        return ChunksEmbedded(chunks=ev.chunks, seconds=perf_counter() - started)
+
+    @step
+    async def add(self, ctx: Context, ev: ChunksEmbedded) -> ChunksAdded:
+        """Write a batch to the store."""
+        started = perf_counter()
+        added = await add(ev.chunks, vector_store=self.vector_store)
+        event = ChunksAdded(
+            written=added.written,
+            first_chunks=added.first_chunks,
+            refused=added.refused,
+            seconds={"embed": ev.seconds, "add": perf_counter() - started},
+        )
+        ctx.write_event_to_stream(event)
+        return event
+
+    @step
+    async def publish(self, ev: list[ChunksAdded | ShardSplit]) -> ShardIngested:
+        """Make the new versions the ones the index holds, and report."""
+        started = perf_counter()
+        [shard] = [event for event in ev if isinstance(event, ShardSplit)]
+        added = [event for event in ev if isinstance(event, ChunksAdded)]
+        published = await publish(
+            shard.parts,
+            shard.failures,
+            [chunk for batch in added for chunk in batch.first_chunks],
+            {source: reason for batch in added for source, reason in batch.refused.items()},
+            vector_store=self.vector_store,
+        )
+        seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
+        return ShardIngested(
+            outcomes=shard.settled + published.outcomes,
+            remaining=published.remaining + shard.untouched,
+            written=published.written,
+            seconds={**seconds, "publish": perf_counter() - started},
+        )
+
+
+def _summed(seconds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for one in seconds:
+        total.update(one)
+    return dict(total)

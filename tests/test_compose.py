@@ -1,0 +1,225 @@
+"""What docker-compose.yml, Dockerfile and .env.example promise, without a Docker daemon."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alir.settings import Settings, variables
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "docker-compose.yml"
+COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+SERVERS = {name: service for name, service in SERVICES.items() if name != "alir"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
+
+
+def ports() -> Iterator[tuple[str, list[str]]]:
+    """Service, and what it publishes as [interface, port here, port inside]."""
+    for name, service in SERVICES.items():
+        for port in service.get("ports", []):
+            yield name, str(port).rsplit(":", 2)
+
+
+def assignments(text: str) -> dict[str, str]:
+    """The settings of an env file, commented out or not."""
+    return dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE))
+
+
+def compose_command() -> list[str] | None:
+    """Docker Compose 2 or newer, as a plugin or on its own; it needs no daemon to read a file."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]):
+            version = subprocess.run(
+                [*command, "version", "--short"], capture_output=True, text=True, check=False
+            )
+            if version.returncode == 0 and re.match(r"v?([2-9]|\d\d)\.", version.stdout):
+                return command
+    return None
+
+
+def test_docker_compose_itself_accepts_the_file() -> None:
+    command = compose_command()
+    if command is None:
+        pytest.skip("no Docker Compose 2 or newer here")
+
+    result = subprocess.run(
+        [*command, "-f", str(FILE), "--profile", "alir", "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_file_fits_the_schema_of_the_compose_specification() -> None:
+    here = str(Path(sys.executable).parent)
+    command = shutil.which("check-jsonschema", path=os.pathsep.join([here, os.environ["PATH"]]))
+    if command is None:
+        pytest.skip("no check-jsonschema here, which carries the schema: pip install it")
+
+    result = subprocess.run(
+        [command, "--builtin-schema", "vendor.compose-spec", str(FILE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_server_is_pinned_checked_for_health_and_kept_on_a_named_volume(name: str) -> None:
+    service = SERVERS[name]
+
+    assert re.search(r":(v\d+\.\d+\.\d+|RELEASE\.\d{4}-\d{2}-\d{2}T[\d-]+Z)$", service["image"])
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
+    assert [volume.split(":")[0] for volume in service["volumes"]] == [name]
+    assert name in COMPOSE["volumes"]
+
+
+def test_milvus_is_new_enough_for_the_fix_of_cve_2026_26190() -> None:
+    version = SERVICES["milvus"]["image"].rpartition(":v")[2]
+
+    assert tuple(map(int, version.split("."))) >= (2, 6, 10)
+
+
+def test_only_the_port_of_milvus_is_published_and_only_on_this_machine() -> None:
+    assert list(ports()) == [("milvus", ["127.0.0.1", "19530", "19530"])]
+    assert not any(service.get("network_mode") for service in SERVICES.values())
+
+
+def test_every_service_waits_until_what_it_needs_is_healthy() -> None:
+    needs = {
+        name: {needed: how["condition"] for needed, how in service.get("depends_on", {}).items()}
+        for name, service in SERVICES.items()
+    }
+
+    assert needs == {
+        "etcd": {},
+        "minio": {},
+        "milvus": {"etcd": "service_healthy", "minio": "service_healthy"},
+        "alir": {"milvus": "service_healthy"},
+    }
+
+
+def test_nothing_but_milvus_reaches_the_stores_behind_it() -> None:
+    storage = {name for name, s in SERVICES.items() if "storage" in s.get("networks", [])}
+
+    assert storage == {"etcd", "minio", "milvus"}
+    assert SERVICES["etcd"]["networks"] == SERVICES["minio"]["networks"] == ["storage"]
+    assert COMPOSE["networks"]["storage"] == {"internal": True}
+
+
+def test_milvus_and_its_object_store_share_a_password_from_the_environment() -> None:
+    store, milvus = SERVICES["minio"]["environment"], SERVICES["milvus"]["environment"]
+
+    assert store["MINIO_ROOT_USER"] == milvus["MINIO_ACCESS_KEY_ID"]
+    assert store["MINIO_ROOT_PASSWORD"] == milvus["MINIO_SECRET_ACCESS_KEY"]
+    default = re.fullmatch(r"\$\{MINIO_ROOT_PASSWORD:-(.+)\}", store["MINIO_ROOT_PASSWORD"])
+    assert default is not None
+    assert len(default[1]) >= 8, "MinIO refuses to start with less"
+
+
+def test_alir_runs_one_command_beside_milvus_with_the_documents_read_only() -> None:
+    alir = SERVICES["alir"]
+
+    assert alir["profiles"] == ["alir"], "`up` must not start it"
+    assert "restart" not in alir
+    assert alir["environment"]["ALIR_MILVUS_URI"] == "http://milvus:19530"
+    assert alir["volumes"] == ["${DOCUMENTS_DIR:-./docs}:/data:ro", "alir:/state"]
+    assert "WORKDIR /state" in DOCKERFILE
+    assert 'ENTRYPOINT ["alir"]' in DOCKERFILE
+
+
+def test_alir_can_write_to_its_volume_and_tmp_alone_and_gain_no_rights() -> None:
+    alir = SERVICES["alir"]
+
+    assert alir["read_only"] is True
+    assert alir["tmpfs"] == ["/tmp"]  # noqa: S108
+    assert alir["cap_drop"] == ["ALL"]
+    assert alir["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in alir
+
+
+def test_the_image_is_built_for_a_plain_user_from_the_constraints_with_the_model() -> None:
+    build, final = DOCKERFILE.split("\nFROM ")
+
+    assert build.startswith("FROM python:3.11-slim ")
+    assert final.startswith("python:3.11-slim\n")
+    assert "pip install -c constraints.txt '.[local]'" in build
+    assert re.findall(r"^USER (\w+)$", final, re.MULTILINE) == ["alir"]
+    assert "useradd --uid 10001" in final
+
+
+def test_the_image_carries_no_secret_and_nothing_that_is_not_copied_on_purpose() -> None:
+    assert not re.search(r"^(ENV|ARG).*(KEY|TOKEN|PASSWORD|SECRET)", DOCKERFILE, re.MULTILINE)
+    rules = [
+        line
+        for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    copied = {
+        source
+        for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+        for source in sources.split()
+    }
+
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_keys_and_tokens_reach_alir_from_the_environment_and_stand_in_no_file() -> None:
+    given = SERVICES["alir"]["environment"]
+    secret = {name for name in given if name.endswith(("KEY", "TOKEN"))}
+
+    assert {"ALIR_MILVUS_TOKEN", "ALIR_LLM_API_KEY", "OPENAI_API_KEY"} == secret
+    assert all(given[name] is None for name in secret)
+    assert all(not value for name, value in assignments(EXAMPLE).items() if name in secret)
+
+
+def test_every_setting_can_be_given_to_the_container_and_no_other_is() -> None:
+    given = {name for name in SERVICES["alir"]["environment"] if name.startswith("ALIR_")}
+
+    assert given == variables()
+
+
+def test_every_setting_and_every_name_in_the_compose_file_is_explained_in_the_example() -> None:
+    names = set(assignments(EXAMPLE))
+    substituted = set(re.findall(r"\$\{(\w+)", FILE.read_text("utf-8")))
+
+    assert names == variables() | substituted
+    for name in names:
+        assert re.search(rf"^# \S.*[.]\n#(MINIO_ROOT_USER=.*\n#)?{name}=", EXAMPLE, re.MULTILINE)
+
+
+def test_the_example_changes_nothing_as_it_stands_and_is_accepted_when_uncommented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("ALIR_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    defaults = Settings.load()
+
+    (tmp_path / ".env").write_text(EXAMPLE, "utf-8")
+    assert Settings.load() == defaults
+
+    lines = "\n".join(f"{name}={value}" for name, value in assignments(EXAMPLE).items())
+    (tmp_path / ".env").write_text(lines, "utf-8")
+    changed = Settings.load().model_dump()
+    assert {name for name, value in defaults.model_dump().items() if changed[name] != value} == {
+        "llm_base_url"
+    }
