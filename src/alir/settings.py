@@ -44,8 +44,8 @@ class Settings(BaseSettings):
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
     Face cache or the hub, in that order."""
-    embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
-    """Texts the embedding model takes at once."""
+    embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Texts the embedding model takes at once, on each core."""
     chunk_tokens: Annotated[int | None, Field(ge=16)] = None
     """Largest chunk, in tokens of the embedding model; None fills the model's window."""
     chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32

@@ -72,6 +72,16 @@ def test_a_few_accents_in_a_short_text_are_western(tmp_path: Path, text: str) ->
     assert document_text(write(tmp_path / "file.txt", text.encode("latin-1"))) == text
 
 
+def test_accents_of_many_languages_in_a_list_are_western(tmp_path: Path) -> None:
+    text = "".join(f"{char} is a letter\n" for char in "ÀÁÃÄÇÈÍÏÑÓÔÕÖÙÚÜÝàáãäçèíïñóôõöùúüýÿæø")
+    assert document_text(write(tmp_path / "file.txt", text.encode("latin-1"))) == text
+
+
+def test_single_chinese_characters_among_digits_are_chinese(tmp_path: Path) -> None:
+    text = "2020年1月1日, 2021年2月2日\n" * 3
+    assert document_text(write(tmp_path / "file.txt", text.encode("gb18030"))) == text
+
+
 def test_one_accent_late_in_a_long_ascii_file_decides_its_encoding(tmp_path: Path) -> None:
     text = "plain words\n" * 200_000 + "déjà vu\n"
     assert document_text(write(tmp_path / "file.txt", text.encode("cp1252"))) == text

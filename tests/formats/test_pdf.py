@@ -8,7 +8,7 @@ import pytest
 
 from alir.errors import UnreadableFile
 from alir.formats import document_text, read
-from alir.models import Reading
+from alir.formats.reading import Reading
 
 UBER = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "seed" / "uber_2021.pdf"
 ENCRYPTION = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]" % (

@@ -12,8 +12,8 @@ from pathlib import Path
 from alir.errors import UnreadableFile
 from alir.formats import csv, docx, html, json, office, pdf, signature, text
 from alir.formats.kinds import kind
+from alir.formats.reading import Cursor, Reading
 from alir.formats.source import Source, opened
-from alir.models import Cursor, Reading
 
 __all__ = ["document_text", "kind", "read"]
 
@@ -74,7 +74,7 @@ def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
             disk = isinstance(exc, OSError) and exc.errno != errno.EINVAL
             if disk or reader not in (pdf.read, docx.read, html.read):
                 raise
-            detail = f"{type(exc).__name__}: {exc}"[:200]
+            detail = " ".join(f"{type(exc).__name__}: {exc}".split())[:200]
             raise source.refuse(f"cannot be parsed and may be damaged ({detail})") from exc
 
 

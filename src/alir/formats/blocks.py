@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alir.models import Segment
+from alir.formats.reading import Segment
 
 BLOCK_CHARS = 65_536
 

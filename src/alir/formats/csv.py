@@ -8,9 +8,9 @@ from itertools import islice
 
 from alir.formats import blocks
 from alir.formats.encoding import RESTARTABLE_NOWHERE
+from alir.formats.reading import Cursor, Reading
 from alir.formats.source import Source
 from alir.formats.stream import TextStream, beginning
-from alir.models import Cursor, Reading
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 16_384

@@ -13,8 +13,8 @@ from lxml.etree import ErrorTypes, ParserError
 from lxml.html import HTMLParser, document_fromstring
 
 from alir.formats import blocks, stream
+from alir.formats.reading import Cursor, Reading
 from alir.formats.source import Source
-from alir.models import Cursor, Reading
 
 _DECLARED = re.compile(
     rb"""<meta[^>]{1,200}?charset\s*=\s*["']?\s*([\w.:-]+)"""

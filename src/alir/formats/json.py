@@ -3,8 +3,8 @@
 import json
 
 from alir.formats import blocks, stream
+from alir.formats.reading import Cursor, Reading
 from alir.formats.source import Source
-from alir.models import Cursor, Reading
 
 
 def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:

@@ -10,7 +10,7 @@ _READ = {
     "html": "html htm xhtml",
     "pdf": "pdf",
     # A legacy .doc is a document: it is named as unreadable rather than passed over.
-    "docx": "docx doc",
+    "docx": "docx docm dotx dotm doc",
     "csv": "csv tsv tab",
     "json": "json jsonl ndjson geojson ipynb webmanifest",
     "code": "py pyi pyx js mjs cjs jsx ts mts cts tsx vue svelte css scss sass less java kt kts "

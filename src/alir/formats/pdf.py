@@ -7,8 +7,8 @@ from contextlib import closing
 import pypdfium2 as pdfium
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
+from alir.formats.reading import Cursor, Reading, Segment
 from alir.formats.source import Source
-from alir.models import Cursor, Reading, Segment
 
 # pdfium keeps state of its own beside the document and may be used by one thread at a time.
 _ONE_THREAD = threading.Lock()

@@ -6,8 +6,8 @@ It equals what `read_text` gives: no byte order mark, and every line end is one 
 import codecs
 
 from alir.formats import encoding
+from alir.formats.reading import Cursor
 from alir.formats.source import WHOLE_BYTES, Source
-from alir.models import Cursor
 
 _READ_BYTES = 65_536
 
@@ -74,5 +74,9 @@ def whole(source: Source, what: str, declared: str = "") -> str:
             f"{what}; split it and ingest the parts"
         )
     stream = TextStream(source, beginning(source, declared))
-    stream.fill(WHOLE_BYTES)
-    return stream.buffer
+    pieces: list[str] = []
+    while True:
+        stream.fill(_READ_BYTES)
+        if not stream.buffer:
+            return "".join(pieces)
+        pieces.append(stream.take(_READ_BYTES))

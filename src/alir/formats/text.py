@@ -4,9 +4,9 @@ import sys
 
 from alir.formats.blocks import BLOCK_CHARS, boundary
 from alir.formats.encoding import RESTARTABLE_NOWHERE
+from alir.formats.reading import Cursor, Reading, Segment
 from alir.formats.source import Source
 from alir.formats.stream import TextStream, beginning
-from alir.models import Cursor, Reading, Segment
 
 
 def read(source: Source, at: Cursor | None, budget_chars: int) -> Reading:

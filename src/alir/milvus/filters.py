@@ -5,7 +5,6 @@ silently disappears returns other people's rows.
 Grammar: https://milvus.io/docs/boolean.md
 """
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -90,14 +89,14 @@ def _field(key: str) -> str:
         return key
     if not key:
         raise InvalidFilter(key, "has an empty key")
-    return f"$meta[{_quoted(key)}]"
+    return f"$meta[{_quoted(key, key)}]"
 
 
 def _value(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return _quoted(value)
+        return _quoted(key, value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
@@ -116,9 +115,12 @@ def _pattern(key: str, value: object) -> str:
         raise InvalidFilter(key, f"matches text, not {value!r}")
     # % and _ are wildcards inside `like`; the text itself is meant.
     literal = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return _quoted(f"%{literal}%")
+    return _quoted(key, f"%{literal}%")
 
 
-def _quoted(text: str) -> str:
-    # JSON's escapes are the expression grammar's; an apostrophe needs none inside quotes.
-    return json.dumps(text, ensure_ascii=False)
+def _quoted(key: str, text: str) -> str:
+    if "\n" in text or "\r" in text:
+        # A server reads an escape where Milvus Lite reads a letter, and neither takes the raw one.
+        raise InvalidFilter(key, "compares with a line break, which Milvus cannot do")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

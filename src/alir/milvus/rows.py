@@ -88,6 +88,15 @@ def _check(node: BaseNode, text: str, dynamic: Row, dim: int) -> None:
         )
     if not np.isfinite(vector).all():
         raise NodeRefused(node.node_id, "its embedding holds NaN or infinite values")
+    if "'" in node.node_id:
+        # Milvus Lite puts it into its SQL as it is. Refused for a server too: data must move freely.
+        raise NodeRefused(
+            node.node_id, "its id holds an apostrophe, and Lite could never delete it"
+        )
+    for name, value in (("id", node.node_id), ("doc_id", dynamic["doc_id"])):
+        if "\n" in value or "\r" in value:
+            problem = f"its {name} holds a line break, and could never be found or deleted by it"
+            raise NodeRefused(node.node_id, problem)
     for name, value in (("text", text), ("id", node.node_id), ("doc_id", dynamic["doc_id"])):
         size_bytes = len(value.encode())
         if size_bytes > MAX_VARCHAR_BYTES:

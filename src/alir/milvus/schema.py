@@ -35,7 +35,7 @@ class Layout:
     embedding_model: str | None = None
 
 
-def new_schema(layout: Layout, *, sparse: bool) -> CollectionSchema:
+def new_schema(layout: Layout, dim: int, *, sparse: bool) -> CollectionSchema:
     """Return the schema of a new collection; `sparse` adds Milvus's own BM25 over the text."""
     schema = AsyncMilvusClient.create_schema(
         auto_id=False, enable_dynamic_field=True, description=_description(layout)
@@ -45,7 +45,7 @@ def new_schema(layout: Layout, *, sparse: bool) -> CollectionSchema:
     schema.add_field(layout.doc_id_field, **varchar)
     analyzed = {"enable_analyzer": True, "analyzer_params": layout.analyzer_params}
     schema.add_field(layout.text_key, **varchar, **(analyzed if sparse else {}))
-    schema.add_field(layout.embedding_field, DataType.FLOAT_VECTOR, dim=layout.dim)
+    schema.add_field(layout.embedding_field, DataType.FLOAT_VECTOR, dim=dim)
     if sparse:
         schema.add_field(layout.sparse_embedding_field, DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(

@@ -41,7 +41,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         uri: a Milvus Lite file (ends in .db) or a server's address.
         token: `user:password` or an API key; empty for none.
         collection_name: made by the first add, if it does not exist.
-        dim: dimension of the embeddings; may be omitted for a collection that exists.
+        dim: dimension of the embeddings; None takes the collection's, or the first node's.
         overwrite: drop an existing collection before the first call.
         upsert_mode: a node whose id exists replaces it; otherwise ids are not looked at.
         similarity_metric: "IP", "COSINE" or "L2".
@@ -155,6 +155,8 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """
         if not nodes:
             return []
+        if self.dim is None and nodes[0].embedding is not None:
+            self.dim = len(nodes[0].embedding)
         found = await self._opened(create=True)
         rows = [
             to_row(
@@ -456,7 +458,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         await self._connection.call(
             "create_collection",
             self.collection_name,
-            schema=new_schema(self._layout, sparse=sparse),
+            schema=new_schema(self._layout, self.dim, sparse=sparse),
             index_params=index_params(self._layout, sparse=sparse),
             consistency_level=self.consistency_level,
         )

@@ -14,8 +14,11 @@ WORDS_WEIGHT = 0.5
 """Weight of the share of the question's words, beside the cosine similarity's 1."""
 RANK_PENALTY = 0.02
 """What each rank of the passage costs: the passages were ranked by better means than these."""
-KEEP_RATIO = 0.75
+KEEP_RATIO = 0.85
 """A further sentence must score at least this share of the best one's score."""
+MIN_SCORE = 0.35
+"""Below it, no sentence answers. Of ten questions tried on the essay and the annual report, the two
+without an answer scored 0.19 and 0.30, the others 0.64 to 1.20."""
 
 
 async def extract(
@@ -23,7 +26,7 @@ async def extract(
 ) -> list[Quote]:
     """Return the sentences of `passages` that answer `question` best, in reading order.
 
-    At most three, verbatim, none twice. A sentence's score is its cosine similarity to the
+    At most three, verbatim, none twice; none at all if the best one scores too low. A sentence's score is its cosine similarity to the
     question plus half the share of the question's content words that stand in it.
     """
     quotes, texts = _candidates(passages)
@@ -36,6 +39,8 @@ async def extract(
     for i, (quote, text) in enumerate(zip(quotes, texts, strict=True)):
         share = len(words & content_words(text)) / max(len(words), 1)
         scores[i] += WORDS_WEIGHT * share - RANK_PENALTY * quote.passage
+    if scores.max() < MIN_SCORE:
+        return []
     order = np.argsort(-scores, kind="stable")[:MAX_SENTENCES]
     best = [quotes[i] for i in order if scores[i] >= KEEP_RATIO * scores[order[0]]]
     return sorted(best, key=lambda quote: (quote.passage, quote.start))

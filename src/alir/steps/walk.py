@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from alir import formats
@@ -23,7 +24,8 @@ def survey(paths: Sequence[str | Path]) -> Roots:
     """
     if not paths:
         raise NothingToIngest("No path was given", "there is nothing to ingest")
-    absolute = [Path(os.path.realpath(Path(path).expanduser())) for path in paths]
+    # `Path.expanduser` raises for a user the system does not know.
+    absolute = [Path(os.path.realpath(os.path.expanduser(path))) for path in paths]  # noqa: PTH111
     for given, path in zip(paths, absolute, strict=True):
         if not path.exists():
             raise PathNotFound(Path(given))
@@ -49,7 +51,8 @@ def walk(roots: Sequence[Path]) -> Iterator[FilePart | FileOutcome]:
         if root.is_dir():
             yield from _below(root)
         else:
-            yield FilePart(root, root.stat().st_size)
+            with suppress(FileNotFoundError):  # it may vanish after the survey
+                yield FilePart(root, root.stat().st_size)
 
 
 def groups(
@@ -91,6 +94,8 @@ def is_listed(path: Path, roots: Sequence[Path]) -> bool | None:
 
 
 def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:
+    if Path(os.path.realpath(folder)) != folder:
+        return  # it, or one above it, has become a link since it was listed
     try:
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)

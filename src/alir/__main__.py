@@ -1,0 +1,5 @@
+"""`python -m alir`: the command line."""
+
+from alir.cli import main
+
+main()

@@ -1,0 +1,229 @@
+"""A real HTTP server on loopback that speaks the OpenAI protocol and replies by a script."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from alir.errors import ConfigError
+from alir.testing.openai_script import (
+    CallTools,
+    Cut,
+    Fail,
+    Json,
+    Reply,
+    Say,
+    Script,
+    Stall,
+    completion_body,
+    completion_chunks,
+    error_body,
+    follow,
+    models_body,
+)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class TestingExtraMissing(ConfigError):
+    """The package that serves HTTP is not installed."""
+
+    __test__ = False  # pytest collects classes called Test...
+
+    def __init__(self) -> None:
+        super().__init__(
+            "OpenAIServer needs uvicorn, which is not installed. "
+            "Install it: pip install 'alir[testing]'."
+        )
+
+
+class OpenAIServer:
+    """A language model's endpoint that anyone can read: `/v1/chat/completions`, `/v1/models`."""
+
+    requests: list[Json]
+    """The bodies of the chat requests, oldest first; the refused ones too."""
+    headers: list[dict[str, str]]
+    """Their headers, in the same order; names in lower case."""
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        api_key: str | None = None,
+        models: Sequence[str] = (),
+        port: int = 0,
+    ) -> None:
+        """Prepare a server; it listens from `start()` on.
+
+        script: one reply for all, or replies in order, or a function from the request's body.
+        api_key: the key to demand; None takes any, or none.
+        models: the models it knows, others get a 404; by default it takes any.
+        port: where to listen; 0 finds a port, and keeps it for the next start.
+        """
+        self.requests = []
+        self.headers = []
+        self._reply_to = follow(script)
+        self._api_key = api_key
+        self._models = models
+        self._port = port
+        self._thread: threading.Thread | None = None
+        self._end: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def base_url(self) -> str:
+        """The address for a client, without a slash at its end; known once started."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def start(self) -> None:
+        """Start to listen, in a thread of its own.
+
+        Raises TestingExtraMissing.
+        """
+        try:
+            import uvicorn  # noqa: PLC0415 - the extra `testing` may not be installed
+        except ImportError as exc:
+            raise TestingExtraMissing from exc
+        config = uvicorn.Config(
+            self._answer,
+            lifespan="off",
+            http="h11",
+            ws="none",
+            log_config=None,
+            log_level="critical",  # a Cut is an error to uvicorn
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+
+        async def serve() -> None:
+            self._stopping = asyncio.Event()
+            loop = asyncio.get_running_loop()
+
+            def end() -> None:
+                server.should_exit = True
+                loop.call_soon_threadsafe(self._stopping.set)
+
+            self._end = end
+            await server.serve(sockets=[listener])
+
+        self._thread = threading.Thread(target=asyncio.run, args=[serve()], daemon=True)
+        self._thread.start()
+        while not server.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Stop listening and close the connections; requests in progress are cut short."""
+        if self._thread and self._end:
+            self._end()
+            self._thread.join()
+        self._thread = self._end = None
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        content = await _read(receive)
+        match scope["method"], scope["path"]:
+            case "GET", "/v1/models":
+                refusal = self._refusal(headers, None)
+                if refusal:
+                    await _send_failure(send, refusal)
+                else:
+                    await _send_json(send, models_body(self._models or ["scripted"]))
+            case "POST", "/v1/chat/completions":
+                await self._chat(headers, content, send)
+            case method, path:
+                await _send_failure(send, Fail(404, f"Nothing answers to {method} {path}."))
+
+    async def _chat(self, headers: dict[str, str], content: bytes, send: Send) -> None:
+        try:
+            request: Json = json.loads(content)
+        except ValueError:
+            await _send_failure(send, Fail(400, "The body is not JSON."))
+            return
+        self.requests.append(request)
+        self.headers.append(headers)
+        try:
+            reply: Reply = self._refusal(headers, request.get("model")) or self._reply_to(request)
+        except Exception as exc:  # noqa: BLE001 - the test's own function: let the client show it
+            reply = Fail(400, f"The script raised {exc!r}.")
+        match reply:
+            case Fail():
+                await _send_failure(send, reply)
+            case Stall(seconds):
+                await self._pause(seconds)
+                await _send_failure(send, Fail(504))
+            case _ if request.get("stream"):
+                await self._stream(reply, request, send)
+            case Cut(text):
+                whole = json.dumps(completion_body(Say(text), request)).encode()
+                await _open(send, 200, "application/json")
+                await _write(send, whole[: whole.index(b'"finish_reason"')])
+            case Say() | CallTools():
+                await _send_json(send, completion_body(reply, request))
+
+    async def _stream(self, reply: Say | CallTools | Cut, request: Json, send: Send) -> None:
+        await _open(send, 200, "text/event-stream")
+        for chunk in completion_chunks(reply, request):
+            if chunk:
+                await _write(send, f"data: {json.dumps(chunk)}\n\n".encode())
+            elif isinstance(reply, Say) and reply.pause_s:
+                await self._pause(reply.pause_s)
+        if not isinstance(reply, Cut):  # to return with an answer unfinished drops the connection
+            await _write(send, b"data: [DONE]\n\n", last=True)
+
+    def _refusal(self, headers: dict[str, str], model: str | None) -> Fail | None:
+        if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":
+            return Fail(401, "Incorrect API key provided.")
+        if model and self._models and model not in self._models:
+            return Fail(404, f"The model `{model}` does not exist.")
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+
+async def _read(receive: Receive) -> bytes:
+    content = b""
+    while True:
+        message = await receive()
+        content += bytes(message.get("body", b""))
+        if not message.get("more_body"):
+            return content
+
+
+async def _open(
+    send: Send, status: int, content_type: str, retry_after: float | None = None
+) -> None:
+    headers = [(b"content-type", content_type.encode())]
+    if retry_after is not None:
+        headers.append((b"retry-after", f"{retry_after:g}".encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _write(send: Send, content: bytes, *, last: bool = False) -> None:
+    await send({"type": "http.response.body", "body": content, "more_body": not last})
+
+
+async def _send_json(send: Send, body: Json) -> None:
+    await _open(send, 200, "application/json")
+    await _write(send, json.dumps(body).encode(), last=True)
+
+
+async def _send_failure(send: Send, reply: Fail) -> None:
+    await _open(send, reply.status, "application/json", reply.retry_after)
+    await _write(send, json.dumps(error_body(reply)).encode(), last=True)

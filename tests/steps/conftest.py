@@ -1,0 +1,134 @@
+"""What the tests of the steps share: fakes that can be read by eye."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import BaseNode
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryMode,
+    VectorStoreQueryResult,
+)
+from pydantic import Field
+
+from alir.errors import NodeRefused
+
+# The same examples on every machine, and no folder of them left behind.
+settings.register_profile("alir", derandomize=True, deadline=None, database=None)
+settings.load_profile("alir")
+
+
+class InMemoryStore(BasePydanticVectorStore):
+    """Nodes in a dictionary by id; every write is logged, in words."""
+
+    stores_text: bool = True
+    nodes: dict[str, BaseNode] = Field(default_factory=dict)
+    refuses: dict[str, str] = Field(default_factory=dict)
+    """Node id to problem; an add that holds such a node writes nothing."""
+    log: list[str] = Field(default_factory=list)
+
+    @property
+    def client(self) -> None:
+        return None
+
+    def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
+        ids = [node.node_id for node in nodes]
+        for refused in (one for one in ids if one in self.refuses):
+            self.log.append(f"refuse {refused}")
+            raise NodeRefused(refused, self.refuses[refused])
+        self.log.append(f"add {' '.join(ids)}")
+        self.nodes |= {node.node_id: node.model_copy(deep=True) for node in nodes}
+        return ids
+
+    def delete(self, ref_doc_id: str, **_: Any) -> None:
+        self.log.append(f"delete doc_id == {ref_doc_id}")
+        self.nodes = {i: node for i, node in self.nodes.items() if node.ref_doc_id != ref_doc_id}
+
+    def delete_nodes(
+        self,
+        node_ids: list[str] | None = None,
+        filters: MetadataFilters | None = None,
+        **_: Any,
+    ) -> None:
+        assert node_ids is None
+        assert filters is not None
+        tests = [one for one in filters.filters if isinstance(one, MetadataFilter)]
+        words = " and ".join(f"{one.key} {one.operator.value} {one.value}" for one in tests)
+        self.log.append(f"delete {words}")
+        self.nodes = {
+            i: node for i, node in self.nodes.items() if not all(_holds(t, node) for t in tests)
+        }
+
+    def get_nodes(
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        assert filters is None
+        return [self.nodes[i] for i in node_ids or [] if i in self.nodes]
+
+    def query(self, query: VectorStoreQuery, **_: Any) -> VectorStoreQueryResult:
+        """Rank by dot product, or by how many of the question's words a text has."""
+        if query.mode == VectorStoreQueryMode.TEXT_SEARCH:
+            asked = set((query.query_str or "").split())
+            scores = {i: float(len(asked & set(_text(n).split()))) for i, n in self.nodes.items()}
+        else:
+            assert query.mode == VectorStoreQueryMode.DEFAULT
+            vector = query.query_embedding or []
+            scores = {
+                i: sum(a * b for a, b in zip(vector, node.embedding or [], strict=True))
+                for i, node in self.nodes.items()
+            }
+        best = sorted((i for i in scores if scores[i] > 0), key=lambda i: -scores[i])
+        best = best[: query.similarity_top_k]
+        return VectorStoreQueryResult(
+            nodes=[self.nodes[i] for i in best], similarities=[scores[i] for i in best], ids=best
+        )
+
+
+def _holds(test: MetadataFilter, node: BaseNode) -> bool:
+    value = node.ref_doc_id if test.key == "doc_id" else node.metadata.get(test.key)
+    assert test.operator in {FilterOperator.EQ, FilterOperator.NE}
+    return (value == test.value) == (test.operator == FilterOperator.EQ)
+
+
+def _text(node: BaseNode) -> str:
+    return node.get_content()
+
+
+class VocabularyEmbedding(BaseEmbedding):
+    """How often each word of a small vocabulary stands in the text; then 1 for a question."""
+
+    vocabulary: list[str]
+    texts: list[str] = Field(default_factory=list)
+    """Every text that was embedded, in order; no questions."""
+
+    def _vector(self, text: str) -> list[float]:
+        words = re.findall(r"\w+", text.lower())
+        return [float(words.count(word)) for word in self.vocabulary]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        self.texts.append(text)
+        return [*self._vector(text), 0.0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return [*self._vector(query), 1.0]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_query_embedding(query)
+
+
+@pytest.fixture
+def store() -> InMemoryStore:
+    return InMemoryStore()
+
+
+@pytest.fixture
+def embedding() -> VocabularyEmbedding:
+    return VocabularyEmbedding(vocabulary=["cats", "dogs", "birds", "winter"])
