@@ -154,8 +154,12 @@ class Alir:
         }
 
     async def aclose(self) -> None:
-        """Close the connection to Milvus."""
+        """Close the connections to Milvus and to the settings' language model."""
         await self.vector_store.aclose()
+        if self.llm is not None and self._given_llm is None:
+            from alir.llm import close  # noqa: PLC0415  loaded already
+
+            await close(self.llm)
 
     @cached_property
     def _model(self) -> ModelFolder | None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+import httpx
 import openai
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse, ChatResponseAsyncGen
 from llama_index.llms.openai import OpenAI
@@ -26,10 +27,10 @@ def language_model(
     """
     endpoint = base_url or OPENAI_URL
     if base_url is None and model in ALL_AVAILABLE_MODELS:
-        return _TranslatingOpenAI(
+        return _Translating(
             model=model, api_key=api_key, timeout=timeout_s, max_retries=MAX_RETRIES
         )
-    return _TranslatingOpenAILike(
+    return _TranslatingLike(
         model=model,
         api_base=endpoint,
         api_key=api_key or "none",
@@ -41,8 +42,14 @@ def language_model(
     )
 
 
-class _TranslatingOpenAI(OpenAI):
-    """OpenAI's models, raising alir's errors."""
+async def close(llm: LLM) -> None:
+    """Close the connections of a model that `language_model` made; leave any other alone."""
+    if isinstance(llm, _Translating) and llm._aclient is not None:
+        await llm._aclient.close()
+
+
+class _Translating(OpenAI):
+    """A model behind OpenAI's protocol, raising alir's errors."""
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
@@ -51,14 +58,8 @@ class _TranslatingOpenAI(OpenAI):
         return _translated(super().astream_chat(messages, **kwargs), self.model, self.api_base)
 
 
-class _TranslatingOpenAILike(OpenAILike):
-    """A compatible endpoint's model, raising alir's errors."""
-
-    async def astream_chat(
-        self, messages: Sequence[ChatMessage], **kwargs: Any
-    ) -> ChatResponseAsyncGen:
-        """Stream the reply to `messages`."""
-        return _translated(super().astream_chat(messages, **kwargs), self.model, self.api_base)
+class _TranslatingLike(_Translating, OpenAILike):
+    """The same for an endpoint or a model that LlamaIndex does not know."""
 
 
 async def _translated(
@@ -67,11 +68,16 @@ async def _translated(
     try:
         async for response in await call:
             yield response
-    except openai.OpenAIError as error:
+    except (openai.OpenAIError, httpx.HTTPError) as error:
         raise _error(error, model, endpoint or OPENAI_URL) from error
 
 
-def _error(error: openai.OpenAIError, model: str, endpoint: str) -> AlirError:
+def _error(error: Exception, model: str, endpoint: str) -> AlirError:
+    # Once a reply streams, the SDK lets its HTTP library's errors through.
+    if isinstance(error, httpx.TimeoutException):
+        return LanguageModelFailed(model, endpoint, "it did not answer in time", retryable=True)
+    if isinstance(error, httpx.HTTPError):
+        return LanguageModelFailed(model, endpoint, "the reply broke off", retryable=True)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return AccessRefused(f"The language model's endpoint {endpoint}", "ALIR_LLM_API_KEY")
     if isinstance(error, openai.APITimeoutError):

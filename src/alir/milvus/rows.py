@@ -89,7 +89,7 @@ def _check(node: BaseNode, text: str, dynamic: Row, dim: int) -> None:
     if not np.isfinite(vector).all():
         raise NodeRefused(node.node_id, "its embedding holds NaN or infinite values")
     if "'" in node.node_id:
-        # Milvus Lite puts it into its SQL as it is. Refused for a server too: data must move freely.
+        # Milvus Lite puts it into its SQL as it is. Refused for a server too: data must move.
         raise NodeRefused(
             node.node_id, "its id holds an apostrophe, and Lite could never delete it"
         )

@@ -17,8 +17,8 @@ RANK_PENALTY = 0.02
 KEEP_RATIO = 0.85
 """A further sentence must score at least this share of the best one's score."""
 MIN_SCORE = 0.35
-"""Below it, no sentence answers. Of ten questions tried on the essay and the annual report, the two
-without an answer scored 0.19 and 0.30, the others 0.64 to 1.20."""
+"""Below it, no sentence answers. Of ten questions tried on the essay and the annual report, the
+two without an answer scored 0.19 and 0.30, the others 0.64 to 1.20."""
 
 
 async def extract(
@@ -26,8 +26,9 @@ async def extract(
 ) -> list[Quote]:
     """Return the sentences of `passages` that answer `question` best, in reading order.
 
-    At most three, verbatim, none twice; none at all if the best one scores too low. A sentence's score is its cosine similarity to the
-    question plus half the share of the question's content words that stand in it.
+    At most three, verbatim, none twice; none at all if the best one scores too low. A sentence's
+    score is its cosine similarity to the question plus half the share of the question's content
+    words that stand in it.
     """
     quotes, texts = _candidates(passages)
     if not quotes:

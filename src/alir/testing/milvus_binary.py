@@ -47,24 +47,29 @@ def package_files() -> Path:
 def unpacked_binary(cache_dir: Path | None = None) -> Path:
     """Return the path of the `milvus` binary, its libraries beside it; unpack it the first time.
 
-    The 246 MB live in `cache_dir`, by default alir's folder in the user's cache. Processes may
+    Its 246 MB live in `cache_dir`, by default alir's folder in the user's cache. Processes may
     call this at once: each unpacks on its own, and the first to rename its folder wins.
     """
     packed = package_files() / "bin"
     unpacked = (cache_dir or user_cache_path("alir")) / f"milvus-{version('milvus')}"
     if not unpacked.is_dir():
-        unpacked.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=unpacked.parent, prefix="unpacking-") as scratch:
-            fresh = Path(scratch) / "bin"
-            fresh.mkdir()
-            for file in packed.glob("*.lzma"):
-                target = fresh / file.stem
-                with lzma.open(file) as source, target.open("wb") as sink:
-                    shutil.copyfileobj(source, sink, 1 << 20)
-                target.chmod(0o755)
-            try:
-                fresh.rename(unpacked)
-            except OSError:
-                if not unpacked.is_dir():  # not another process's work: a real failure
-                    raise
+        unpack(packed, unpacked)
     return unpacked / "milvus"
+
+
+def unpack(packed: Path, unpacked: Path) -> None:
+    """Unpack every .lzma file of one folder into another, which appears when it is complete."""
+    unpacked.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=unpacked.parent, prefix="unpacking-") as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        for file in packed.glob("*.lzma"):
+            target = fresh / file.stem
+            with lzma.open(file) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+            target.chmod(0o755)
+        try:
+            fresh.rename(unpacked)
+        except OSError:
+            if not unpacked.is_dir():  # not another process's work, then: a real failure
+                raise

@@ -98,6 +98,7 @@ class OpenAIServer:
             raise TestingExtraMissing from exc
         config = uvicorn.Config(
             self._answer,
+            interface="asgi3",  # it does not recognize a method as one
             lifespan="off",
             http="h11",
             ws="none",

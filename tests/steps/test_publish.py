@@ -1,0 +1,203 @@
+"""Publish: the new version is complete before the old one goes, and a failed one leaves nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+from alir.models import Cursor, Failure, FileOutcome, FilePart, LoadedPart, SplitPart
+from alir.steps.publish import Published, publish
+
+A = FilePart(Path("/docs/a.txt"), 100, version="a2")
+B = FilePart(Path("/docs/b.txt"), 100, version="b1")
+REST = Cursor(position=50, chars=50)
+
+
+def chunk(part: FilePart, index: int, version: str = "") -> TextNode:
+    """Chunk 1 of the version a2 has the id a2-1."""
+    version = version or part.version
+    return TextNode(
+        id_=f"{version}-{index}",
+        text=f"chunk {index}",
+        metadata={"version": version, "chunk_index": index},
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=part.source_id)},
+    )
+
+
+def was_split(part: FilePart, chunks: int, rest: Cursor | None = None) -> SplitPart:
+    return SplitPart(LoadedPart(part, [], rest), chunks)
+
+
+async def published(
+    store: Any,
+    *parts: SplitPart,
+    failures: Sequence[Failure] = (),
+    first_chunks: Sequence[TextNode] = (),
+    refused: Mapping[str, str] | None = None,
+) -> Published:
+    store.log.clear()
+    return await publish(parts, failures, first_chunks, refused or {}, vector_store=store)
+
+
+async def test_the_first_chunk_is_written_and_says_how_many_there_are(store: Any) -> None:
+    store.add([chunk(A, 1), chunk(A, 2)])
+
+    done = await published(store, was_split(A, 3), first_chunks=[chunk(A, 0)])
+
+    assert store.log == ["add a2-0"]
+    assert store.nodes["a2-0"].metadata["chunk_count"] == 3
+    assert done == Published([FileOutcome(A.path, "added")], [], written=1)
+
+
+async def test_no_other_chunk_says_how_many_there_are(store: Any) -> None:
+    store.add([chunk(A, 1)])
+
+    await published(store, was_split(A, 2), first_chunks=[chunk(A, 0)])
+
+    counted = [i for i, node in store.nodes.items() if "chunk_count" in node.metadata]
+    assert counted == ["a2-0"]
+
+
+async def test_the_old_version_is_deleted_only_after_the_new_one_is_complete(store: Any) -> None:
+    part = replace(A, replaces=True)
+    store.add([chunk(A, 0, "a1"), chunk(A, 1, "a1"), chunk(B, 0, "a1 of b"), chunk(A, 1)])
+
+    done = await published(store, was_split(part, 2), first_chunks=[chunk(A, 0)])
+
+    assert store.log == ["add a2-0", f"delete doc_id == {A.source_id} and version != a2"]
+    assert sorted(store.nodes) == ["a1 of b-0", "a2-0", "a2-1"]
+    assert done.outcomes == [FileOutcome(A.path, "updated")]
+
+
+async def test_files_are_published_each_for_itself_in_order(store: Any) -> None:
+    firsts = [chunk(B, 0), chunk(A, 0)]
+
+    done = await published(store, was_split(A, 1), was_split(B, 4), first_chunks=firsts)
+
+    assert store.log == ["add a2-0", "add b1-0"]
+    assert store.nodes["b1-0"].metadata["chunk_count"] == 4
+    assert done.outcomes == [FileOutcome(A.path, "added"), FileOutcome(B.path, "added")]
+    assert done.written == 2
+
+
+async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: Any) -> None:
+    part = replace(A, replaces=True)
+    store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
+
+    done = await published(
+        store,
+        was_split(part, 3),
+        was_split(B, 2),
+        first_chunks=[chunk(A, 0), chunk(B, 0)],
+        refused={A.source_id: "its text is too long"},
+    )
+
+    assert sorted(store.nodes) == ["a1-0", "b1-0", "b1-1"], "the old version stays"
+    assert done.outcomes == [
+        FileOutcome(A.path, "failed", "cannot be stored: its text is too long"),
+        FileOutcome(B.path, "added"),
+    ]
+    assert done.written == 1
+
+
+async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: Any) -> None:
+    part = replace(A, replaces=True)
+    store.add([chunk(A, 0, "a1"), chunk(A, 1)])
+    store.refuses = {"a2-0": "its embedding holds NaN"}
+
+    done = await published(store, was_split(part, 2), first_chunks=[chunk(A, 0)])
+
+    assert sorted(store.nodes) == ["a1-0"]
+    reason = "cannot be stored: its embedding holds NaN"
+    assert done == Published([FileOutcome(A.path, "failed", reason)], [], written=0)
+
+
+async def test_a_file_that_goes_on_is_not_published_and_takes_its_first_chunk_along(
+    store: Any,
+) -> None:
+    first = chunk(A, 0)
+    store.add([chunk(A, 1)])
+
+    done = await published(store, was_split(A, 2, REST), first_chunks=[first])
+
+    assert store.log == []
+    assert done == Published([], [replace(A, cursor=REST, chunks=2, first_chunk=first)], 0)
+
+
+async def test_a_file_that_went_on_is_published_with_the_chunks_of_all_its_parts(
+    store: Any,
+) -> None:
+    first = chunk(A, 0)
+    middle = replace(A, replaces=True, cursor=REST, chunks=2, first_chunk=first)
+    later = Cursor(position=80, chars=80)
+
+    going = await published(store, was_split(middle, 3, later))
+    [last] = going.remaining
+    done = await published(store, was_split(last, 4))
+
+    assert last == replace(middle, cursor=later, chunks=5)
+    assert store.log[0] == "add a2-0"
+    assert store.nodes["a2-0"].metadata["chunk_count"] == 9
+    assert done.outcomes == [FileOutcome(A.path, "updated")]
+
+
+async def test_a_file_whose_text_begins_in_a_later_part_is_published_with_it(store: Any) -> None:
+    going = await published(store, was_split(A, 0, REST))
+    done = await published(store, was_split(going.remaining[0], 1), first_chunks=[chunk(A, 0)])
+
+    assert going.remaining == [replace(A, cursor=REST)]
+    assert done.outcomes == [FileOutcome(A.path, "added")]
+    assert store.nodes["a2-0"].metadata["chunk_count"] == 1
+
+
+async def test_a_file_that_goes_on_is_given_up_when_a_chunk_is_refused(store: Any) -> None:
+    store.add([chunk(A, 1)])
+
+    done = await published(
+        store,
+        was_split(A, 2, REST),
+        first_chunks=[chunk(A, 0)],
+        refused={A.source_id: "its text is too long"},
+    )
+
+    assert done.remaining == []
+    assert [one.outcome for one in done.outcomes] == ["failed"]
+    assert store.nodes == {}
+
+
+async def test_a_file_that_fails_in_the_middle_leaves_nothing_of_its_new_version(
+    store: Any,
+) -> None:
+    part = replace(A, replaces=True, cursor=REST, chunks=2, first_chunk=chunk(A, 0))
+    store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
+
+    done = await published(store, failures=[Failure(part, "changed while it was being read")])
+
+    assert sorted(store.nodes) == ["a1-0", "b1-1"]
+    assert done == Published(
+        [FileOutcome(A.path, "failed", "changed while it was being read")], [], written=0
+    )
+
+
+async def test_a_file_that_fails_at_its_beginning_touches_nothing(store: Any) -> None:
+    store.add([chunk(A, 0, "a1")])
+
+    done = await published(store, failures=[Failure(replace(A, replaces=True), "is empty")])
+
+    assert store.log == []
+    assert sorted(store.nodes) == ["a1-0"]
+    assert done.outcomes == [FileOutcome(A.path, "failed", "is empty")]
+
+
+async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
+    done = await published(store, was_split(A, 0))
+
+    assert store.log == []
+    assert done == Published([FileOutcome(A.path, "failed", "holds no text")], [], written=0)
+
+
+async def test_nothing_to_publish_is_no_call_to_the_store(store: Any) -> None:
+    assert await published(store) == Published()
+    assert store.log == []
