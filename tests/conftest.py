@@ -21,5 +21,5 @@ def milvus_binary() -> Path:
 @pytest.fixture(scope="session")
 def milvus_server(milvus_binary: Path) -> Iterator[MilvusServer]:
     """A real Milvus standalone server, one for the session; started by the first test that asks."""
-    with MilvusServer() as server:
+    with MilvusServer(session_ttl_s=20) as server:  # frozen for 13 s at most; see MilvusServer
         yield server

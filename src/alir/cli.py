@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -13,6 +13,9 @@ from alir.errors import AlirError, ConfigError, DependencyError, InputError
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
+    from workflows.events import Event
+    from workflows.handler import WorkflowHandler
+
     from alir.app import Alir
     from alir.events import Answer, IngestReport
 
@@ -147,7 +150,7 @@ async def _ingest(app: "Alir", paths: list[Path]) -> "IngestReport":
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths)))
     with IngestBar() as bar:
-        async for event in handler.stream_events():
+        async for event in _events(handler):
             if isinstance(event, IngestProgress):
                 bar.show(event)
     report = await handler
@@ -160,7 +163,7 @@ async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -
     from alir.events import Answer, Ask, Token  # noqa: PLC0415
 
     handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
-    async for event in handler.stream_events():
+    async for event in _events(handler):
         if stream and isinstance(event, Token):
             write(event.text)
     answer = await handler
@@ -168,6 +171,16 @@ async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -
         write("\n")
     assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
     return answer
+
+
+async def _events(run: "WorkflowHandler[Any]") -> AsyncIterator["Event"]:
+    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
+    try:
+        async for event in run.stream_events():
+            yield event
+    except asyncio.CancelledError:
+        await run.cancel_run()
+        raise
 
 
 def _run(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:

@@ -72,20 +72,22 @@ async def _translated(
         raise _error(error, model, endpoint or OPENAI_URL) from error
 
 
+# The first that fits says why. Once a reply streams, the SDK lets its HTTP library's errors out.
+_REASONS: list[tuple[type[Exception], str]] = [
+    (openai.APITimeoutError, "it did not answer in time"),
+    (openai.APIConnectionError, "nothing answers there"),
+    (openai.RateLimitError, "it is over its rate limit"),
+    (httpx.TimeoutException, "it did not answer in time"),
+    (httpx.HTTPError, "the reply broke off"),
+]
+
+
 def _error(error: Exception, model: str, endpoint: str) -> AlirError:
-    # Once a reply streams, the SDK lets its HTTP library's errors through.
-    if isinstance(error, httpx.TimeoutException):
-        return LanguageModelFailed(model, endpoint, "it did not answer in time", retryable=True)
-    if isinstance(error, httpx.HTTPError):
-        return LanguageModelFailed(model, endpoint, "the reply broke off", retryable=True)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return AccessRefused(f"The language model's endpoint {endpoint}", "ALIR_LLM_API_KEY")
-    if isinstance(error, openai.APITimeoutError):
-        return LanguageModelFailed(model, endpoint, "it did not answer in time", retryable=True)
-    if isinstance(error, openai.APIConnectionError):
-        return LanguageModelFailed(model, endpoint, "nothing answers there", retryable=True)
-    if isinstance(error, openai.RateLimitError):
-        return LanguageModelFailed(model, endpoint, "it is over its rate limit", retryable=True)
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return LanguageModelFailed(model, endpoint, reason, retryable=True)
     if isinstance(error, openai.APIStatusError):
         reason = f"it answered {error.status_code}"
         return LanguageModelFailed(model, endpoint, reason, retryable=error.status_code >= 500)

@@ -7,6 +7,7 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 
 import asyncio
 import logging
+import re
 import threading
 import warnings
 from collections.abc import Coroutine
@@ -40,6 +41,8 @@ BACKOFF = {
     "grpc.min_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1000,
 }
+
+LITE_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
 
 
 class _ClientLoop:
@@ -130,6 +133,12 @@ class MilvusConnection:
         uri = self.uri
         if self.is_lite:
             path = Path(uri).expanduser().absolute()
+            if not LITE_FILE_NAME.fullmatch(path.name):
+                raise InvalidSetting(
+                    "ALIR_MILVUS_URI",
+                    f"Milvus Lite cannot use the file name {path.name!r}",
+                    "Choose one of at most 36 letters, digits, dots, hyphens and underscores.",
+                )
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,27 +15,11 @@ from itertools import takewhile
 from pathlib import Path
 from random import SystemRandom
 from tempfile import TemporaryDirectory
-from typing import Any, Self
-
-import yaml
+from typing import Self
 
 from alir.errors import DependencyError
-from alir.testing.milvus_binary import CannotLaunchMilvus, package_files, unpacked_binary
-
-_HOST = "127.0.0.1"
-
-_SETTINGS = {
-    "proxy.timeTickInterval": 20,  # ms; by default a Strong read waits up to 200
-    "common.gracefulStopTimeout": 1,  # s, from 1,800
-    # ms, from 1,000 and 500: create_collection takes 2 s instead of 3.
-    "queryCoord.checkChannelInterval": 100,
-    "queryCoord.checkSegmentInterval": 100,
-    "queryCoord.distPullInterval": 50,
-    "log.file.rootPath": "",  # standard output is enough
-    "log.level": "warn",
-}
-
-_COMPONENTS = ("rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
+from alir.testing.milvus_binary import CannotLaunchMilvus, unpacked_binary
+from alir.testing.milvus_config import HOST, INNER_PORTS, write_config
 
 # Becomes Milvus: argv is the parent's pid, the environment as JSON, and the command.
 _DIE_WITH_PARENT = """
@@ -93,10 +75,11 @@ class MilvusServer:
             than two thirds of it serves no more, until it is started again.
         timeout_s: how long a start may take.
         """
-        proxy, health, *self._inner_ports = free_ports(3 + len(_COMPONENTS))
-        self.port = port or proxy
-        self.health_port = health_port or health
-        self.uri = f"http://{_HOST}:{self.port}"
+        found = free_ports(2 + INNER_PORTS)
+        self.port = port or found[0]
+        self.health_port = health_port or found[1]
+        self._inner_ports = found[2:]
+        self.uri = f"http://{HOST}:{self.port}"
         self._given_dir = data_dir
         self._cache_dir = cache_dir
         self._auth = auth
@@ -148,7 +131,13 @@ class MilvusServer:
                 )
         binary = unpacked_binary(self._cache_dir)
         log = self.data_dir / "milvus.log"
-        self._write_config()
+        write_config(
+            self.data_dir,
+            port=self.port,
+            inner_ports=self._inner_ports,
+            auth=self._auth,
+            session_ttl_s=self._session_ttl_s,
+        )
         self._spawn(binary, log)
         try:
             self._wait_until_healthy(log)
@@ -195,52 +184,6 @@ class MilvusServer:
         if self._temporary:
             self._temporary.cleanup()
             self._temporary = None
-
-    def _write_config(self) -> None:
-        """Write the package's configuration, with ours on top, for Milvus and for its etcd."""
-        conf = self.data_dir / "conf"
-        conf.mkdir(parents=True, exist_ok=True)
-        packaged = package_files()
-        shutil.copy(packaged / "glog.conf", conf)
-
-        # The template's placeholders look like {{ name(type): default }}.
-        template = (packaged / "config.yaml.template").read_text()
-        config = yaml.safe_load(re.sub(r"\{\{[^:}]*(?::\s*(.*?)\s*)?\}\}", r"\1", template))
-        internal, *ports = self._inner_ports
-        settings: dict[str, Any] = _SETTINGS | {
-            "proxy.ip": _HOST,
-            "proxy.port": self.port,
-            "proxy.internalPort": internal,
-            "common.security.authorizationEnabled": self._auth,
-            "common.session.ttl": self._session_ttl_s,
-            "localStorage.path": str(self.data_dir / "files"),
-            "rocksmq.path": str(self.data_dir / "rocksmq"),
-            "etcd.data.dir": str(self.data_dir / "etcd"),
-            "etcd.log.path": "stdout",
-            "etcd.config.path": str(conf / "etcd.yaml"),
-        }
-        for component, port in zip(_COMPONENTS, ports, strict=True):
-            settings |= {f"{component}.ip": _HOST, f"{component}.port": port}
-        for name, value in settings.items():
-            *parents, leaf = name.split(".")
-            section = config
-            for parent in parents:
-                section = section.setdefault(parent, {})
-            section[leaf] = value
-        (conf / "milvus.yaml").write_text(yaml.safe_dump(config))
-
-        # Unix sockets in the working directory, where etcd would take the ports 2379 and 2380:
-        # otherwise one Milvus per host.
-        client, peer = "unix://client:1", "unix://peer:1"
-        etcd = {
-            "name": "default",
-            "listen-client-urls": client,
-            "advertise-client-urls": client,
-            "listen-peer-urls": peer,
-            "initial-advertise-peer-urls": peer,
-            "initial-cluster": f"default={peer}",
-        }
-        (conf / "etcd.yaml").write_text(yaml.safe_dump(etcd))
 
     def _spawn(self, binary: Path, log: Path) -> None:
         # Not our environment: Milvus takes any variable that resembles a setting (LOG_LEVEL).
@@ -292,7 +235,7 @@ class MilvusServer:
             raise MilvusNotStarted(f"does not listen on port {self.port}", log)
 
     def _is_healthy(self) -> bool:
-        connection = HTTPConnection(_HOST, self.health_port, timeout=1.0)
+        connection = HTTPConnection(HOST, self.health_port, timeout=1.0)
         try:
             connection.request("GET", "/healthz")
             response = connection.getresponse()
