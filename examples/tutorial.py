@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from llama_index.core import Settings as LlamaSettings
 from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
@@ -72,10 +73,9 @@ async def ask_llama_index(app: Alir, store: BasePydanticVectorStore, files: list
     print(f"Indexed {len(documents)} documents in {time.perf_counter() - started:.1f} s")
 
     # Without a language model there is nobody to write a text; the passages are real.
+    LlamaSettings.llm = app.llm or MockLLM()
     engine = index.as_query_engine(
-        use_async=True,
-        llm=app.llm or MockLLM(),
-        response_mode="compact" if app.llm else "no_text",
+        use_async=True, response_mode="compact" if app.llm else "no_text"
     )
     responses = await asyncio.gather(*(engine.aquery(question) for question in QUESTIONS))
     for question, response in zip(QUESTIONS, responses, strict=True):

@@ -173,7 +173,7 @@ async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -
     return answer
 
 
-async def _events(run: "WorkflowHandler[Any]") -> AsyncIterator["Event"]:
+async def _events(run: "WorkflowHandler") -> AsyncIterator["Event"]:
     """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
     try:
         async for event in run.stream_events():

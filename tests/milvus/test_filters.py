@@ -59,7 +59,21 @@ def test_conditions_nest() -> None:
         filters=[MetadataFilter(key="c", value=3)], condition=FilterCondition.NOT
     )
     filters = MetadataFilters(filters=[either, never, MetadataFilters(filters=[])])
-    assert to_expression(filters) == "((a == 1 or b == 2) and (not (c == 3)))"
+    assert to_expression(filters) == "((a == 1 or b == 2) and c != 3)"
+
+
+def test_a_negation_reaches_the_comparisons() -> None:
+    a, b = MetadataFilter(key="a", value=1), MetadataFilter(key="b", value=[2], operator="in")
+
+    def of(condition: str, *filters: MetadataFilter | MetadataFilters) -> MetadataFilters:
+        return MetadataFilters(filters=list(filters), condition=condition)
+
+    assert to_expression(of("not", a, b)) == "(a != 1 or b not in [2])"
+    assert to_expression(of("not", of("or", a, b))) == "(a != 1 and b not in [2])"
+    assert to_expression(of("not", of("and", a, b))) == "(a != 1 or b not in [2])"
+    assert to_expression(of("not", of("not", a, b))) == "(a == 1 and b in [2])"
+    with pytest.raises(InvalidFilter, match="negates 'contains'"):
+        to_expression(of("not", MetadataFilter(key="a", value="x", operator="contains")))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +83,7 @@ def test_conditions_nest() -> None:
         ("name", float("nan"), FilterOperator.EQ),
         ("name", {"a": 1}, FilterOperator.EQ),
         ("name", "not a list", FilterOperator.IN),
+        ("name", [], FilterOperator.IN),
         ("name", 3, FilterOperator.TEXT_MATCH),
         ("name", "a", FilterOperator.TEXT_MATCH_INSENSITIVE),
         ("name", "two\nlines", FilterOperator.EQ),

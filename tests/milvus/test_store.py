@@ -155,6 +155,9 @@ async def test_a_query_can_be_kept_to_documents_and_nodes(make_store: Any) -> No
     await store.async_add(fruit())
     query = nearest([0.0, 1.0, 0.0, 0.0], doc_ids=["garden"], node_ids=["cherry", "banana"])
     assert (await store.aquery(query)).ids == ["cherry"]
+    unrestricted = nearest([0.0, 1.0, 0.0, 0.0], top_k=1, doc_ids=[], node_ids=[])
+    assert (await store.aquery(unrestricted)).ids == ["banana"]
+    assert await store.aget_nodes(node_ids=[]) == []
 
 
 async def test_rows_are_scanned_page_by_page_each_once(make_store: Any) -> None:

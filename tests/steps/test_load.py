@@ -39,14 +39,14 @@ def test_parts_beyond_the_budget_are_left_untouched(tmp_path: Path) -> None:
 
 def test_the_file_on_which_the_budget_ends_is_read_in_part_and_goes_on(tmp_path: Path) -> None:
     small = write(tmp_path / "a.txt", "ten chars\n")
-    large = write(tmp_path / "b.txt", "one line\n" * 10)
+    large = write(tmp_path / "b.txt", "one line\n" * 1_000)
     last = write(tmp_path / "c.txt", "ten chars\n")
 
-    read = load([small, large, last], budget_chars=28)
+    read = load([small, large, last], budget_chars=10 + 500 * 9)
 
-    assert texts(read) == ["ten chars\n", "one line\n" * 2]
+    assert texts(read) == ["ten chars\n", "one line\n" * 500]
     assert read.loaded[1].next is not None
-    assert read.loaded[1].next.chars == 18
+    assert read.loaded[1].next.chars == 500 * 9
     assert read.untouched == [last]
 
 

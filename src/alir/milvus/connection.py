@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import grpc
 from pymilvus import AsyncMilvusClient
+from pymilvus.client.types import Status
 from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
 from alir.errors import (
@@ -118,7 +119,7 @@ class MilvusConnection:
                 return await getattr(client, operation)(*args, timeout=self.timeout_s, **kwargs)
         except AlirError:
             raise
-        except (MilvusException, grpc.RpcError, TimeoutError, ConnectionError) as error:
+        except (MilvusException, grpc.RpcError, TimeoutError) as error:
             raise self._translated(error, operation) from error
 
     async def _connected(self) -> AsyncMilvusClient:
@@ -169,12 +170,15 @@ class MilvusConnection:
             await client.close()
 
     def _translated(self, error: BaseException, operation: str) -> AlirError:
-        codes = _grpc_codes(error)
+        chain = _chain(error)
+        codes = {one.code() for one in chain if isinstance(one, grpc.RpcError)}
         if grpc.StatusCode.UNAUTHENTICATED in codes:
             return AccessRefused(f"Milvus at {self.uri}", "ALIR_MILVUS_TOKEN")
-        if isinstance(error, TimeoutError) or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
+        timed_out = any(isinstance(one, TimeoutError) for one in chain)
+        if timed_out or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
             return MilvusTimeout(self.uri, self.timeout_s)
-        if grpc.StatusCode.UNAVAILABLE in codes or isinstance(error, ConnectionError):
+        not_connected = getattr(error, "code", None) == Status.CONNECT_FAILED
+        if not_connected or grpc.StatusCode.UNAVAILABLE in codes:
             return MilvusUnavailable(self.uri)
         return MilvusFailed(
             self.uri,
@@ -184,16 +188,15 @@ class MilvusConnection:
         )
 
 
-def _grpc_codes(error: BaseException) -> set[grpc.StatusCode]:
-    """The gRPC status codes in the chain of causes; pymilvus raises `e from e`, so it may loop."""
-    codes, seen, current = set(), set[int](), error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        code = getattr(current, "code", None)
-        if isinstance(current, grpc.RpcError) and callable(code):
-            codes.add(code())
-        current = current.__cause__ or current.__context__  # type: ignore[assignment]
-    return codes
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        cause = current.__cause__ if current.__cause__ is not current else None
+        current = cause or current.__context__
+    return chain
 
 
 def _sentence(error: BaseException) -> str:

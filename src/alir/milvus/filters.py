@@ -28,6 +28,13 @@ _COMPARISONS = {
     FilterOperator.LT: "<",
     FilterOperator.LTE: "<=",
 }
+_OPPOSITES = {
+    FilterOperator.EQ: FilterOperator.NE,
+    FilterOperator.GT: FilterOperator.LTE,
+    FilterOperator.LT: FilterOperator.GTE,
+    FilterOperator.IN: FilterOperator.NIN,
+}
+_OPPOSITES |= {opposite: operator for operator, opposite in _OPPOSITES.items()}
 _LISTS = {FilterOperator.IN: "in", FilterOperator.NIN: "not in"}
 _ARRAYS = {
     FilterOperator.CONTAINS: "array_contains",
@@ -44,13 +51,13 @@ def to_expression(filters: MetadataFilters | None) -> str:
     """
     if filters is None or not filters.filters:
         return ""
+    if filters.condition == FilterCondition.NOT:
+        return to_expression(_negated(filters))
     parts = [
         to_expression(part) if isinstance(part, MetadataFilters) else _comparison(part)
         for part in filters.filters
     ]
     parts = [part for part in parts if part]
-    if filters.condition == FilterCondition.NOT:
-        return f"(not ({' and '.join(parts)}))" if parts else ""
     word = " or " if filters.condition == FilterCondition.OR else " and "
     return f"({word.join(parts)})" if len(parts) > 1 else "".join(parts)
 
@@ -60,10 +67,36 @@ def among(field: str, values: Sequence[str]) -> str:
     return f"{_field(field)} in {_list(field, values)}"
 
 
+def after(field: str, value: str) -> str:
+    """Return the expression that `field` comes after `value` in Milvus's order, by bytes."""
+    return f"{_field(field)} > {_quoted(field, value)}"
+
+
 def both(*expressions: str) -> str:
     """Return the conjunction of the expressions that are not empty."""
     present = [expression for expression in expressions if expression]
     return " and ".join(f"({part})" for part in present) if len(present) > 1 else "".join(present)
+
+
+def _negated(filters: MetadataFilters) -> MetadataFilters:
+    """Carry a NOT down to the comparisons: Milvus Lite has no other way to say it."""
+    opposites: list[MetadataFilter | MetadataFilters] = []
+    for part in filters.filters:
+        if isinstance(part, MetadataFilters):
+            inner = {
+                FilterCondition.AND: FilterCondition.NOT,
+                FilterCondition.NOT: FilterCondition.AND,
+            }.get(part.condition or FilterCondition.AND)
+            if inner is None:
+                negated = [MetadataFilters(filters=[p], condition="not") for p in part.filters]
+                opposites.append(MetadataFilters(filters=negated))
+            else:
+                opposites.append(part.model_copy(update={"condition": inner}))
+        elif part.operator in _OPPOSITES:
+            opposites.append(part.model_copy(update={"operator": _OPPOSITES[part.operator]}))
+        else:
+            raise InvalidFilter(part.key, f"negates {part.operator.value!r}, which Milvus cannot")
+    return MetadataFilters(filters=opposites, condition=FilterCondition.OR)
 
 
 def _comparison(one: MetadataFilter) -> str:
@@ -107,6 +140,9 @@ def _value(key: str, value: object) -> str:
 def _list(key: str, values: object) -> str:
     if not isinstance(values, list | tuple | set | frozenset):
         raise InvalidFilter(key, f"needs a list, not {values!r}")
+    if not values:
+        # Milvus Lite fails on one, with a message about fields.
+        raise InvalidFilter(key, "compares with an empty list, which nothing is in")
     return f"[{', '.join(_value(key, value) for value in values)}]"
 
 

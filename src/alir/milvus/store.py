@@ -23,7 +23,7 @@ from pymilvus.client.types import LoadState
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
 from alir.milvus.connection import MilvusConnection
-from alir.milvus.filters import among, both, to_expression
+from alir.milvus.filters import after, among, both, to_expression
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, requests, to_node, to_row
 from alir.milvus.schema import BM25_SINCE, Found, Layout, check, index_params, new_schema
 
@@ -205,11 +205,15 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """Return the nodes that have one of `node_ids` and match `filters`, without embeddings."""
         if node_ids is None and filters is None:
             raise ValueError("Either node_ids or filters must be given.")
+        if node_ids == []:
+            return []
         rows = self.scan(self._selection(node_ids, filters), self._node_fields, **kwargs)
         return [to_node(row, text_key=self.text_key) async for row in rows]
 
     async def aquery(self, query: VectorStoreQuery, **_: Any) -> VectorStoreQueryResult:
         """Search by embedding (DEFAULT), words (SPARSE, TEXT_SEARCH) or both (HYBRID), best first.
+
+        Empty lists of `node_ids` or `doc_ids` restrict nothing: LlamaIndex's retrievers send them.
 
         Raises:
             KeywordSearchUnavailable: the mode needs BM25 and this collection has none.
@@ -242,21 +246,20 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """
         if not await self._opened_or_none():
             return
-        last = None
+        last = ""
         while True:
-            after = f'{ID_FIELD} > "{last}"' if last is not None else f'{ID_FIELD} >= ""'
             page = await self._connection.call(
                 "query",
                 self.collection_name,
-                filter=both(after, expression),
+                filter=both(after(ID_FIELD, last), expression),
                 output_fields=[ID_FIELD, *fields],
                 limit=page_rows,
                 consistency_level="Strong",
             )
+            if not page:  # a short page may still be followed by another
+                return
             for row in page:
                 yield row
-            if len(page) < page_rows:
-                return
             last = max(row[ID_FIELD] for row in page)
 
     async def count(self, expression: str = "") -> int:
@@ -393,15 +396,20 @@ class AlirMilvusStore(BasePydanticVectorStore):
 
     def _condition(self, query: VectorStoreQuery) -> str:
         documents = among(self.doc_id_field, query.doc_ids) if query.doc_ids else ""
-        return both(documents, self._selection(query.node_ids, query.filters))
+        return both(documents, self._selection(query.node_ids or None, query.filters))
 
     def _selection(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> str:
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
         return both(ids, to_expression(filters))
 
     async def _delete(self, expression: str) -> None:
-        if await self._opened_or_none():
-            await self._connection.call("delete", self.collection_name, filter=expression)
+        if not await self._opened_or_none():
+            return
+        await self._connection.call("delete", self.collection_name, filter=expression)
+        # pymilvus's async client does not look at what a server answers to a delete.
+        if left := await self.count(expression):
+            problem = f"{left} rows that were to go are still there"
+            raise MilvusFailed(self._connection.uri, "delete", problem, retryable=True)
 
     async def _need_bm25(self) -> None:
         if not await self.keyword_search():
@@ -454,7 +462,10 @@ class AlirMilvusStore(BasePydanticVectorStore):
                 f"the collection {self.collection_name!r} does not exist and needs a dimension",
                 "Give the dimension of the embeddings.",
             )
-        sparse = await self._can_bm25() if self.enable_sparse is None else self.enable_sparse
+        sparse = self.enable_sparse is not False and await self._can_bm25()
+        if self.enable_sparse and not sparse:
+            # The server would make the collection, without its words, and then report an error.
+            raise KeywordSearchUnavailable(self.collection_name)
         await self._connection.call(
             "create_collection",
             self.collection_name,

@@ -176,7 +176,7 @@ class CitedText:
             self._citations.cite_number(int(number), sentence) for number in marker[1].split(",")
         ]
         numbers = list(dict.fromkeys(number for number in cited if number is not None))
-        lead = " " if marker[0][0].isspace() else ""
+        lead = marker[0].partition("[")[0]
         return lead + "".join(f"[{number}]" for number in numbers) if numbers else ""
 
 
@@ -202,10 +202,10 @@ def _support(sentence: str, text: str) -> Span | None:
 def _find(quotation: str, text: str) -> Span | None:
     """Where `quotation` stands in `text`; any run of white space matches any other."""
     pattern = r"\s+".join(re.escape(word) for word in quotation.split())
-    match = re.search(pattern, text)
+    match = re.search(rf"(?<!\w){pattern}(?!\w)", text)  # whole words only
     return Span(match.start(), match.end()) if match else None
 
 
 def _page(metadata: Mapping[str, object]) -> int | None:
     label = metadata.get("page_label")
-    return int(str(label)) if label is not None and str(label).isdigit() else None
+    return int(str(label)) if label is not None and str(label).isdecimal() else None

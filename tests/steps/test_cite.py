@@ -1,0 +1,365 @@
+"""Cite: a citation is made only of what stands in the stored chunk, character for character."""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from alir.models import Citation, Quote, SourcePassage
+from alir.steps.cite import Citations, CitedText, source, stored_texts
+
+BIRDS = "Birds fly south in winter. Fish swim deep."
+CATS = "Cats sleep long hours. Dogs bark at night."
+TREES = "Revenue grew by 3.5 percent. Trees grow tall."
+
+
+def passage(name: str, text: str, *, start: int | None = 0, page: str | None = None) -> Any:
+    metadata = {"file_path": f"/docs/{name}.txt"} | ({} if page is None else {"page_label": page})
+    node = TextNode(id_=name, text=text, start_char_idx=start, metadata=metadata)
+    return NodeWithScore(node=node, score=0.5)
+
+
+PASSAGES = [passage("birds", BIRDS), passage("cats", CATS), passage("trees", TREES)]
+STORED = {"birds": BIRDS, "cats": CATS, "trees": TREES}
+
+
+def citations(
+    passages: Sequence[NodeWithScore] = PASSAGES, stored: Mapping[str, str] = STORED
+) -> Citations:
+    return Citations(passages, stored)
+
+
+def quotes(made: Citations) -> list[str]:
+    return [citation.quote for citation in made.made]
+
+
+# The stored text
+
+
+async def test_the_texts_are_read_again_from_the_store(store: Any) -> None:
+    store.add([TextNode(id_="birds", text="Birds were changed."), TextNode(id_="other", text="x")])
+
+    assert await stored_texts(PASSAGES, vector_store=store) == {"birds": "Birds were changed."}
+
+
+async def test_a_stored_text_is_only_the_text(store: Any) -> None:
+    store.add([TextNode(id_="birds", text=BIRDS, metadata={"file_name": "birds.txt"})])
+
+    assert await stored_texts(PASSAGES[:1], vector_store=store) == {"birds": BIRDS}
+
+
+async def test_without_passages_the_store_is_not_asked() -> None:
+    assert await stored_texts([], vector_store=None) == {}  # type: ignore[arg-type]
+
+
+def test_a_source_is_what_a_person_sees_of_a_passage() -> None:
+    found = source(passage("birds", BIRDS, page="3"))
+
+    assert found == SourcePassage("/docs/birds.txt", 3, BIRDS, 0.5)
+
+
+def test_a_passage_of_another_programs_collection_is_a_source_too() -> None:
+    node = TextNode(text=BIRDS, metadata={"page_label": "iv"})
+
+    assert source(NodeWithScore(node=node)) == SourcePassage("", None, BIRDS, 0.0)
+    superscript = passage("birds", BIRDS, page="²")
+    assert source(superscript).page is None
+
+
+# Citations.cite
+
+
+def test_a_quote_that_stands_becomes_a_citation_with_its_place_in_the_document() -> None:
+    found = [passage("birds", BIRDS), passage("cats", CATS, start=1_000, page="12")]
+    made = citations(found)
+
+    assert made.cite(Quote(1, 5, 10)) == 1
+    assert made.made == [Citation("/docs/cats.txt", 12, 1_005, 1_010, "sleep")]
+    assert made.removed == 0
+
+
+def test_citations_are_numbered_as_they_are_made_and_a_quote_keeps_its_number() -> None:
+    made = citations()
+
+    numbers = [made.cite(Quote(p, 0, 4)) for p in (2, 0, 2, 1, 0)]
+
+    assert numbers == [1, 2, 1, 3, 2]
+    assert quotes(made) == ["Reve", "Bird", "Cats"]
+
+
+def test_the_same_words_at_another_place_are_another_citation() -> None:
+    twins = [passage("a", "Same. Same."), passage("b", "Same. Same.")]
+    made = citations(twins, {"a": "Same. Same.", "b": "Same. Same."})
+
+    assert [made.cite(Quote(p, s, s + 5)) for p, s in ((0, 0), (0, 6), (1, 0))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"cats": CATS},
+        {"birds": ""},
+        {"birds": "Birds fly north in winter. Fish swim deep."},
+        {"birds": " " + BIRDS},
+        {"birds": BIRDS.upper()},
+        {"birds": BIRDS.replace(" fly", "  fly")},
+        {"birds": BIRDS.replace("i", "і")},  # the Cyrillic letter
+        {"birds": BIRDS[:25]},
+    ],
+    ids=["vanished", "emptied", "changed", "moved", "case", "space", "look-alike", "cut"],
+)
+def test_a_quote_that_does_not_stand_in_the_store_is_no_citation_and_is_counted(
+    stored: dict[str, str],
+) -> None:
+    made = citations(stored=stored)
+
+    assert made.cite(Quote(0, 0, 26)) is None
+    assert (made.made, made.removed) == ([], 1)
+
+
+def test_a_change_elsewhere_in_the_chunk_does_not_matter() -> None:
+    made = citations(stored={"birds": BIRDS.replace("Fish", "Carp")})
+
+    assert made.cite(Quote(0, 0, 26)) == 1
+
+
+@pytest.mark.parametrize("span", [(5, 5), (100, 110)])
+def test_an_empty_quote_is_no_citation(span: tuple[int, int]) -> None:
+    made = citations()
+
+    assert made.cite(Quote(0, *span)) is None
+    assert made.removed == 1
+
+
+# Citations.cite_number
+
+
+def test_a_language_models_number_cites_the_sentence_that_shares_most_words() -> None:
+    made = citations()
+
+    assert made.cite_number(2, "At night, the dogs of the village bark.") == 1
+    assert made.made == [Citation("/docs/cats.txt", None, 23, 42, "Dogs bark at night.")]
+
+
+@pytest.mark.parametrize("number", [0, 4, 999])
+def test_a_number_without_a_passage_is_removed(number: int) -> None:
+    made = citations()
+
+    assert made.cite_number(number, "Birds fly south.") is None
+    assert (made.made, made.removed) == ([], 1)
+
+
+@pytest.mark.parametrize("sentence", ["Profit fell sharply.", "They are in the.", "", "?!"])
+def test_a_sentence_without_a_shared_word_is_not_supported(sentence: str) -> None:
+    made = citations()
+
+    assert made.cite_number(1, sentence) is None
+    assert made.removed == 1
+
+
+def test_one_word_in_five_must_be_shared() -> None:
+    made = citations()
+
+    assert made.cite_number(1, "Birds eat seeds, insects, worms.") == 1
+    assert made.cite_number(1, "Birds eat seeds, insects, worms, berries.") is None
+
+
+def test_a_quotation_is_cited_to_the_character() -> None:
+    made = citations()
+
+    assert made.cite_number(1, 'It says "fly south in winter," no less.') == 1
+    assert made.made == [Citation("/docs/birds.txt", None, 6, 25, "fly south in winter")]
+
+
+def test_a_quotation_with_other_white_space_is_cited_as_it_stands() -> None:
+    text = "Birds fly\n  south in\u00a0winter."
+    made = citations([passage("birds", text)], {"birds": text})
+
+    assert made.cite_number(1, "“fly south in winter”") == 1
+    assert quotes(made) == ["fly\n  south in\u00a0winter"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        'Birds "fly north in winter".',
+        'Birds "Fly South In Winter".',
+        'Birds "fly south winter".',
+        'Birds "rds fly south".',
+        'Birds "fly south in wint".',
+        "Birds fly south in winter: “cats sleep long hours”.",
+    ],
+)
+def test_a_quotation_that_does_not_stand_is_removed_though_words_are_shared(sentence: str) -> None:
+    made = citations()
+
+    assert made.cite_number(1, sentence) is None
+    assert (made.made, made.removed) == ([], 1)
+
+
+def test_a_word_or_two_in_quotation_marks_are_a_name_not_a_quotation() -> None:
+    made = citations()
+
+    assert made.cite_number(1, 'The "feathered friends" called birds fly south.') == 1
+    assert quotes(made) == ["Birds fly south in winter."]
+
+
+def test_of_several_quotations_the_one_that_stands_is_cited() -> None:
+    made = citations()
+
+    assert (
+        made.cite_number(2, '"fly south in winter" and "dogs never bark" "sleep long hours"') == 1
+    )
+    assert quotes(made) == ["sleep long hours"]
+
+
+# CitedText
+
+
+def cited(*pieces: str) -> tuple[str, list[str], int]:
+    """The text that is shown, the quotes cited, and how many citations were removed."""
+    made = citations()
+    text = CitedText(made)
+    shown = "".join([*map(text.feed, pieces), text.finish()])
+    return shown, quotes(made), made.removed
+
+
+B, C, T = "Birds fly south in winter.", "Cats sleep long hours.", "Trees grow tall."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "made"),
+    [
+        ("Birds fly south [1]. Cats sleep [2].", None, [B, C]),
+        ("Cats sleep [2]. Birds fly south [1].", "Cats sleep [1]. Birds fly south [2].", [C, B]),
+        ("Birds fly south. [1] Cats sleep. [2]", None, [B, C]),
+        ("Birds fly south.[1] Cats sleep.[2] ", None, [B, C]),
+        ('He said: "Birds fly." [1] Cats sleep?) [2]', None, [B, C]),
+        ("Birds fly south.\n\n[1]\n\nCats sleep [2]", None, [B, C]),
+        ("Birds fly [1] and cats sleep [2], they say.", None, [B, C]),
+        ("Birds fly and cats sleep [1][2] [1].", None, [B, C]),
+        ("Trees and birds grow [1, 3].", "Trees and birds grow [1][2].", [B, T]),
+        ("Trees and birds grow [1 ,3,1].", "Trees and birds grow [1][2].", [B, T]),
+        ("Birds fly south [1]", None, [B]),
+        ("Birds fly south [1]\nCats sleep [2]\n", None, [B, C]),
+        ("It grew by 3.5 percent [3].", "It grew by 3.5 percent [1].", [TREES[:28]]),
+        ("鸟 birds fly。[1] Cats sleep。[2]", None, [B, C]),
+    ],
+)
+def test_a_marker_becomes_the_number_of_its_citation(
+    text: str, shown: str | None, made: list[str]
+) -> None:
+    assert cited(text) == (text if shown is None else shown, made, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "removed"),
+    [
+        ("Profit fell [1]. So be it.", "Profit fell. So be it.", 1),
+        ("Birds fly south [9].", "Birds fly south.", 1),
+        ("Birds fly south [0][999].", "Birds fly south.", 2),
+        ("Birds fly south. [7]", "Birds fly south.", 1),
+        ("[1] Birds fly south.", " Birds fly south.", 1),
+        ("Birds fly south. Profit fell. [1]", "Birds fly south. Profit fell.", 1),
+        ("Birds fly south.\nProfit fell [1].", "Birds fly south.\nProfit fell.", 1),
+        ("Profit fell [1]. Birds fly south.", "Profit fell. Birds fly south.", 1),
+    ],
+)
+def test_a_marker_that_its_sentence_does_not_bear_out_is_removed(
+    text: str, shown: str, removed: int
+) -> None:
+    assert cited(text) == (shown, [], removed)
+
+
+def test_of_several_numbers_only_those_that_do_not_hold_are_removed() -> None:
+    assert cited("Birds fly south [2, 1, 8].") == ("Birds fly south [1].", [B], 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "an option [a], a date [2021-01], a year [2021], a range [1-3], nothing [], [ ], [,]",
+        "a link [docs](https://example.org/a[b]) and a [reference][one]",
+        "the code `birds[1]`, `m[0][1]` and ``",
+        "```python\nbirds = [1]\nsouth[1] = birds[2, 3]\n```\n",
+        "unfinished [",
+        "unfinished [1",
+        "unfinished [1, ",
+        "white space at the end \n ",
+        "[[]] ]1[ [1.5] [-1] [+1] [¹]",
+    ],
+)
+def test_brackets_that_are_no_markers_pass_through(text: str) -> None:
+    assert cited(text) == (text, [], 0)
+    assert cited(*text) == (text, [], 0)
+
+
+def test_nothing_is_shown_of_nothing() -> None:
+    assert cited() == cited("") == ("", [], 0)
+
+
+def test_text_is_shown_as_it_comes_and_a_marker_as_soon_as_its_sentence_ends() -> None:
+    made = citations()
+    text = CitedText(made)
+
+    pieces = ["Birds", " fly", " south", " [", "1", "]", " in", " winter", ".", " Cats", " sleep"]
+
+    assert [text.feed(piece) for piece in pieces] == [
+        *("Birds", " fly", " south", "", "", "", "", "", "", " [1] in winter. Cats", " sleep"),
+    ]
+
+
+def test_a_decimal_point_at_the_end_of_a_piece_does_not_end_the_sentence() -> None:
+    assert cited("Birds number 3.", "5 percent [1].") == cited("Birds number 3.5 percent [1].")
+
+
+def test_a_long_list_of_numbers_is_checked_however_it_comes() -> None:
+    text = "Birds fly south [" + ", ".join(["1"] * 30) + "]."
+
+    assert cited(text) == cited(*text) == ("Birds fly south [1].", [B], 0)
+
+
+FRAGMENTS = [
+    *("Birds fly", " south", " in winter", "Cats sleep", "Profit fell", "Trees", " grow", " and "),
+    *("[1]", "[2]", "[3]", " [1]", " [2]", "[9]", "[1, 3]", "[ 1]", "[0]", " [1][2]", "\n[1]"),
+    *(".", ". ", "!", "? ", ".\n", "\n", "\n\n", " ", "。", '"', "”", "'", ")", "...", ", ", "3.5"),
+    *("[", "]", "[a]", "[2021-01]", "[x](http://a.b)", "`", "``", "```", "`a[1]`", '"fly south in'),
+    ' winter"',
+]
+TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join)
+
+
+@settings(max_examples=300)
+@given(text=TEXTS, data=st.data())
+@example(text="Birds fly south. Profit fell. [1]", data=None)
+@example(text="Birds fly.\n [1]", data=None)
+@example(text='"Birds fly south." [1] Cats. [1]', data=None)
+def test_the_text_may_come_in_any_pieces(text: str, data: Any) -> None:
+    cuts = list(range(len(text) + 1)) if data is None else data.draw(cuts_of(text))
+    pieces = [text[start:end] for start, end in pairwise([0, *sorted(cuts), len(text)])]
+
+    assert cited(*pieces) == cited(text)
+
+
+def cuts_of(text: str) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(0, len(text)), max_size=len(text))
+
+
+@given(TEXTS.filter(lambda text: "`" not in text))
+def test_only_markers_are_changed_and_every_one_shown_has_its_citation(text: str) -> None:
+    made = citations()
+    streamed = CitedText(made)
+    shown = streamed.feed(text) + streamed.finish()
+
+    marker = re.compile(r"\[\d{1,3}(\s*,\s*\d{1,3})*\]")
+    assert "".join(marker.sub("", shown).split()) == "".join(marker.sub("", text).split())
+    numbers = {int(number) for number in re.findall(r"\[(\d+)\]", shown)}
+    assert numbers == set(range(1, len(made.made) + 1))
+    for citation in made.made:
+        name = citation.file.removeprefix("/docs/").removesuffix(".txt")
+        assert STORED[name][citation.start : citation.end] == citation.quote
