@@ -5,7 +5,6 @@ options; every call has a timeout, only the needed fields travel, and every erro
 `alir.errors`.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -19,13 +18,13 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 from pymilvus import AnnSearchRequest, RRFRanker
-from pymilvus.client.types import LoadState
 
-from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
+from alir.errors import InvalidSetting, KeywordSearchUnavailable
+from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
-from alir.milvus.filters import after, among, both, to_expression
+from alir.milvus.filters import among, both, to_expression
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, requests, to_node, to_row
-from alir.milvus.schema import BM25_SINCE, Found, Layout, check, index_params, new_schema
+from alir.milvus.schema import Layout
 
 T = TypeVar("T")
 
@@ -69,11 +68,8 @@ class AlirMilvusStore(BasePydanticVectorStore):
     enable_sparse: bool | None
     batch_size: int
 
-    _connection: MilvusConnection = PrivateAttr()
-    _layout: Layout = PrivateAttr()
+    _collection: Collection = PrivateAttr()
     _search_config: dict[str, Any] = PrivateAttr()
-    _found: Found | None = PrivateAttr(default=None)
-    _opening: asyncio.Lock | None = PrivateAttr(default=None)
 
     def __init__(
         self,
@@ -119,9 +115,8 @@ class AlirMilvusStore(BasePydanticVectorStore):
             enable_sparse=enable_sparse,
             batch_size=batch_size,
         )
-        self._connection = MilvusConnection(uri, token, timeout_s=timeout_s)
         self._search_config = search_config or {}
-        self._layout = Layout(
+        layout = Layout(
             collection=collection_name,
             dim=dim,
             text_key=text_key,
@@ -134,6 +129,13 @@ class AlirMilvusStore(BasePydanticVectorStore):
             analyzer_params=analyzer_params or {},
             embedding_model=embedding_model,
         )
+        self._collection = Collection(
+            MilvusConnection(uri, token, timeout_s=timeout_s),
+            layout,
+            consistency_level=consistency_level,
+            sparse=enable_sparse,
+            overwrite=overwrite,
+        )
 
     @classmethod
     def class_name(cls) -> str:
@@ -143,7 +145,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
     @property
     def client(self) -> MilvusConnection:
         """Return the connection; `client.call(operation, ...)` reaches the rest of Milvus."""
-        return self._connection
+        return self._collection.connection
 
     # Writing
 
@@ -155,9 +157,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """
         if not nodes:
             return []
-        if self.dim is None and nodes[0].embedding is not None:
-            self.dim = len(nodes[0].embedding)
-        found = await self._opened(create=True)
+        found = await self._collection.opened(len(nodes[0].embedding or []) or None)
         rows = [
             to_row(
                 node,
@@ -170,12 +170,12 @@ class AlirMilvusStore(BasePydanticVectorStore):
         ]
         operation = "upsert" if self.upsert_mode else "insert"
         for batch in requests(rows, self.batch_size, self.text_key, found.dim):
-            await self._connection.call(operation, self.collection_name, batch)
+            await self._collection.call(operation, batch)
         return [node.node_id for node in nodes]
 
     async def adelete(self, ref_doc_id: str, **_: Any) -> None:
         """Delete every node that came from the document `ref_doc_id`."""
-        await self._delete(among(self.doc_id_field, [ref_doc_id]))
+        await self._collection.delete(among(self.doc_id_field, [ref_doc_id]))
 
     async def adelete_nodes(
         self,
@@ -186,13 +186,11 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
             raise ValueError("Either node_ids or filters must be given.")
-        await self._delete(self._selection(node_ids, filters))
+        await self._collection.delete(self._selection(node_ids, filters))
 
     async def aclear(self) -> None:
         """Drop the collection; the next add makes it anew."""
-        if await self._connection.call("has_collection", self.collection_name):
-            await self._connection.call("drop_collection", self.collection_name)
-        self._found = None
+        await self._collection.drop()
 
     # Reading
 
@@ -218,7 +216,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         Raises:
             KeywordSearchUnavailable: the mode needs BM25 and this collection has none.
         """
-        if not await self._opened_or_none():
+        if not await self._collection.opened_or_none():
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         if query.mode == VectorStoreQueryMode.DEFAULT:
             hits = await self._dense(query)
@@ -237,47 +235,19 @@ class AlirMilvusStore(BasePydanticVectorStore):
             ids=[str(hit["id"]) for hit in hits],
         )
 
-    async def scan(
+    def scan(
         self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
-
-        Reads are strongly consistent: what any process wrote before is seen.
-        """
-        if not await self._opened_or_none():
-            return
-        last = ""
-        while True:
-            page = await self._connection.call(
-                "query",
-                self.collection_name,
-                filter=both(after(ID_FIELD, last), expression),
-                output_fields=[ID_FIELD, *fields],
-                limit=page_rows,
-                consistency_level="Strong",
-            )
-            if not page:  # a short page may still be followed by another
-                return
-            for row in page:
-                yield row
-            last = max(row[ID_FIELD] for row in page)
+        """Yield the rows that match a Milvus expression; see `Collection.scan`."""
+        return self._collection.scan(expression, fields, page_rows=page_rows)
 
     async def count(self, expression: str = "") -> int:
-        """Return how many rows match `expression`; 0 for a collection that does not exist."""
-        if not await self._opened_or_none():
-            return 0
-        rows = await self._connection.call(
-            "query",
-            self.collection_name,
-            filter=expression,
-            output_fields=["count(*)"],
-            consistency_level="Strong",
-        )
-        return int(rows[0]["count(*)"])
+        """Return how many rows match a Milvus expression; 0 without a collection."""
+        return await self._collection.count(expression)
 
     async def keyword_search(self) -> bool:
         """Return whether this collection can be searched by words (BM25)."""
-        found = await self._opened_or_none()
+        found = await self._collection.opened_or_none()
         return found is not None and found.sparse
 
     async def open(self) -> None:
@@ -286,12 +256,11 @@ class AlirMilvusStore(BasePydanticVectorStore):
         Raises:
             CollectionMismatch: the collection was made with another model, dimension or metric.
         """
-        await self._opened(create=True)
+        await self._collection.opened(self.dim)
 
     async def aclose(self) -> None:
         """Close the connection; a later call opens it again."""
-        self._found = None
-        await self._connection.close()
+        await self._collection.close()
 
     # The same from code without an event loop
 
@@ -334,7 +303,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         self._run(self.aclose())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._connection.run(work)
+        return self._collection.connection.run(work)
 
     # Searches
 
@@ -360,9 +329,8 @@ class AlirMilvusStore(BasePydanticVectorStore):
         )
 
     async def _search(self, query: VectorStoreQuery, **search: Any) -> list[dict[str, Any]]:
-        results = await self._connection.call(
+        results = await self._collection.call(
             "search",
-            self.collection_name,
             filter=self._condition(query),
             limit=query.similarity_top_k,
             output_fields=self._node_fields,
@@ -375,9 +343,8 @@ class AlirMilvusStore(BasePydanticVectorStore):
         await self._need_bm25()
         shared = {"limit": query.similarity_top_k, "expr": self._condition(query)}
         dense = {"metric_type": self.similarity_metric, "params": self._search_config}
-        results = await self._connection.call(
+        results = await self._collection.call(
             "hybrid_search",
-            self.collection_name,
             [
                 AnnSearchRequest([query.query_embedding], self.embedding_field, dense, **shared),
                 AnnSearchRequest(
@@ -402,89 +369,6 @@ class AlirMilvusStore(BasePydanticVectorStore):
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
         return both(ids, to_expression(filters))
 
-    async def _delete(self, expression: str) -> None:
-        if not await self._opened_or_none():
-            return
-        await self._connection.call("delete", self.collection_name, filter=expression)
-        # pymilvus's async client does not look at what a server answers to a delete.
-        if left := await self.count(expression):
-            problem = f"{left} rows that were to go are still there"
-            raise MilvusFailed(self._connection.uri, "delete", problem, retryable=True)
-
     async def _need_bm25(self) -> None:
         if not await self.keyword_search():
             raise KeywordSearchUnavailable(self.collection_name)
-
-    # Opening
-
-    async def _opened(self, *, create: bool) -> Found:
-        found = await self._opened_or_none(create=create)
-        if found is None:
-            raise MilvusFailed(
-                self._connection.uri, "open", "the collection vanished", retryable=True
-            )
-        return found
-
-    async def _opened_or_none(self, *, create: bool = False) -> Found | None:
-        """Open the collection once; None while it does not exist and is not to be made."""
-        if self._found is None:
-            await self._connection.on_client_loop(self._open(create))
-        return self._found
-
-    async def _open(self, create: bool) -> None:
-        if self._opening is None:
-            self._opening = asyncio.Lock()
-        async with self._opening:
-            if self._found is not None:
-                return
-            call, name = self._connection.call, self.collection_name
-            exists = await call("has_collection", name)
-            if exists and self.overwrite:
-                await call("drop_collection", name)
-                exists = False
-            if not exists and not create:
-                return
-            if not exists:
-                await self._create()
-            # Only now: a failed creation must not leave a later call to drop what exists.
-            self.overwrite = False
-            description = await call("describe_collection", name)
-            index = await self._dense_index()
-            found = check(description, index, self._layout)
-            if (await call("get_load_state", name))["state"] != LoadState.Loaded:
-                await call("load_collection", name)
-            self._found = found
-
-    async def _create(self) -> None:
-        if self.dim is None:
-            raise InvalidSetting(
-                "dim",
-                f"the collection {self.collection_name!r} does not exist and needs a dimension",
-                "Give the dimension of the embeddings.",
-            )
-        sparse = self.enable_sparse is not False and await self._can_bm25()
-        if self.enable_sparse and not sparse:
-            # The server would make the collection, without its words, and then report an error.
-            raise KeywordSearchUnavailable(self.collection_name)
-        await self._connection.call(
-            "create_collection",
-            self.collection_name,
-            schema=new_schema(self._layout, self.dim, sparse=sparse),
-            index_params=index_params(self._layout, sparse=sparse),
-            consistency_level=self.consistency_level,
-        )
-
-    async def _dense_index(self) -> dict[str, Any]:
-        name = self.collection_name
-        indexes = await self._connection.call("list_indexes", name)
-        if self.embedding_field not in indexes:
-            return {}
-        index = await self._connection.call("describe_index", name, self.embedding_field)
-        return dict(index or {})
-
-    async def _can_bm25(self) -> bool:
-        if self._connection.is_lite:
-            return True
-        version = str(await self._connection.call("get_server_version")).lstrip("v")
-        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-        return numbers >= BM25_SINCE

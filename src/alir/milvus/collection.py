@@ -1,0 +1,174 @@
+"""A collection: opened once and checked, made where it is missing, read row by row."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from pymilvus.client.types import LoadState
+
+from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
+from alir.milvus.connection import MilvusConnection
+from alir.milvus.filters import after, both
+from alir.milvus.rows import ID_FIELD
+from alir.milvus.schema import BM25_SINCE, Found, Layout, check, index_params, new_schema
+
+
+class Collection:
+    """One collection of one Milvus; the constructor does no I/O.
+
+    Args:
+        layout: what a new collection is like, and what an existing one is compared with.
+        sparse: whether a new one gets Milvus's BM25; None means where the server can.
+        overwrite: drop an existing collection when it is first opened.
+    """
+
+    def __init__(
+        self,
+        connection: MilvusConnection,
+        layout: Layout,
+        *,
+        consistency_level: str,
+        sparse: bool | None,
+        overwrite: bool,
+    ) -> None:
+        self.connection = connection
+        self._layout = layout
+        self._consistency_level = consistency_level
+        self._sparse = sparse
+        self._overwrite = overwrite
+        self._found: Found | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        """Call the client's method `operation` on this collection."""
+        return await self.connection.call(operation, self._layout.collection, *args, **kwargs)
+
+    async def opened(self, dim: int | None) -> Found:
+        """Open the collection, or make it with vectors of `dim` dimensions.
+
+        Raises:
+            CollectionMismatch: it was made with another model, dimension or metric.
+        """
+        if self._found is None:
+            await self.connection.on_client_loop(self._open(self._layout.dim or dim, create=True))
+        if self._found is None:
+            name = self._layout.collection
+            problem = f"the collection {name!r} vanished"
+            raise MilvusFailed(self.connection.uri, "open", problem, retryable=True)
+        return self._found
+
+    async def opened_or_none(self) -> Found | None:
+        """Open the collection; None while it does not exist."""
+        if self._found is None:
+            await self.connection.on_client_loop(self._open(self._layout.dim, create=False))
+        return self._found
+
+    async def scan(
+        self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
+
+        Reads are strongly consistent: what any process wrote before is seen.
+        """
+        if not await self.opened_or_none():
+            return
+        last = ""
+        while True:
+            page = await self.call(
+                "query",
+                filter=both(after(ID_FIELD, last), expression),
+                output_fields=[ID_FIELD, *fields],
+                limit=page_rows,
+                consistency_level="Strong",
+            )
+            if not page:  # a short page may still be followed by another
+                return
+            for row in page:
+                yield row
+            last = max(row[ID_FIELD] for row in page)
+
+    async def count(self, expression: str = "") -> int:
+        """Return how many rows match `expression`; 0 for a collection that does not exist."""
+        if not await self.opened_or_none():
+            return 0
+        rows = await self.call(
+            "query",
+            filter=expression,
+            output_fields=["count(*)"],
+            consistency_level="Strong",
+        )
+        return int(rows[0]["count(*)"])
+
+    async def delete(self, expression: str) -> None:
+        """Delete the rows that match `expression`, and see to it that they are gone."""
+        if not await self.opened_or_none():
+            return
+        await self.call("delete", filter=expression)
+        # pymilvus's async client does not look at what a server answers to a delete.
+        if left := await self.count(expression):
+            problem = f"{left} rows that were to go are still there"
+            raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
+
+    async def drop(self) -> None:
+        """Drop the collection if it exists."""
+        if await self.call("has_collection"):
+            await self.call("drop_collection")
+        self._found = None
+
+    async def close(self) -> None:
+        """Close the connection; a later call opens it and the collection again."""
+        self._found = None
+        await self.connection.close()
+
+    async def _open(self, dim: int | None, *, create: bool) -> None:
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._found is not None:
+                return
+            exists = await self.call("has_collection")
+            if exists and self._overwrite:
+                await self.call("drop_collection")
+                exists = False
+            if not exists and not create:
+                return
+            if not exists:
+                await self._create(dim)
+            # Only now: a failed creation must not leave a later call to drop what exists.
+            self._overwrite = False
+            found = check(await self.call("describe_collection"), await self._index(), self._layout)
+            if (await self.call("get_load_state"))["state"] != LoadState.Loaded:
+                await self.call("load_collection")
+            self._found = found
+
+    async def _create(self, dim: int | None) -> None:
+        name = self._layout.collection
+        if dim is None:
+            raise InvalidSetting(
+                "dim",
+                f"the collection {name!r} does not exist and needs a dimension",
+                "Give the dimension of the embeddings.",
+            )
+        sparse = self._sparse is not False and await self._can_bm25()
+        if self._sparse and not sparse:
+            # The server would make the collection, without its words, and then report an error.
+            raise KeywordSearchUnavailable(name)
+        await self.call(
+            "create_collection",
+            schema=new_schema(self._layout, dim, sparse=sparse),
+            index_params=index_params(self._layout, sparse=sparse),
+            consistency_level=self._consistency_level,
+        )
+
+    async def _index(self) -> dict[str, Any]:
+        """What the dense field's index is; empty if there is none."""
+        if self._layout.embedding_field not in await self.call("list_indexes"):
+            return {}
+        return dict(await self.call("describe_index", self._layout.embedding_field) or {})
+
+    async def _can_bm25(self) -> bool:
+        if self.connection.is_lite:
+            return True
+        version = str(await self.connection.call("get_server_version")).lstrip("v")
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+        return numbers >= BM25_SINCE

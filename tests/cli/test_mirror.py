@@ -1,0 +1,160 @@
+"""After an ingestion the index is what the folder is."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Report = dict[str, Any]
+
+MOON = "The moon is made of green basalt."
+TEA = "Green tea is steeped for two minutes."
+HORSE = "The mayor of Lund is a horse."
+
+
+@pytest.fixture
+def ingest(invoke: Command) -> Callable[..., Report]:
+    """Ingest, and return the report without its times."""
+
+    def run(*arguments: object) -> Report:
+        done = invoke("ingest", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return {key: value for key, value in json.loads(done.stdout).items() if key != "seconds"}
+
+    return run
+
+
+@pytest.fixture
+def found(invoke: Command) -> Callable[..., dict[str, str]]:
+    """Ask for everything at once: what stands in the index, by file name."""
+
+    def run(*arguments: object) -> dict[str, str]:
+        done = invoke("ask", "moon tea mayor", "--top-k", "100", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        sources = json.loads(done.stdout)["sources"]
+        return {Path(source["file"]).name: source["text"] for source in sources}
+
+    return run
+
+
+@pytest.fixture
+def docs(desk: Path) -> Path:
+    """A folder of two documents."""
+    return folder(desk / "docs", moon=MOON, tea=TEA)
+
+
+def folder(path: Path, **texts: str) -> Path:
+    path.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (path / f"{name}.txt").write_text(text)
+    return path
+
+
+def counts(**changed: int) -> Report:
+    nothing = dict.fromkeys(("added", "updated", "deleted", "unchanged"), 0)
+    return {**nothing, "failed": [], **changed}
+
+
+def test_what_is_new_is_added_and_what_is_not_is_left_alone(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    assert ingest("docs") == counts(files=2, chunks=2, added=2)
+    assert ingest("docs") == counts(files=2, chunks=2, unchanged=2)
+    folder(docs, horse=HORSE)
+    assert ingest("docs") == counts(files=3, chunks=3, added=1, unchanged=2)
+    assert found() == {"moon.txt": MOON, "tea.txt": TEA, "horse.txt": HORSE}
+
+
+def test_an_edited_file_is_replaced(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    ingest("docs")
+    folder(docs, moon="The moon is made of rice.")
+    assert ingest("docs") == counts(files=2, chunks=2, updated=1, unchanged=1)
+    assert found() == {"moon.txt": "The moon is made of rice.", "tea.txt": TEA}
+
+
+def test_a_file_that_shrinks_leaves_none_of_its_chunks_behind(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    folder(docs, moon=f"{MOON} " * 200)
+    assert ingest("docs")["chunks"] > 5
+    folder(docs, moon=MOON)
+    assert ingest("docs") == counts(files=2, chunks=2, updated=1, unchanged=1)
+
+
+def test_the_text_of_a_deleted_file_is_found_no_more(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    ingest("docs")
+    (docs / "moon.txt").unlink()
+    assert ingest("docs") == counts(files=1, chunks=1, deleted=1, unchanged=1)
+    assert found() == {"tea.txt": TEA}
+
+
+def test_a_renamed_file_goes_by_its_new_name_alone(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    ingest("docs")
+    (docs / "moon.txt").rename(docs / "luna.txt")
+    assert ingest("docs") == counts(files=2, chunks=2, added=1, deleted=1, unchanged=1)
+    assert found() == {"luna.txt": MOON, "tea.txt": TEA}
+
+
+def test_two_folders_in_one_collection_leave_each_other_alone(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path, desk: Path
+) -> None:
+    # A name that the other's begins with, as a path comparison by letters would confuse them.
+    other = folder(desk / "docs2", horse=HORSE)
+    ingest("docs")
+    assert ingest("docs2") == counts(files=1, chunks=3, added=1)
+    assert ingest("docs") == counts(files=2, chunks=3, unchanged=2)
+    (other / "horse.txt").unlink()
+    folder(other, horses="Two horses.")
+    assert ingest("docs", "docs2") == counts(files=3, chunks=3, added=1, deleted=1, unchanged=2)
+
+
+def test_a_file_and_its_folder_are_one_root(ingest: Callable[..., Report], docs: Path) -> None:
+    assert ingest(docs / "moon.txt") == counts(files=1, chunks=1, added=1)
+    assert ingest(docs / "moon.txt", "docs") == counts(files=2, chunks=2, added=1, unchanged=1)
+
+
+def test_a_folder_that_is_not_there_deletes_nothing(
+    invoke: Command,
+    ingest: Callable[..., Report],
+    found: Callable[..., dict[str, str]],
+    docs: Path,
+) -> None:
+    ingest("docs")
+    docs.rename(docs.with_name("elsewhere"))
+    assert invoke("ingest", "docs").returncode == 4
+    assert found() == {"moon.txt": MOON, "tea.txt": TEA}
+
+
+def test_collections_are_worlds_of_their_own(
+    ingest: Callable[..., Report], found: Callable[..., dict[str, str]], docs: Path
+) -> None:
+    ingest("docs")
+    assert ingest(docs / "tea.txt", "--collection", "other")["chunks"] == 1
+    assert found("--collection", "other") == {"tea.txt": TEA}
+    assert found() == {"moon.txt": MOON, "tea.txt": TEA}
+
+
+def test_ask_with_sources_ingests_them_first(invoke: Command, docs: Path, desk: Path) -> None:
+    folder(desk / "more", horse=HORSE)
+    shown = invoke("ask", "Who is the mayor of Lund?", "--source", docs, "--source", "more")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    answer, references = shown.stdout.split("\n\n", 1)
+    assert answer == f"{HORSE} [1]"
+    assert references.startswith(f"[1] more/horse.txt, characters 0 to {len(HORSE)}\n")
+    assert "ALIR_LLM_BASE_URL" in references, "an extractive answer says that it is one"
+
+
+def test_the_summary_of_a_run_is_for_people(invoke: Command, docs: Path) -> None:
+    shown = invoke("ingest", "docs")
+    assert shown.stdout.startswith("2 files: 2 added. The index holds 2 chunks. ")
+    assert invoke("ingest", "docs").stdout.startswith("2 files: 2 unchanged. ")

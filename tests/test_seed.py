@@ -1,0 +1,92 @@
+"""The tutorial's own files, with the real model: the right passage, on the right page."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pypdfium2
+import pytest
+
+from alir import Alir, Answer, Settings, formats
+
+SEED = Path(__file__).resolve().parents[2] / "shared" / "data" / "seed"
+ESSAY = SEED / "paul_graham_essay.txt"
+REPORT = SEED / "uber_2021.pdf"
+PAGES = range(44, 84)
+"""Of the annual report's 307 pages; all of them would take a minute."""
+
+pytestmark = pytest.mark.skipif(not SEED.exists(), reason="the seed files are not here")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The annual report's middle, as a PDF of its own."""
+    path = tmp_path_factory.mktemp("seed") / "uber_2021_middle.pdf"
+    with pypdfium2.PdfDocument(REPORT) as whole, pypdfium2.PdfDocument.new() as part:
+        part.import_pages(whole, pages=list(PAGES))
+        part.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(report: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alir]:
+    """alir as it comes, with both files ingested; every test has an event loop of its own."""
+    uri = tmp_path_factory.mktemp("milvus") / "seed.db"
+    app = Alir(Settings.load(milvus_uri=str(uri)))
+
+    async def ingest() -> None:
+        done = await app.ingest.run(paths=[ESSAY, report])
+        assert done.added == 2
+        assert done.failed == []
+
+    asyncio.run(ingest())
+    yield app
+    asyncio.run(app.aclose())
+
+
+async def ask(app: Alir, question: str) -> Answer:
+    answer = await app.ask.run(question=question)
+    assert isinstance(answer, Answer)
+    for citation in answer.citations:
+        text = formats.document_text(Path(citation.file))
+        assert text[citation.start : citation.end] == citation.quote
+    return answer
+
+
+async def test_the_essay_says_what_the_author_worked_on_before_college(app: Alir) -> None:
+    answer = await ask(app, "What did the author work on before college?")
+    assert answer.sources[0].file == str(ESSAY)
+    assert "writing and programming" in answer.sources[0].text
+    assert "IBM 1401" in answer.sources[0].text
+    assert answer.citations[0].quote == (
+        "Before college the two main things I worked on, outside of school, were writing and "
+        "programming."
+    )
+
+
+async def test_the_report_has_the_revenue_and_the_page_it_stands_on(
+    app: Alir, report: Path
+) -> None:
+    answer = await ask(app, "What was Uber's revenue in 2021?")
+    figures = ("17.5 billion", "17,455")
+    assert any(figure in answer.text for figure in figures)
+    with pypdfium2.PdfDocument(report) as pdf:
+        for citation in answer.citations:
+            assert citation.page is not None
+            page = pdf[citation.page - 1].get_textpage().get_text_range()
+            assert " ".join(citation.quote.split())[:60] in " ".join(page.split())
+    assert any(figure in source.text for source in answer.sources for figure in figures)
+
+
+async def test_what_neither_file_says_is_not_answered(app: Alir) -> None:
+    answer = await ask(app, "What is the recipe for pancakes?")
+    assert answer.text == "The documents do not answer this."
+
+
+async def test_chunks_fill_the_model_s_window_and_never_exceed_it(app: Alir) -> None:
+    counts = [
+        len(app._model.count_tokens(row["text"]))  # type: ignore[union-attr]
+        async for row in app.vector_store.scan("", ["text"])
+    ]
+    assert max(counts) <= 254  # 256, less the two special tokens
+    assert sum(counts) / len(counts) > 180
