@@ -37,6 +37,14 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _path(given: str) -> Path:
+    # Path("") is the working directory, which nobody meant who wrote "$DOCS" and never set it.
+    if not given:
+        raise typer.BadParameter("a path is empty")
+    return Path(given)
+
+
 Collection = Annotated[
     str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
 ]
@@ -45,7 +53,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for m
 
 @cli.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Annotated[
+        list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
+    ],
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +85,10 @@ def ingest(
 def ask(
     question: Annotated[str, typer.Argument(help="In your own words.")],
     source: Annotated[
-        list[Path] | None, typer.Option(help="Ingest this file or folder first; repeatable.")
+        list[Path] | None,
+        typer.Option(
+            parser=_path, metavar="PATH", help="Ingest this file or folder first; repeatable."
+        ),
     ] = None,
     top_k: Annotated[
         int | None, typer.Option(min=1, max=100, help="Passages to answer from.")
@@ -109,7 +122,10 @@ def ask(
 def draw(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("flows"),
 ) -> None:
-    """Draw the workflows: one HTML page each, which needs no network to be looked at."""
+    """Draw the workflows: one HTML page each, which needs no network to be looked at.
+
+    Example: alir draw --out flows
+    """
     from alir.draw import draw_flow  # noqa: PLC0415
     from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
     from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
@@ -118,13 +134,20 @@ def draw(
     for workflow in (IngestCorpus, IngestShard, AskCorpus):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
-        with _reported():
-            typer.echo(draw_flow(workflow, page, title=workflow.__name__, about=about))
+        try:
+            draw_flow(workflow, page, title=workflow.__name__, about=about)
+        except OSError as error:
+            problem = f"{page} cannot be written: {error.strerror or error}"
+            raise typer.BadParameter(problem, param_hint="--out") from error
+        typer.echo(page)
 
 
 @cli.command()
 def status(collection: Collection = None, as_json: Json = False) -> None:
-    """Print what the index holds and what it was set up with."""
+    """Print what the index holds and what it was set up with.
+
+    Example: alir status --json
+    """
 
     async def run(app: "Alir") -> dict[str, Any]:
         return await app.status()

@@ -149,7 +149,7 @@ class InvalidFilter(InputError):
     """A metadata filter cannot be expressed for Milvus."""
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"The filter on {key!r} {problem}.")
+        super().__init__(f"The filter on {key!r} {problem}. Change the filter.")
 
 
 class NodeRefused(InputError):
@@ -158,7 +158,9 @@ class NodeRefused(InputError):
     def __init__(self, node_id: str, problem: str) -> None:
         self.node_id = node_id
         self.problem = problem
-        super().__init__(f"The node {node_id!r} cannot be stored: {problem}.")
+        super().__init__(
+            f"The node {node_id!r} cannot be stored: {problem}. Change the node, or leave it out."
+        )
 
 
 class MilvusUnavailable(DependencyError):
@@ -186,7 +188,8 @@ class MilvusFailed(DependencyError):
 
     def __init__(self, uri: str, operation: str, reason: str, *, retryable: bool) -> None:
         self.retryable = retryable
-        super().__init__(f"Milvus at {uri} failed in {operation}: {reason}.")
+        what = "Try again." if retryable else "Look into the server's log."
+        super().__init__(f"Milvus at {uri} failed in {operation}: {reason}. {what}")
 
 
 class RetrievalFailed(DependencyError):

@@ -1,7 +1,7 @@
 """The values alir passes around: frozen and typed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +20,13 @@ class FilePart:
     """Absolute."""
     size_bytes: int
     version: str = ""
-    """Hash of the content and of how it is chunked; empty until compared."""
+    """Hash of the path, the content and how it is chunked; empty until compared."""
     replaces: bool = False
     """Whether the index holds an older version of this file."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
-    first_chunk: TextNode | None = None
+    first_chunk: TextNode | None = field(default=None, hash=False)
     """The file's first chunk, embedded, from an earlier part; it is written last."""
 
     @property

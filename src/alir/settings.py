@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,  # it may be a secret, and errors get printed
         populate_by_name=True,
     )
 
@@ -46,7 +47,7 @@ class Settings(BaseSettings):
     Face cache or the hub, in that order."""
     embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     """Texts the embedding model takes at once, on each core."""
-    chunk_tokens: Annotated[int | None, Field(ge=16)] = None
+    chunk_tokens: Annotated[int | None, Field(ge=64)] = None
     """Largest chunk, in tokens of the embedding model; None fills the model's window."""
     chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32
     """Tokens that neighbouring chunks share."""
@@ -97,8 +98,7 @@ class Settings(BaseSettings):
             name = str(first["loc"][0]) if first["loc"] else "settings"
             variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
             problem = first["msg"].removeprefix("Value error, ")
-            value = "" if "key" in name.lower() or "token" in name.lower() else first["input"]
-            shown = f"{value!r} " if value != "" else ""
+            shown = "" if _is_secret(name) else f"{first['input']!r} "
             raise InvalidSetting(
                 variable, f"{shown}is not usable: {problem}", "Correct it and try again."
             ) from error
@@ -107,6 +107,10 @@ class Settings(BaseSettings):
 def variables() -> set[str]:
     """Return the name of every `ALIR_*` variable alir knows."""
     return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.lower() for word in ("llm_api_key", "openai_api_key", "milvus_token"))
 
 
 def _refuse_unknown_names() -> None:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
+from alir import AlirMilvusStore
 from alir.cli import cli
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -44,13 +46,24 @@ def alir() -> Command:
     return run
 
 
+@pytest.fixture(scope="session")
+def lite_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One Milvus Lite file for all that runs in this process: each start of one takes a second."""
+    path = tmp_path_factory.mktemp("cli") / "milvus.db"
+    store = AlirMilvusStore(str(path))
+    store.clear()  # opens the file, and keeps it open
+    yield path
+    store.close()
+
+
 @pytest.fixture
-def invoke() -> Command:
-    """Run `alir` in this process, where the libraries are loaded already."""
+def invoke(lite_file: Path) -> Command:
+    """Run `alir` in this process, where the libraries are loaded, on a collection of the test's."""
+    own = {"ALIR_MILVUS_URI": str(lite_file), "ALIR_COLLECTION": f"test_{uuid4().hex[:12]}"}
 
     def run(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
         words = [*map(str, arguments)]
-        result = CliRunner().invoke(cli, words, env=settings)
+        result = CliRunner().invoke(cli, words, env=own | settings)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)

@@ -108,7 +108,7 @@ def test_status_prints_what_the_index_holds(library: Library, alir: Command) -> 
     assert expected.items() <= status.items()
 
 
-def test_status_of_a_fresh_folder_is_nothing_and_no_error(invoke: Command) -> None:
+def test_status_of_nothing_is_no_error(invoke: Command) -> None:
     shown = invoke("status")
     assert shown.returncode == 0
     lines = dict(re.split(r"\s{2,}", line) for line in shown.stdout.splitlines())
@@ -117,8 +117,8 @@ def test_status_of_a_fresh_folder_is_nothing_and_no_error(invoke: Command) -> No
     assert lines["llm"] == "none"
 
 
-def test_draw_writes_a_page_for_each_workflow(alir: Command, desk: Path) -> None:
-    done = alir("draw", "--out", "pages")
+def test_draw_writes_a_page_for_each_workflow(invoke: Command, desk: Path) -> None:
+    done = invoke("draw", "--out", "pages")
     assert (done.returncode, done.stderr) == (0, "")
     names = ["IngestCorpus", "IngestShard", "AskCorpus"]
     assert done.stdout.splitlines() == [f"pages/{name}.html" for name in names]
@@ -129,16 +129,14 @@ def test_draw_writes_a_page_for_each_workflow(alir: Command, desk: Path) -> None
 
 def test_without_a_command_the_help_lists_them(alir: Command) -> None:
     shown = alir()
-    assert (shown.returncode, shown.stderr) == (2, "")
-    assert shown.stdout == alir("--help").stdout
-    listed = re.findall(r"^  ([a-z]+)  ", shown.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == alir("--help").stdout
+    listed = re.findall(r"^  ([a-z]+)  ", shown.stderr.partition("Commands:")[2], re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_has_an_example_that_parses(
-    invoke: Command, command: str
-) -> None:
+def test_the_help_of_every_command_has_an_example(invoke: Command, command: str) -> None:
     shown = invoke(command, "--help")
     assert shown.returncode == 0
     assert re.search(rf"Example:\s+alir {command}\b", shown.stdout)

@@ -93,9 +93,18 @@ class InMemoryStore(BasePydanticVectorStore):
 
 
 def _holds(test: MetadataFilter, node: BaseNode) -> bool:
-    value = node.ref_doc_id if test.key == "doc_id" else node.metadata.get(test.key)
-    assert test.operator in {FilterOperator.EQ, FilterOperator.NE}
-    return (value == test.value) == (test.operator == FilterOperator.EQ)
+    value: Any = node.ref_doc_id if test.key == "doc_id" else node.metadata.get(test.key)
+    wanted: Any = test.value
+    match test.operator:
+        case FilterOperator.EQ:
+            return bool(value == wanted)
+        case FilterOperator.NE:
+            return bool(value != wanted)
+        case FilterOperator.IN:
+            return value in wanted
+        case FilterOperator.NIN:
+            return value not in wanted
+    raise NotImplementedError(test.operator)
 
 
 def _text(node: BaseNode) -> str:

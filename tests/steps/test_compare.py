@@ -43,11 +43,13 @@ def version(part: FilePart, chunking: str = "256/32") -> str:
     return found.version
 
 
-def test_a_version_stands_for_the_content_wherever_it_lies(tmp_path: Path) -> None:
-    one, other = write(tmp_path / "a.txt", "words"), write(tmp_path / "b.md", "words")
+def test_a_version_stands_for_the_content_of_one_file(tmp_path: Path) -> None:
+    part, other = write(tmp_path / "a.txt", "words"), write(tmp_path / "b.txt", "words")
 
-    assert version(one) == version(other)
-    assert re.fullmatch("[0-9a-f]{32}", version(one))
+    assert re.fullmatch("[0-9a-f]{32}", version(part))
+    assert version(replace(part, size_bytes=0, replaces=True)) == version(part)
+    # The index is cleared of old versions of many files at once: none may be another's new one.
+    assert version(part) != version(other)
 
 
 def test_other_content_is_another_version(tmp_path: Path) -> None:
@@ -139,10 +141,11 @@ async def test_the_rest_of_a_file_is_never_unchanged() -> None:
     rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3)
     held = HeldVersions({A.source_id: {"a2"}})
 
-    compared = await compare([rest, replace(rest, replaces=True)], catalog=held)
+    compared = await compare([rest, replace(rest, replaces=True), A], catalog=held)
 
-    assert compared.changed == [rest, replace(rest, replaces=True)]
-    assert compared.settled == []
+    assert [part.cursor for part in compared.changed] == [rest.cursor, rest.cursor]
+    assert [part.replaces for part in compared.changed][1] is True
+    assert compared.settled == [FileOutcome(A.path, "unchanged")]
 
 
 async def test_the_catalog_is_asked_about_each_new_part_in_one_call() -> None:

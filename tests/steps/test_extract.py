@@ -34,15 +34,13 @@ async def test_the_sentence_that_answers_is_quoted_to_the_character(embedding: A
 async def test_sentences_come_in_reading_order_not_by_score(embedding: Any) -> None:
     found = await answer(
         "Do cats and birds like winter?",
-        "Birds like winter. Cats and birds like the winter.",
-        "Winter is what cats and birds like.",
+        "Elephants rest. Cats and birds have a winter.",
+        "Cats and birds like the winter.",
         embedding=embedding,
     )
 
-    assert found == [
-        "Cats and birds like the winter.",
-        "Winter is what cats and birds like.",
-    ]
+    # The second has one more of the question's words.
+    assert found == ["Cats and birds have a winter.", "Cats and birds like the winter."]
 
 
 async def test_there_are_three_sentences_at_most_and_they_are_the_best(embedding: Any) -> None:

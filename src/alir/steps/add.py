@@ -24,7 +24,20 @@ async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorSto
     """Write `chunks`, except each file's first. A file that is refused does not stop others."""
     first_chunks = [chunk for chunk in chunks if chunk.metadata["chunk_index"] == 0]
     waiting = [chunk for chunk in chunks if chunk.metadata["chunk_index"] != 0]
+    refused = await write(waiting, vector_store=vector_store)
+    written = sum(chunk.ref_doc_id not in refused for chunk in waiting)
+    return Added(written, first_chunks, refused)
+
+
+async def write(
+    chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorStore
+) -> dict[str, str]:
+    """Write `chunks`, but none of a file that has one which cannot be stored.
+
+    Return source id to reason of the files that were refused.
+    """
     refused: dict[str, str] = {}
+    waiting = list(chunks)
     while waiting:
         try:
             await vector_store.async_add(waiting)
@@ -34,4 +47,4 @@ async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorSto
             waiting = [chunk for chunk in waiting if chunk.ref_doc_id != source]
         else:
             break
-    return Added(len(waiting), first_chunks, refused)
+    return refused

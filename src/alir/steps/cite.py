@@ -5,7 +5,7 @@ does not hold is removed from the answer and counted.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
@@ -19,8 +19,12 @@ MIN_QUOTED_WORDS = 3
 """A shorter text in quotation marks is a name or a term, not a quotation."""
 
 MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_UNFINISHED = re.compile(r"\s?\[[\d\s,]{0,40}\Z|\s\Z")
-_SENTENCE_END = re.compile(r"[.!?。！？][\"'”’)]*(?=\s|\Z)|\n")
+_CODE = re.compile(r"(?P<ticks>`+)[^`\n]+(?P=ticks)")
+_MARKER_OR_CODE = re.compile(f"{MARKER.pattern}|{_CODE.pattern}")
+_UNFINISHED = re.compile(r"\s?\[[\d\s,]{0,400}\Z|\s\Z")
+_STOP = re.compile(r"[.!?。！？][\"'”’)]*|\n")
+_TRAILING = re.compile(r"(?:[ \t]*\[\d{1,3}(?:\s*,\s*\d{1,3})*\])*")
+_MAY_GO_ON = re.compile(r"[\"'”’)]*[ \t]*(?:\[[\d\s,]{0,400})?\Z")
 _QUOTATION = re.compile(r"[\"“]([^\"“”]+)[\"”]")
 
 
@@ -107,77 +111,97 @@ class Citations:
 class CitedText:
     """The text of a language model as it streams, its source numbers turned into citations.
 
-    Text passes through as it comes; a marker such as [2] waits until its sentence has ended, so
-    that it can be checked against the whole sentence.
+    Text passes through as it comes; a marker such as [2] waits until its sentence has ended, and
+    is checked against the whole sentence. How the text is cut into pieces makes no difference.
     """
 
     def __init__(self, citations: Citations) -> None:
         self._citations = citations
-        self._before = ""
-        """The present sentence as far as it was given out."""
-        self._previous = ""
         self._held = ""
+        """The present sentence, from its beginning."""
+        self._given = 0
+        """How much of it was given out."""
+        self._previous = ""
+        """The words of the sentence before: a marker on a line of its own is about them."""
+        self._in_code = False
 
     def feed(self, text: str) -> str:
         """Take the next piece; return what can be shown."""
         self._held += text
-        return "".join(self._ready(final=False))
+        return self._ready(final=False)
 
     def finish(self) -> str:
         """Return what is left when the text has ended."""
-        return "".join(self._ready(final=True))
+        return self._ready(final=True)
 
-    def _ready(self, *, final: bool) -> Iterator[str]:
-        while self._held:
-            marker = MARKER.search(self._held)
-            if marker is None:
-                unfinished = None if final else _UNFINISHED.search(self._held)
-                yield self._pass(unfinished.start() if unfinished else len(self._held))
-                return
-            if marker.start():
-                yield self._pass(marker.start())
-                continue
-            cut = self._sentence_cut(marker.end(), final=final)
-            if cut is None:
-                return
-            yield self._resolve(cut)
-
-    def _pass(self, length: int) -> str:
-        text, self._held = self._held[:length], self._held[length:]
-        ends = list(_SENTENCE_END.finditer(text))
-        if ends:
-            self._previous = (self._before + text)[: len(self._before) + ends[-1].end()]
-            self._before = text[ends[-1].end() :]
-        else:
-            self._before += text
-        return text
-
-    def _sentence_cut(self, marker_end: int, *, final: bool) -> int | None:
-        """How much of what is held belongs to the marker's sentence; None while it goes on."""
-        if not self._before.strip():
-            return marker_end  # the marker stands behind the full stop
-        end = _SENTENCE_END.search(self._held, marker_end)
-        if end is None or (end.end() == len(self._held) and not final):
-            return len(self._held) if final else None
-        return end.end()
-
-    def _resolve(self, cut: int) -> str:
-        held, self._held = self._held[:cut], self._held[cut:]
-        after_the_stop = not self._before.strip()
-        words = MARKER.sub("", held)
-        sentence = self._previous if after_the_stop else self._before + words
-        shown = MARKER.sub(lambda marker: self._numbers(marker, sentence), held)
-        self._previous = sentence
-        self._before = ""
+    def _ready(self, *, final: bool) -> str:
+        shown = ""
+        while self._held and (end := _sentence_end(self._held, final=final)):
+            sentence, self._held = self._held[:end], self._held[end:]
+            shown += self._cited(sentence)[self._given :]
+            # White space behind the stop may have been given out already.
+            self._given = max(self._given - end, 0)
+        waiting = MARKER.search(self._held) or _UNFINISHED.search(self._held)
+        safe = waiting.start() if waiting else len(self._held)
+        if safe > self._given:
+            shown += self._held[self._given : safe]
+            self._given = safe
         return shown
 
-    def _numbers(self, marker: re.Match[str], sentence: str) -> str:
-        cited = [
-            self._citations.cite_number(int(number), sentence) for number in marker[1].split(",")
-        ]
+    def _cited(self, sentence: str) -> str:
+        if _CODE.sub("", sentence).lstrip().startswith("```"):
+            self._in_code = not self._in_code
+        if self._in_code:
+            return sentence
+        words = MARKER.sub("", sentence)
+        if words.strip():
+            self._previous = words
+        return _MARKER_OR_CODE.sub(self._numbers, sentence)
+
+    def _numbers(self, marker: re.Match[str]) -> str:
+        words = self._previous
+        if marker[1] is None:  # an index in code
+            return marker[0]
+        cited = [self._citations.cite_number(int(number), words) for number in marker[1].split(",")]
         numbers = list(dict.fromkeys(number for number in cited if number is not None))
         lead = marker[0].partition("[")[0]
         return lead + "".join(f"[{number}]" for number in numbers) if numbers else ""
+
+
+def _sentence_end(text: str, *, final: bool) -> int:
+    """Where the first sentence of `text` ends, markers behind its full stop included.
+
+    0 while that is not known: a further marker, or the rest of a number, may follow.
+    """
+    for stop in _STOP.finditer(text):
+        if stop[0] == "\n":
+            return stop.end()
+        code = _in_code(text, stop.start())
+        if code is None and not final:
+            return 0
+        if code:
+            continue
+        trailing = _TRAILING.match(text, stop.end())
+        end = trailing.end() if trailing else stop.end()
+        if not final and _MAY_GO_ON.match(text, end):
+            return 0
+        follows = text[end : end + 1]
+        if end > stop.end() or not follows or follows.isspace() or stop[0][0] in "。！？":
+            return end
+    return len(text) if final else 0
+
+
+def _in_code(text: str, position: int) -> bool | None:
+    """Whether a position stands between backticks on its line; None while only one is there."""
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    line = text[start:] if end < 0 else text[start:end]
+    position -= start
+    spans = [code.span() for code in _CODE.finditer(line)]
+    if any(left < position < right for left, right in spans):
+        return True
+    outside = _CODE.sub(lambda code: " " * len(code[0]), line)
+    return None if end < 0 and "`" in outside[:position] else False
 
 
 def _support(sentence: str, text: str) -> Span | None:

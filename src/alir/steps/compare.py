@@ -20,7 +20,7 @@ class Comparison:
 
 
 def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
-    """Give each new part its version: a hash of the file's content and of `chunking`.
+    """Give each new part its version: a hash of the file's path, its content and `chunking`.
 
     Reads every file whole, in bounded memory; a part that has a version keeps it. Blocks; call
     it off the event loop.
@@ -28,7 +28,7 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
     comparison = Comparison()
     for part in parts:
         try:
-            version = part.version or digest(_content_hash(part), chunking)
+            version = part.version or digest(part.source_id, _content_hash(part), chunking)
         except UnreadableFile as error:
             comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
         else:

@@ -26,7 +26,8 @@ def load(parts: Sequence[FilePart], *, budget_chars: int) -> Load:
     load = Load()
     left = budget_chars
     for part in parts:
-        if left <= 0:
+        # With little left, a part would end in the middle of a word.
+        if left < budget_chars / 10:
             load.untouched.append(part)
             continue
         try:

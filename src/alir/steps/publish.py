@@ -15,8 +15,8 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
-from alir.errors import NodeRefused
 from alir.models import Failure, FileOutcome, FilePart, SplitPart
+from alir.steps.add import write
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,58 +36,57 @@ async def publish(
     *,
     vector_store: BasePydanticVectorStore,
 ) -> Published:
-    """Publish the files that ended, and clear away what a failed one left behind.
+    """Publish the files that ended, and clear away what an old or a failed version left behind.
 
     Args:
         first_chunks: those of `parts`, embedded, not written yet.
         refused: source id to reason, of files with a chunk that could not be stored.
     """
-    published = Published()
     firsts = {chunk.ref_doc_id: chunk for chunk in first_chunks}
-    written = 0
+    broken = {failure.part: failure.reason for failure in failures}
+    ended: dict[FilePart, TextNode] = {}
+    remaining = []
     for split in parts:
         part, cursor = split.loaded.part, split.loaded.next
         first = part.first_chunk or firsts.get(part.source_id)
         chunks = part.chunks + split.chunks
-        reason = refused.get(part.source_id)
-        if reason is None and cursor is not None:
-            rest = replace(part, cursor=cursor, chunks=chunks, first_chunk=first)
-            published.remaining.append(rest)
-            continue
-        if reason is None and first is None:
-            published.outcomes.append(FileOutcome(part.path, "failed", "holds no text"))
-            continue
-        if reason is None and first is not None:
+        if part.source_id in refused:
+            broken[part] = _cannot_be_stored(refused[part.source_id])
+        elif cursor is not None:
+            remaining.append(replace(part, cursor=cursor, chunks=chunks, first_chunk=first))
+        elif first is None:
+            broken[part] = "holds no text"
+        else:
             first.metadata["chunk_count"] = chunks
-            try:
-                await vector_store.async_add([first])
-            except NodeRefused as error:
-                reason = error.problem
-        if reason is not None:
-            await _delete(vector_store, part, FilterOperator.EQ)
-            reason = f"cannot be stored: {reason}"
-            published.outcomes.append(FileOutcome(part.path, "failed", reason))
-            continue
-        written += 1
-        if part.replaces:
-            await _delete(vector_store, part, FilterOperator.NE)
-        outcome = FileOutcome(part.path, "updated" if part.replaces else "added")
-        published.outcomes.append(outcome)
-    for failure in failures:
-        if failure.part.chunks:
-            await _delete(vector_store, failure.part, FilterOperator.EQ)
-        outcome = FileOutcome(failure.part.path, "failed", failure.reason)
-        published.outcomes.append(outcome)
-    return replace(published, written=written)
+            ended[part] = first
+
+    late = await write(list(ended.values()), vector_store=vector_store)
+    broken |= {p: _cannot_be_stored(late[p.source_id]) for p in ended if p.source_id in late}
+    published = [part for part in ended if part.source_id not in late]
+    await _delete(published, FilterOperator.NIN, vector_store)
+    await _delete(list(broken), FilterOperator.IN, vector_store)
+    outcomes = [
+        FileOutcome(part.path, "updated" if part.replaces else "added") for part in published
+    ]
+    outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
+    return Published(outcomes, remaining, len(published))
 
 
 async def _delete(
-    vector_store: BasePydanticVectorStore, part: FilePart, operator: FilterOperator
+    parts: Sequence[FilePart], operator: FilterOperator, vector_store: BasePydanticVectorStore
 ) -> None:
+    """Delete the chunks of the parts' files whose version is, or is not, the parts'."""
+    if not parts:
+        return
+    sources = [part.source_id for part in parts]
     filters = MetadataFilters(
         filters=[
-            MetadataFilter(key="doc_id", value=part.source_id),
-            MetadataFilter(key="version", operator=operator, value=part.version),
+            MetadataFilter(key="doc_id", value=sources, operator=FilterOperator.IN),
+            MetadataFilter(key="version", value=[p.version for p in parts], operator=operator),
         ]
     )
     await vector_store.adelete_nodes(filters=filters)
+
+
+def _cannot_be_stored(problem: str) -> str:
+    return f"cannot be stored: {problem}"

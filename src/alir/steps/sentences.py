@@ -1,7 +1,7 @@
 """Sentences: where they stand in a text, and which words carry their meaning."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
 
@@ -11,6 +11,10 @@ MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
+_ABBREVIATION = re.compile(
+    r"\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs|etc|cf|al|e\.g|i\.e|No|Nos|Fig|Eq|"
+    r"Sec|Vol|pp|Jan|Feb|Aug|Sept|Oct|Nov|Dec|U\.S|U\.K|U\.N)\.\s+\Z"
+)
 _WORD = re.compile(r"\d[\d.,]*\d|\w+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
@@ -36,7 +40,7 @@ def sentences(text: str) -> Iterator[Span]:
     position = 0
     for paragraph in _PARAGRAPH_BREAK.split(text):
         start = position
-        for sentence in split(paragraph):
+        for sentence in _joined(split(paragraph)):
             if len(sentence) <= MAX_SENTENCE_CHARS:
                 yield from _stripped(text, start, start + len(sentence))
             else:
@@ -49,6 +53,18 @@ def content_words(text: str) -> set[str]:
     """Return the words of `text` that carry its meaning, lower case, plurals cut."""
     words = {_stem(word) for word in _WORD.findall(text.casefold())}
     return words - _FUNCTION_WORDS
+
+
+def _joined(pieces: Iterable[str]) -> Iterator[str]:
+    """Join what was cut behind an abbreviation: LlamaIndex's splitter knows none."""
+    held = ""
+    for piece in pieces:
+        if held and not (_ABBREVIATION.search(held) or piece[:1].islower()):
+            yield held
+            held = ""
+        held += piece
+    if held:
+        yield held
 
 
 def _stem(word: str) -> str:

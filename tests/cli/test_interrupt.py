@@ -1,0 +1,145 @@
+"""Ctrl-C and SIGTERM in the middle of an ingestion, and the run after it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from alir import AlirMilvusStore
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+termios = pytest.importorskip("termios", reason="this system has no pseudo-terminals")
+
+# Makes its standard input the controlling terminal, so that Ctrl-C comes from there; becomes alir.
+ON_THE_TERMINAL = (
+    "import fcntl, os, sys, termios; "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.executable, [sys.executable, '-m', 'alir', *sys.argv[1:]])"
+)
+
+
+@pytest.fixture
+def docs(desk: Path) -> Path:
+    """Enough text to be interrupted in: about 600 chunks."""
+    folder = desk / "docs"
+    folder.mkdir()
+    for number in range(60):
+        sentences = (f"The moon of planet {number} has {n} craters of basalt. " for n in range(160))
+        (folder / f"{number:02}.txt").write_text("".join(sentences))
+    return folder
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """The two ends of a pseudo-terminal: the user's and the program's."""
+    user, program = pty.openpty()
+    termios.tcsetwinsize(program, (40, 120))
+    yield user, program
+    os.close(user)
+
+
+def output_until(user: int, pattern: bytes, *, timeout_s: float) -> bytes:
+    """What the terminal showed until `pattern` appeared, or until the program ended."""
+    shown = b""
+    deadline = time.monotonic() + timeout_s
+    while not re.search(pattern, shown):
+        assert time.monotonic() < deadline, shown[-500:]
+        try:
+            shown += os.read(user, 65_536)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+    return shown
+
+
+async def stored_chunks(uri: str) -> dict[str, list[dict[str, Any]]]:
+    """What the index says of its chunks, in their order, by file name."""
+    chunks = defaultdict(list)
+    store = AlirMilvusStore(uri, "", "alir", similarity_metric="COSINE")
+    async for row in store.scan("", ["file_path", "chunk_index", "chunk_count", "version"]):
+        chunks[Path(row["file_path"]).name].append(row)
+    await store.aclose()
+    return {name: sorted(rows, key=itemgetter("chunk_index")) for name, rows in chunks.items()}
+
+
+async def test_ctrl_c_ends_a_run_and_the_next_one_completes_it(
+    docs: Path, terminal: tuple[int, int], invoke: Command
+) -> None:
+    user, program = terminal
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_THE_TERMINAL, "ingest", "docs"],
+        stdin=program,
+        stdout=subprocess.PIPE,
+        stderr=program,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        os.close(program)
+        shown = output_until(user, rb"[1-9]\d* chunks written", timeout_s=60)
+        assert b"/60" in shown, "the bar tells how many files there are"
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.write(user, b"\x03")
+        interrupted = time.monotonic()
+        told = output_until(user, b"(?!)", timeout_s=30).decode()
+        printed, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - interrupted < 15
+    assert printed == ""
+    assert "alir: interrupted; what was written stays, the next run goes on" in told
+    assert "Traceback" not in told
+    assert "Error" not in told
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+    # The first files were being written, and the next run takes long: most of them go now.
+    for path in [docs / "00.txt", *sorted(docs.iterdir())[8:]]:
+        path.unlink()
+    (docs / "01.txt").write_text("Planet one has lost its moon.")
+    index = {"ALIR_MILVUS_URI": ".alir/milvus.db", "ALIR_COLLECTION": "alir"}
+    done = await asyncio.to_thread(invoke, "ingest", "docs", "--json", **index)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert (report["files"], report["failed"]) == (7, [])
+
+    found = await stored_chunks(".alir/milvus.db")
+    assert found.keys() == {path.name for path in docs.iterdir()}, "nothing of what is gone"
+    assert len(found["01.txt"]) == 1, "nothing of what it said before"
+    assert len(found["02.txt"]) > 5
+    for name, chunks in found.items():
+        assert [chunk["chunk_index"] for chunk in chunks] == list(range(chunks[0]["chunk_count"]))
+        assert len({chunk["version"] for chunk in chunks}) == 1, name
+    assert report["chunks"] == sum(map(len, found.values()))
+
+
+def test_sigterm_ends_a_run_and_leaves_no_milvus_lite_behind(docs: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "alir", "ingest", "docs"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        alir, children = psutil.Process(process.pid), []
+        deadline = time.monotonic() + 30
+        while not children and time.monotonic() < deadline:
+            time.sleep(0.05)
+            children = alir.children(recursive=True)
+        assert [Path(child.exe()).name for child in children] == ["milvus"]
+        process.terminate()
+        printed, told = process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGTERM
+    assert (printed, told) == ("", "")
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
