@@ -25,6 +25,7 @@ SPOKEN = [
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
     (errors.NothingToIngest("No path was given", "there is nothing"), "No path", "Name a text"),
     (errors.EmptyQuestion(), "question", "Ask something"),
+    (errors.InvalidTopK(0, 100), "top_k is 0", "Ask for 1 to 100"),
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),
     (errors.UnreadableFile(Path("/a.pdf"), "is empty; fill it"), "/a.pdf", "fill it"),
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),

@@ -75,14 +75,27 @@ class ModelFolder:
                 f"has no tokenizer.json in {self.folder}",
                 "Set ALIR_EMBED_MODEL to a model with a fast tokenizer.",
             )
-        tokenizer = Tokenizer.from_file(str(path))
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises no narrower one
+            raise self._damaged("tokenizer.json") from error
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
 
     def _json(self, name: str, default: Any) -> Any:
         path = self.folder / name
-        return json.loads(path.read_text("utf-8")) if path.is_file() else default
+        try:
+            return json.loads(path.read_text("utf-8")) if path.is_file() else default
+        except ValueError as error:
+            raise self._damaged(name) from error
+
+    def _damaged(self, file: str) -> ModelUnavailable:
+        return ModelUnavailable(
+            self.name,
+            f"is damaged: {self.folder / file} cannot be read",
+            "Install it again, or set ALIR_EMBED_MODEL to another.",
+        )
 
 
 def find_model(model: str) -> ModelFolder:
@@ -222,6 +235,16 @@ class LocalEmbedding(BaseEmbedding):
 
 
 def _load(model: ModelFolder) -> BaseEmbedding:
+    try:
+        return _loaded(model)
+    except Exception as error:  # transformers, safetensors and torch each raise their own
+        problem = f"in {model.folder} cannot be loaded ({str(error).partition(chr(10))[0]})"
+        raise ModelUnavailable(
+            model.name, problem, "Install it again, or set ALIR_EMBED_MODEL to another."
+        ) from error
+
+
+def _loaded(model: ModelFolder) -> BaseEmbedding:
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # noqa: PLC0415
     from llama_index.embeddings.huggingface.utils import (  # noqa: PLC0415
         get_query_instruct_for_model_name,

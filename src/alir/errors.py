@@ -12,6 +12,7 @@ AlirError
 │   ├── PathNotFound
 │   ├── NothingToIngest
 │   ├── EmptyQuestion
+│   ├── InvalidTopK
 │   ├── NothingIngested
 │   ├── UnreadableFile
 │   ├── InvalidFilter
@@ -124,6 +125,13 @@ class EmptyQuestion(InputError):
 
     def __init__(self) -> None:
         super().__init__("The question is empty. Ask something.")
+
+
+class InvalidTopK(InputError):
+    """A number of passages that makes no sense, or that no answer could use."""
+
+    def __init__(self, top_k: int, limit: int) -> None:
+        super().__init__(f"top_k is {top_k}. Ask for 1 to {limit} passages.")
 
 
 class NothingIngested(InputError):

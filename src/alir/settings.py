@@ -8,6 +8,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -76,10 +77,16 @@ class Settings(BaseSettings):
     @field_validator("milvus_uri")
     @classmethod
     def _is_file_or_server(cls, uri: str) -> str:
-        if "://" not in uri and not uri.endswith(".db"):
-            raise ValueError(
-                "must be a file name that ends in .db, or an address such as http://localhost:19530"
-            )
+        if "://" not in uri:
+            if not uri.endswith(".db"):
+                raise ValueError(
+                    "must be a file name that ends in .db, or an address such as "
+                    "http://localhost:19530"
+                )
+            return uri
+        address = urlsplit(uri)
+        if not address.hostname or (address.port is not None and address.port == 0):
+            raise ValueError("names no host and port")
         return uri
 
     @classmethod
@@ -89,14 +96,15 @@ class Settings(BaseSettings):
         Raises:
             InvalidSetting: a value alir cannot use, or an `ALIR_*` name it does not know.
         """
-        _refuse_unknown_names()
+        named = _names_given()
+        _refuse_unknown(named)
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "settings"
-            variable = name if name.isupper() else f"{PREFIX}{name.upper()}"
+            variable = _variable(name, named)
             problem = first["msg"].removeprefix("Value error, ")
             shown = "" if _is_secret(name) else f"{first['input']!r} "
             raise InvalidSetting(
@@ -113,18 +121,36 @@ def _is_secret(name: str) -> bool:
     return any(word in name.lower() for word in ("llm_api_key", "openai_api_key", "milvus_token"))
 
 
-def _refuse_unknown_names() -> None:
-    known = variables()
-    names = set(os.environ)
+def _names_given() -> set[str]:
+    """The names of the environment's variables and of the lines of `.env`."""
     env_file = Path(".env")
-    if env_file.is_file():
-        from dotenv import dotenv_values  # noqa: PLC0415  only where there is a file
+    if not env_file.is_file():
+        return set(os.environ)
+    from dotenv import dotenv_values  # noqa: PLC0415  only where there is a file
 
-        names |= set(dotenv_values(env_file))
-    for name in sorted(names):
+    try:
+        return set(os.environ) | set(dotenv_values(env_file, encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problem = "is not UTF-8 text" if isinstance(error, ValueError) else error.strerror
+        where = str(env_file.absolute())
+        raise InvalidSetting(where, f"it {problem}", "Correct the file or remove it.") from error
+
+
+def _variable(name: str, given: set[str]) -> str:
+    """The variable that a wrong value came from, of those that set the field `name`."""
+    names = [name if name.isupper() else f"{PREFIX}{name.upper()}"]
+    for field in Settings.model_fields.values():
+        aliases = getattr(field.validation_alias, "choices", [])
+        if names[0] in aliases:
+            names = aliases
+    return next((one for one in names if one in given), names[0])
+
+
+def _refuse_unknown(given: set[str]) -> None:
+    known = variables()
+    for name in sorted(given):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, n=1)
-            remedy = (
-                f"Did you mean {near[0]}?" if near else f"alir knows {', '.join(sorted(known))}."
-            )
+            names_known = ", ".join(sorted(known))
+            remedy = f"Did you mean {near[0]}?" if near else f"alir knows {names_known}."
             raise InvalidSetting(name, "there is no such setting", remedy)

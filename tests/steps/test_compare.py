@@ -141,11 +141,19 @@ async def test_the_rest_of_a_file_is_never_unchanged() -> None:
     rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3)
     held = HeldVersions({A.source_id: {"a2"}})
 
-    compared = await compare([rest, replace(rest, replaces=True), A], catalog=held)
+    compared = await compare([rest, A], catalog=held)
 
-    assert [part.cursor for part in compared.changed] == [rest.cursor, rest.cursor]
-    assert [part.replaces for part in compared.changed][1] is True
+    assert [part.cursor for part in compared.changed] == [rest.cursor]
     assert compared.settled == [FileOutcome(A.path, "unchanged")]
+
+
+async def test_the_rest_of_a_file_replaces_what_its_beginning_does() -> None:
+    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3)
+    replacing = replace(rest, replaces=True)
+
+    compared = await compare([rest, replacing], catalog=HeldVersions())
+
+    assert compared.changed == [rest, replacing]
 
 
 async def test_the_catalog_is_asked_about_each_new_part_in_one_call() -> None:
@@ -161,3 +169,11 @@ async def test_nothing_to_compare_is_nothing_to_do() -> None:
     compared = await compare([], catalog=HeldVersions())
 
     assert (compared.changed, compared.settled) == ([], [])
+
+
+def test_a_name_that_is_not_utf_8_fails_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    path.write_text("Coffee.")
+    read = fingerprint([FilePart(path, 7)], chunking="c")
+    assert read.changed == []
+    assert read.settled == [FileOutcome(path, "failed", "has a name that is not UTF-8; rename it")]

@@ -19,6 +19,7 @@ from alir import Alir, Answer, Ask, Settings, Sources, Token, formats
 from alir.errors import (
     AccessRefused,
     EmptyQuestion,
+    InvalidTopK,
     LanguageModelFailed,
     MilvusTimeout,
     NothingIngested,
@@ -68,6 +69,12 @@ async def test_a_question_is_refused_when_empty_or_nothing_was_ingested(app: Ali
         await app.ask.run(question=" \n")
     with pytest.raises(NothingIngested, match=app.settings.collection):
         await app.ask.run(question="Anything?")
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 101])
+async def test_a_number_of_passages_that_makes_no_sense_is_refused(app: Alir, top_k: int) -> None:
+    with pytest.raises(InvalidTopK, match=f"top_k is {top_k}. Ask for 1 to 100"):
+        await app.ask.run(question="Anything?", top_k=top_k)
 
 
 async def test_top_k_bounds_the_sources(library: Alir) -> None:

@@ -7,11 +7,8 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 
 import asyncio
 import logging
-import re
 import threading
-import warnings
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -26,24 +23,15 @@ from alir.errors import (
     MilvusFailed,
     MilvusTimeout,
     MilvusUnavailable,
-    StoreInUse,
 )
+from alir.milvus import lite
 
 T = TypeVar("T")
 
 # Every failed call is logged with its full traceback by pymilvus, and raised as well.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-# milvus-lite 2.5 imports pkg_resources, which warns that it will go.
-warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
-BACKOFF = {
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1000,
-}
-
-LITE_FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
+BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 
 
 class _ClientLoop:
@@ -80,6 +68,7 @@ class MilvusConnection:
         self.timeout_s = timeout_s
         self._token = token
         self._client: AsyncMilvusClient | None = None
+        self._lite_path: str | None = None
         self._connecting: asyncio.Lock | None = None
 
     @property
@@ -131,35 +120,19 @@ class MilvusConnection:
             return self._client
 
     def _new_client(self) -> AsyncMilvusClient:
-        uri = self.uri
         if self.is_lite:
-            path = Path(uri).expanduser().absolute()
-            if not LITE_FILE_NAME.fullmatch(path.name):
-                raise InvalidSetting(
-                    "ALIR_MILVUS_URI",
-                    f"Milvus Lite cannot use the file name {path.name!r}",
-                    "Choose one of at most 36 letters, digits, dots, hyphens and underscores.",
-                )
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InvalidSetting(
-                    "ALIR_MILVUS_URI",
-                    f"the folder {path.parent} cannot be made: {error.strerror}",
-                    "Choose another place.",
-                ) from error
-            uri = str(path)
+            self._lite_path = lite.acquire(self.uri)
         try:
             return AsyncMilvusClient(
-                uri=uri,
+                uri=self._lite_path or self.uri,
                 token=self._token,
                 timeout=self.timeout_s,
                 dedicated=True,
-                grpc_options=BACKOFF,
+                # How long it takes to connect is bounded by our own timeout, and told by it.
+                grpc_options=BACKOFF
+                | {"grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000},
             )
-        except (ConnectionConfigException, RuntimeError) as error:
-            if "Open local milvus failed" in str(error):
-                raise StoreInUse(uri) from error
+        except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(
                 "ALIR_MILVUS_URI", f"{self.uri!r} is not usable: {_sentence(error)}", "Correct it."
             ) from error
@@ -168,6 +141,9 @@ class MilvusConnection:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        path, self._lite_path = self._lite_path, None
+        if path is not None:
+            await asyncio.to_thread(lite.release, path)
 
     def _translated(self, error: BaseException, operation: str) -> AlirError:
         chain = _chain(error)

@@ -149,14 +149,15 @@ class CitedText:
         return shown
 
     def _cited(self, sentence: str) -> str:
-        if _CODE.sub("", sentence).lstrip().startswith("```"):
-            self._in_code = not self._in_code
-        if self._in_code:
-            return sentence
-        words = MARKER.sub("", sentence)
+        # What stands between fences is code, which may go on over many lines.
+        pieces = sentence.split("```")
+        text = pieces[self._in_code :: 2]
+        words = MARKER.sub("", "".join(text))
         if words.strip():
             self._previous = words
-        return _MARKER_OR_CODE.sub(self._numbers, sentence)
+        pieces[self._in_code :: 2] = [_MARKER_OR_CODE.sub(self._numbers, one) for one in text]
+        self._in_code ^= len(pieces) % 2 == 0
+        return "```".join(pieces)
 
     def _numbers(self, marker: re.Match[str]) -> str:
         words = self._previous

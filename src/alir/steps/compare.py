@@ -52,6 +52,10 @@ async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
 
 def _content_hash(part: FilePart) -> str:
     try:
+        str(part.path).encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableFile(part.path, "has a name that is not UTF-8; rename it") from error
+    try:
         # A pipe or a device would block for ever on opening.
         if not stat.S_ISREG(part.path.stat().st_mode):
             raise UnreadableFile(part.path, "is not a regular file")

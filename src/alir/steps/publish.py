@@ -4,7 +4,7 @@ A file's first chunk is written after all its others, and says how many there ar
 stands, the version is complete. Only then is the old version deleted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from llama_index.core.schema import TextNode
@@ -32,7 +32,7 @@ async def publish(
     parts: Sequence[SplitPart],
     failures: Sequence[Failure],
     first_chunks: Sequence[TextNode],
-    refused: Mapping[str, str],
+    refused: dict[str, str],
     *,
     vector_store: BasePydanticVectorStore,
 ) -> Published:
@@ -64,7 +64,8 @@ async def publish(
     broken |= {p: _cannot_be_stored(late[p.source_id]) for p in ended if p.source_id in late}
     published = [part for part in ended if part.source_id not in late]
     await _delete(published, FilterOperator.NIN, vector_store)
-    await _delete(list(broken), FilterOperator.IN, vector_store)
+    written = [part for part in broken if part.source_id in refused | late or part.chunks]
+    await _delete(written, FilterOperator.IN, vector_store)
     outcomes = [
         FileOutcome(part.path, "updated" if part.replaces else "added") for part in published
     ]

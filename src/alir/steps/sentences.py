@@ -1,9 +1,11 @@
 """Sentences: where they stand in a text, and which words carry their meaning."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import cache
 
-from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
+from llama_index.core.utils import globals_helper
+from nltk.tokenize import PunktTokenizer
 
 from alir.models import Span
 
@@ -11,10 +13,7 @@ MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
-_ABBREVIATION = re.compile(
-    r"\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs|etc|cf|al|e\.g|i\.e|No|Nos|Fig|Eq|"
-    r"Sec|Vol|pp|Jan|Feb|Aug|Sept|Oct|Nov|Dec|U\.S|U\.K|U\.N)\.\s+\Z"
-)
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"\d[\d.,]*\d|\w+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
@@ -36,35 +35,34 @@ def sentences(text: str) -> Iterator[Span]:
 
     A blank line ends a sentence too: a heading is not the beginning of what follows it.
     """
-    split = split_by_sentence_tokenizer()
     position = 0
     for paragraph in _PARAGRAPH_BREAK.split(text):
-        start = position
-        for sentence in _joined(split(paragraph)):
-            if len(sentence) <= MAX_SENTENCE_CHARS:
-                yield from _stripped(text, start, start + len(sentence))
-            else:
-                yield from _lines(text, start, start + len(sentence))
-            start += len(sentence)
+        for left, right in _splitter().span_tokenize(paragraph):
+            start, end = position + left, position + right
+            is_sentence = end - start <= MAX_SENTENCE_CHARS
+            yield from _stripped(text, start, end) if is_sentence else _lines(text, start, end)
         position += len(paragraph)
 
 
 def content_words(text: str) -> set[str]:
-    """Return the words of `text` that carry its meaning, lower case, plurals cut."""
-    words = {_stem(word) for word in _WORD.findall(text.casefold())}
+    """Return the words of `text` that carry its meaning, lower case, plurals cut.
+
+    Of scripts that are written without spaces (Chinese, Japanese, Thai) the pairs of letters.
+    """
+    words: set[str] = set()
+    for word in _WORD.findall(text.casefold()):
+        if _UNSPACED.search(word):
+            words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
+        else:
+            words.add(_stem(word))
     return words - _FUNCTION_WORDS
 
 
-def _joined(pieces: Iterable[str]) -> Iterator[str]:
-    """Join what was cut behind an abbreviation: LlamaIndex's splitter knows none."""
-    held = ""
-    for piece in pieces:
-        if held and not (_ABBREVIATION.search(held) or piece[:1].islower()):
-            yield held
-            held = ""
-        held += piece
-    if held:
-        yield held
+@cache
+def _splitter() -> PunktTokenizer:
+    # LlamaIndex's own sentence splitter uses an untrained one, which knows no abbreviation.
+    globals_helper.wait_for_nltk_check()
+    return PunktTokenizer("english")
 
 
 def _stem(word: str) -> str:

@@ -14,6 +14,7 @@ from workflows import Context, Workflow, step
 from alir.errors import (
     DependencyError,
     EmptyQuestion,
+    InvalidTopK,
     KeywordSearchUnavailable,
     LanguageModelFailed,
     NothingIngested,
@@ -42,6 +43,7 @@ from alir.steps.synthesize import (
     synthesize_with_llm,
 )
 
+MAX_TOP_K = 100
 CANDIDATES_PER_PASSAGE = 4
 """Passages each branch looks up for one that is kept: what one branch ranks low, the other may
 rank high."""
@@ -75,6 +77,8 @@ class AskCorpus(Workflow):
         if not ev.question.strip():
             raise EmptyQuestion
         top_k = self.top_k if ev.top_k is None else ev.top_k
+        if not 1 <= top_k <= MAX_TOP_K:
+            raise InvalidTopK(top_k, MAX_TOP_K)
         question, started = ev.question.strip(), perf_counter()
         return [
             DenseSearchPlanned(question=question, top_k=top_k, started=started),

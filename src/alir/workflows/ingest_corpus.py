@@ -43,7 +43,8 @@ class IngestCorpus(Workflow):
         vector_store: BasePydanticVectorStore,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
-        super().__init__(timeout=None)
+        # A second run waits for the first: two upserts of one id at once may leave two rows.
+        super().__init__(timeout=None, num_concurrent_runs=1)
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store

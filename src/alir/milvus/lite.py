@@ -1,0 +1,111 @@
+"""Milvus Lite: a file, and the server process behind it, which serves one process at a time.
+
+milvus-lite 2.5 starts the process for any client of the file and ends it with the program. Here it
+ends when the last of our connections to the file is closed, and says why when it does not start.
+"""
+
+import logging
+import re
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+from alir.errors import InvalidSetting, StoreInUse
+
+FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
+
+# milvus-lite 2.5 imports pkg_resources, which warns that it will go.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+
+_lock = threading.Lock()
+_users: dict[Path, int] = {}
+
+
+def acquire(uri: str) -> str:
+    """Start the server of the file `uri`, or join it; return the file's absolute path. Blocks.
+
+    Raises:
+        StoreInUse: another process has the file.
+        InvalidSetting: it is not a file Milvus Lite can use.
+    """
+    path = Path(uri).expanduser().absolute()
+    with _lock:
+        if not _users.get(path):
+            _start(path)
+        _users[path] = _users.get(path, 0) + 1
+    return str(path)
+
+
+def release(path: str) -> None:
+    """Leave the server of the file `path`; the last one to leave ends it. Blocks."""
+    from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
+
+    with _lock:
+        _users[Path(path)] -= 1
+        if not _users[Path(path)]:
+            server_manager_instance.release_server(path)
+
+
+def _start(path: Path) -> None:
+    if not FILE_NAME.fullmatch(path.name):
+        raise _unusable(
+            f"Milvus Lite cannot use the file name {path.name!r}",
+            "Choose one of at most 36 letters, digits, dots, hyphens and underscores.",
+        )
+    if path.is_dir():
+        raise _unusable(f"{path} is a folder", "Name a file.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder {path.parent} cannot be made: {error.strerror}"
+        raise _unusable(problem, "Choose another place.") from error
+    from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
+
+    resolved = str(path.resolve())
+    servers = server_manager_instance._servers
+    if resolved in servers:  # somebody else's client in this program
+        return
+    server = _quiet_server(resolved)
+    if server.init() and server.start():
+        servers[resolved] = server
+        return
+    if not server.got_the_lock:
+        raise StoreInUse(str(path))
+    raise _unusable(
+        f"{path} is not a Milvus Lite file, or a damaged one",
+        "Name another file, or delete it and ingest again.",
+    )
+
+
+def _quiet_server(path: str) -> Any:
+    import milvus_lite.server  # noqa: PLC0415  Windows has none
+
+    # It logs to the root logger what we raise.
+    milvus_lite.server.logger = logging.getLogger("milvus_lite")
+    milvus_lite.server.logger.setLevel(logging.CRITICAL)
+
+    class QuietServer(milvus_lite.server.Server):  # type: ignore[misc]
+        @property
+        def args(self) -> list[str]:
+            # The process writes to stdout and stderr, which belong to our results and errors.
+            silently = ["/bin/sh", "-c", 'exec "$@" >/dev/null 2>&1', "milvus-lite"]
+            return silently + [str(part) for part in super().args]
+
+        @property
+        def got_the_lock(self) -> bool:
+            return self._p is not None
+
+        def stop(self) -> None:
+            # Theirs deletes the lock file even where another process holds it, and so lets the
+            # next one in.
+            if self.got_the_lock:
+                super().stop()
+            elif lock_file := self.__dict__.pop("_lock_fd", None):
+                lock_file.close()
+
+    return QuietServer(path)
+
+
+def _unusable(problem: str, remedy: str) -> InvalidSetting:
+    return InvalidSetting("ALIR_MILVUS_URI", problem, remedy)
