@@ -22,6 +22,10 @@ class Catalog(Protocol):
         """Yield every file the index holds completely."""
         ...
 
+    def unfinished(self) -> AsyncIterator[StoredSource]:
+        """Yield the versions that the index holds a part of: what a crash left behind."""
+        ...
+
     async def chunks(self) -> int:
         """Return how many chunks the index holds."""
         ...

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -44,6 +45,22 @@ def alir() -> Command:
         )
 
     return run
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start processes; what still runs after the test is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*command: object, **options: Any) -> "subprocess.Popen[str]":
+        process = subprocess.Popen([*map(str, command)], text=True, **options)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        with process:
+            process.kill()
 
 
 @pytest.fixture(scope="session")

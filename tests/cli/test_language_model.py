@@ -94,21 +94,20 @@ def test_a_citation_that_does_not_hold_is_removed_and_told(ask: Command, claim: 
     assert "1 citation was removed" in sentence
 
 
-def test_an_answer_is_streamed_and_its_references_stand_below(docs: Path) -> None:
+def test_an_answer_is_streamed_and_its_references_stand_below(
+    spawn: Callable[..., "subprocess.Popen[str]"], docs: Path
+) -> None:
     reply = Say("The moon is made of green basalt [1]. It goes around the earth [1].", pause_s=0.1)
     command = [sys.executable, "-m", "alir", "ask", "--source", docs, QUESTION]
     with OpenAIServer(reply) as server:
         settings = {"ALIR_LLM_BASE_URL": server.base_url, "ALIR_MILVUS_URI": "streamed.db"}
-        process = subprocess.Popen(
-            command, env=os.environ | settings, stdout=subprocess.PIPE, text=True
-        )
-        with process:
-            assert process.stdout is not None
-            beginning = process.stdout.read(len("The moon"))
-            began = time.monotonic()
-            rest = process.stdout.read()
-            ended = time.monotonic()
-    assert process.returncode == 0
+        process = spawn(*command, env=os.environ | settings, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        beginning = process.stdout.read(len("The moon"))
+        began = time.monotonic()
+        rest = process.stdout.read()
+        ended = time.monotonic()
+    assert process.wait(timeout=30) == 0
     assert ended - began > 0.5, "most of the answer came later than its beginning"
     answer, references = (beginning + rest).split("\n\n", 1)
     assert answer == "The moon is made of green basalt [1]. It goes around the earth [2]."

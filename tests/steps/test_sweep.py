@@ -1,7 +1,7 @@
 """Sweep: only what the file system says is gone goes."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,16 @@ class HeldFiles:
     """A catalog of these files."""
 
     paths: list[Path]
+    half_written: list[Path] = field(default_factory=list)
     collection: str = "held"
 
     async def sources(self) -> AsyncIterator[StoredSource]:
         for path in self.paths:
             yield StoredSource(source_id(path), path, "v1")
+
+    async def unfinished(self) -> AsyncIterator[StoredSource]:
+        for path in self.half_written:
+            yield StoredSource(source_id(path), path, "v2")
 
     async def versions(self, source_ids: Sequence[str]) -> dict[str, set[str]]:
         raise NotImplementedError
@@ -92,3 +97,22 @@ async def test_a_root_that_is_a_file_and_gone_goes(store: Any, root: Path) -> No
 
 async def test_an_empty_index_needs_no_sweeping(store: Any, root: Path) -> None:
     assert await swept(store, [], root) == []
+
+
+async def test_what_a_crash_left_half_written_goes_but_only_below_the_roots(
+    store: Any, root: Path
+) -> None:
+    here, gone, elsewhere = root / "here.txt", root / "gone.txt", root.parent / "elsewhere.txt"
+    here.write_text("words")
+    for path, versions in {here: ("v1", "v2"), gone: ("v2",), elsewhere: ("v2",)}.items():
+        for version in versions:
+            source = RelatedNodeInfo(node_id=source_id(path))
+            metadata = {"version": version}
+            node = TextNode(id_=f"{path.name} {version}", metadata=metadata)
+            node.relationships[NodeRelationship.SOURCE] = source
+            store.add([node])
+    catalog = HeldFiles([here], half_written=[here, gone, elsewhere])
+
+    assert await sweep([root], catalog=catalog, vector_store=store) == []
+
+    assert sorted(store.nodes) == ["elsewhere.txt v2", "here.txt v1"]

@@ -135,7 +135,7 @@ async def test_a_milvus_that_is_down_ends_the_run_with_its_name(folder: Path) ->
 
 
 async def test_a_cancelled_run_stops_and_the_next_one_completes(app: Alir, tmp_path: Path) -> None:
-    for number in range(200):
+    for number in range(140):
         (tmp_path / f"{number:03d}.txt").write_text(f"File number {number}. " * 200)
     handler = app.ingest.run(paths=[tmp_path])
     async for event in handler.stream_events():
@@ -145,7 +145,7 @@ async def test_a_cancelled_run_stops_and_the_next_one_completes(app: Alir, tmp_p
     with pytest.raises(WorkflowCancelledByUser):
         await handler
     report = await ingest(app, tmp_path)
-    assert report.added + report.unchanged == 200
+    assert report.added + report.unchanged == 140
     rows = [row["id"] async for row in app.vector_store.scan("", [])]
     assert len(rows) == len(set(rows)) == report.chunks
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from alir.formats import document_text
 
-MEGABYTES = 5
-"""50 take ten times as long and no more memory (83 s and 315 MB on two slow cores)."""
+MEGABYTES = 3
+"""50 take 17 times as long and no more memory (83 s and 315 MB on two slow cores)."""
 WORDS = "rivers flow toward distant oceans beneath the silver moon while stones keep their places"
 END = "and the last word of all is xylophone"
 

@@ -6,6 +6,7 @@ are the files held completely.
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from alir.milvus.filters import among, both
 from alir.milvus.store import AlirMilvusStore
@@ -36,13 +37,26 @@ class MilvusCatalog:
                 versions.setdefault(row[self._store.doc_id_field], set()).add(row["version"])
         return versions
 
+    async def unfinished(self) -> AsyncIterator[StoredSource]:
+        """Yield the versions that the collection holds a part of: what a crash left behind."""
+        complete: set[str] = set()
+        chunks = 0
+        async for row in self._store.scan(_IS_COMPLETE, ["version", "chunk_count"]):
+            complete.add(row["version"])
+            chunks += row["chunk_count"]
+        if await self.chunks() == chunks:
+            return
+        fields = [self._store.doc_id_field, "file_path", "version"]
+        async for row in self._store.scan("", fields):
+            if "version" in row and row["version"] not in complete:
+                complete.add(row["version"])  # yielded once
+                yield _source(row, self._store.doc_id_field)
+
     async def sources(self) -> AsyncIterator[StoredSource]:
         """Yield every file the collection holds completely."""
         fields = [self._store.doc_id_field, "file_path", "version"]
         async for row in self._store.scan(_IS_COMPLETE, fields):
-            yield StoredSource(
-                row[self._store.doc_id_field], Path(row["file_path"]), row["version"]
-            )
+            yield _source(row, self._store.doc_id_field)
 
     async def chunks(self) -> int:
         """Return how many chunks the collection holds."""
@@ -51,3 +65,7 @@ class MilvusCatalog:
     async def files(self) -> int:
         """Return how many files the collection holds completely."""
         return await self._store.count(_IS_COMPLETE)
+
+
+def _source(row: dict[str, Any], doc_id_field: str) -> StoredSource:
+    return StoredSource(row[doc_id_field], Path(row["file_path"]), row["version"])

@@ -169,7 +169,9 @@ class AskCorpus(Workflow):
                     raise
                 degraded.append(f"{error} This answer is extractive.")
             else:
-                return _Written("".join(shown), "llm", citations, degraded)
+                if text := "".join(shown).strip():
+                    return _Written(text, "llm", citations, degraded)
+                degraded.append("The language model said nothing. This answer is extractive.")
         citations = Citations(passages, stored)
         pieces = synthesize_extractive(
             question, passages, citations=citations, embedding=self.embedding
