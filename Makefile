@@ -19,7 +19,7 @@ setup: .venv/local
 
 demo: .venv/local
 	$(BIN)/alir ingest docs README.md
-	$(BIN)/alir ask "How does alir keep the index the same as the folder?"
+	$(BIN)/alir ask "When does a citation hold?"
 
 test: .venv/dev browser
 	$(BIN)/pytest
