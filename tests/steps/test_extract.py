@@ -43,6 +43,14 @@ async def test_sentences_come_in_reading_order_not_by_score(embedding: Any) -> N
     assert found == ["Cats and birds have a winter.", "Cats and birds eat in winter."]
 
 
+async def test_a_question_does_not_answer_one(embedding: Any) -> None:
+    found = await answer(
+        "Do cats eat in winter?", "Do cats eat in winter? Cats eat.", embedding=embedding
+    )
+
+    assert found == ["Cats eat."]
+
+
 async def test_there_are_three_sentences_at_most_and_they_are_the_best(embedding: Any) -> None:
     found = await answer(
         "cats", *[f"Cats number {number} sleep." for number in range(9)], embedding=embedding

@@ -30,13 +30,13 @@ async def extract(
     score is its cosine similarity to the question plus half the share of the question's content
     words that stand in it.
     """
-    asked_words = content_words(question)
-    quotes, texts = _candidates(passages, asked_words)
+    quotes, texts = _candidates(passages)
     if not quotes:
         return []
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
     scores = vectors @ asked
+    asked_words = content_words(question)
     for i, (quote, text) in enumerate(zip(quotes, texts, strict=True)):
         share = len(asked_words & content_words(text)) / max(len(asked_words), 1)
         scores[i] += WORDS_WEIGHT * share - RANK_PENALTY * quote.passage
@@ -47,9 +47,7 @@ async def extract(
     return sorted(best, key=lambda quote: (quote.passage, quote.start))
 
 
-def _candidates(
-    passages: Sequence[NodeWithScore], asked_words: set[str]
-) -> tuple[list[Quote], list[str]]:
+def _candidates(passages: Sequence[NodeWithScore]) -> tuple[list[Quote], list[str]]:
     quotes: list[Quote] = []
     texts: dict[str, None] = {}
     for index, passage in enumerate(passages):
@@ -57,9 +55,9 @@ def _candidates(
         for span in sentences(text):
             sentence = " ".join(text[span.start : span.end].split())
             # Neighbouring chunks overlap: the same sentence counts once, where it ranks best.
-            # And a heading that only repeats the question says nothing.
-            says = content_words(sentence)
-            if len(says) >= 2 and says != asked_words and sentence not in texts:
+            # And a question does not answer one.
+            is_question = sentence.rstrip("\"'”’)*_ ").endswith(("?", "？"))
+            if len(content_words(sentence)) >= 2 and not is_question and sentence not in texts:
                 texts[sentence] = None
                 quotes.append(Quote(index, span.start, span.end))
     return quotes, list(texts)
