@@ -5,11 +5,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.errors import AlirError, ConfigError, DependencyError, InputError
+from alir.errors import AlirError, ConfigError, DependencyError, InputError, UnreadableFile
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def ask(
 
     async def run(app: "Alir") -> "Answer":
         if source:
-            await _ingest(app, source)
+            report = await _ingest(app, source)
+            if len(report.failed) == report.files:
+                raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
         return await _ask(app, question, top_k, stream=not as_json)
 
     answer = _run(run, collection=collection)
@@ -169,16 +171,14 @@ def main() -> None:
 
 async def _ingest(app: "Alir", paths: list[Path]) -> "IngestReport":
     from alir.console import IngestBar  # noqa: PLC0415
-    from alir.events import Ingest, IngestProgress, IngestReport  # noqa: PLC0415
+    from alir.events import Ingest, IngestProgress  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths)))
     with IngestBar() as bar:
         async for event in _events(handler):
             if isinstance(event, IngestProgress):
                 bar.show(event)
-    report = await handler
-    assert isinstance(report, IngestReport)  # noqa: S101  the engine types results as Any
-    return report
+    return cast("IngestReport", await handler)
 
 
 async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":

@@ -118,7 +118,7 @@ def test_a_pipe_does_not_hang(alir: Command, desk: Path) -> None:
     os.mkfifo(desk / "pipe.txt")
     done = alir("ingest", "pipe.txt", timeout_s=30)
     assert done.returncode == 4
-    assert done.stderr == "pipe.txt: is not a regular file\n"
+    assert done.stderr == "pipe.txt: is not a regular file; leave it out\n"
 
 
 @pytest.mark.parametrize("arguments", [["ingest", ""], ["ask", "why?", "--source", ""]])

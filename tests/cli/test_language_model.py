@@ -22,27 +22,28 @@ QUESTION = "What is the moon made of?"
 MOON = "The moon is made of green basalt. It goes around the earth."
 
 
-@pytest.fixture(autouse=True)
-def docs(desk: Path, invoke: Command) -> Path:
-    """An ingested folder."""
-    folder = desk / "docs"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two documents."""
+    folder = tmp_path_factory.mktemp("docs")
     (folder / "moon.txt").write_text(MOON)
     (folder / "tea.txt").write_text("Green tea is steeped for two minutes.")
-    assert invoke("ingest", "docs").returncode == 0
     return folder
 
 
 @pytest.fixture
-def ask(invoke: Command) -> Iterator[Callable[..., "subprocess.CompletedProcess[str]"]]:
-    """Ask, with a language model at `server`; the key is in none of the outputs."""
+def ask(invoke: Command, docs: Path) -> Iterator[Command]:
+    """Ask of `docs`, with a language model at `server`; the key is in none of the outputs."""
+    # One collection for all tests here: to make one takes a second, to find it unchanged nothing.
+    index = {"ALIR_COLLECTION": "language_model"}
+    assert invoke("ingest", docs, **index).returncode == 0
     outputs: list[str] = []
 
     def run(
         server: OpenAIServer, *options: str, **settings: str
     ) -> "subprocess.CompletedProcess[str]":
-        model = {"ALIR_LLM_BASE_URL": server.base_url, "ALIR_LLM_API_KEY": KEY, **settings}
-        done = invoke("ask", QUESTION, *options, **model)
+        model = {"ALIR_LLM_BASE_URL": server.base_url, "ALIR_LLM_API_KEY": KEY}
+        done = invoke("ask", QUESTION, *options, **index, **model, **settings)
         outputs.extend((done.stdout, done.stderr))
         return done
 
@@ -112,8 +113,8 @@ def test_an_answer_is_streamed_and_its_references_stand_below(
     answer, references = (beginning + rest).split("\n\n", 1)
     assert answer == "The moon is made of green basalt [1]. It goes around the earth [2]."
     assert references.splitlines() == [
-        "[1] docs/moon.txt, characters 0 to 33: “The moon is made of green basalt.”",
-        "[2] docs/moon.txt, characters 34 to 59: “It goes around the earth.”",
+        f"[1] {docs}/moon.txt, characters 0 to 33: “The moon is made of green basalt.”",
+        f"[2] {docs}/moon.txt, characters 34 to 59: “It goes around the earth.”",
     ]
 
 

@@ -24,15 +24,15 @@ def reason(path: Path) -> str:
 def test_an_empty_file_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.touch()
-    assert reason(path) == "is empty"
-    assert reason(path.rename(tmp_path / "a.pdf")) == "is empty"
+    assert reason(path) == "is empty; fill it or leave it out"
+    assert reason(path.rename(tmp_path / "a.pdf")) == "is empty; fill it or leave it out"
 
 
 @pytest.mark.parametrize("content", [b" \n\t \r\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\n" * 200_000])
 def test_a_blank_file_holds_no_text(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(content)
-    assert reason(path) == "holds no text"
+    assert reason(path) == "holds no text; leave it out"
 
 
 @pytest.mark.timeout(10)
@@ -47,7 +47,7 @@ def test_a_pipe_a_folder_a_socket_and_a_device_are_not_opened(tmp_path: Path) ->
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(address))
         for path in (pipe, link, folder, address, Path(os.devnull)):
-            assert reason(path) == "is not a regular file"
+            assert reason(path) == "is not a regular file; leave it out"
 
 
 def test_a_file_that_vanished_is_not_there(tmp_path: Path) -> None:

@@ -90,9 +90,9 @@ def test_what_is_no_readable_file_fails_with_its_reason_and_the_others_go_on(
 
     assert [part.path for part in read.changed] == [good.path]
     assert read.settled == [
-        FileOutcome(pipe, "failed", "is not a regular file"),
+        FileOutcome(pipe, "failed", "is not a regular file; leave it out"),
         FileOutcome(gone, "failed", "vanished while it was read"),
-        FileOutcome(folder, "failed", "is not a regular file"),
+        FileOutcome(folder, "failed", "is not a regular file; leave it out"),
     ]
 
 

@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_read_fails_alone_and_costs_no_budget(tmp_path: Pa
 
     assert [(one.part, one.reason) for one in read.failures] == [
         (gone, "is not there any more"),
-        (empty, "is empty"),
+        (empty, "is empty; fill it or leave it out"),
     ]
     assert [one.part for one in read.loaded] == [good]
     assert read.untouched == []

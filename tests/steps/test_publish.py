@@ -224,10 +224,12 @@ async def test_a_file_that_fails_in_the_middle_leaves_nothing_of_its_new_version
 async def test_a_file_that_fails_at_its_beginning_keeps_its_old_version(store: Any) -> None:
     store.add([chunk(A, 0, "a1")])
 
-    done = await published(store, failures=[Failure(replace(A, replaces=True), "is empty")])
+    done = await published(
+        store, failures=[Failure(replace(A, replaces=True), "is empty; fill it or leave it out")]
+    )
 
     assert sorted(store.nodes) == ["a1-0"]
-    assert done.outcomes == [FileOutcome(A.path, "failed", "is empty")]
+    assert done.outcomes == [FileOutcome(A.path, "failed", "is empty; fill it or leave it out")]
 
 
 async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
@@ -236,7 +238,9 @@ async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
     done = await published(store, was_split(replace(A, replaces=True), 0))
 
     assert sorted(store.nodes) == ["a1-0"], "the old version stays"
-    assert done == Published([FileOutcome(A.path, "failed", "holds no text")], [], written=0)
+    assert done == Published(
+        [FileOutcome(A.path, "failed", "holds no text; leave it out")], [], written=0
+    )
 
 
 async def test_nothing_to_publish_is_no_call_to_the_store(store: Any) -> None:

@@ -34,7 +34,7 @@ def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -
             break
         position = reading.next
     if not segments and at is None:
-        raise UnreadableFile(path, "holds no text")
+        raise UnreadableFile(path, "holds no text; leave it out")
     return Reading(segments, reading.next)
 
 
@@ -45,7 +45,7 @@ def document_text(path: Path) -> str:
     """
     reading = _part(path, None, sys.maxsize)
     if all(segment.text.isspace() for segment in reading.segments):
-        raise UnreadableFile(path, "holds no text")
+        raise UnreadableFile(path, "holds no text; leave it out")
     parts: list[str] = []
     chars = 0
     for segment in reading.segments:

@@ -44,7 +44,7 @@ def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
             lines = list(_document(source, archive))
     except _DAMAGE as exc:
         what = "DOCX" if source.suffix == ".docx" else "ZIP archive"
-        raise source.refuse(f"is a damaged or truncated {what}") from exc
+        raise source.refuse(f"is a damaged or truncated {what}; get a whole one") from exc
     except RecursionError as exc:
         raise source.refuse("nests its elements too deeply to be read") from exc
     return Reading(list(blocks.segments("\n".join(lines))), None)

@@ -13,7 +13,7 @@ from alir.formats.source import Source
 # pdfium keeps state of its own beside the document and may be used by one thread at a time.
 _ONE_THREAD = threading.Lock()
 
-_DAMAGED = "is a damaged or truncated PDF"
+_DAMAGED = "is a damaged or truncated PDF; get a whole one"
 _REFUSALS = {
     FPDF_ERR_PASSWORD: "is password-protected; remove the password and ingest again",
     FPDF_ERR_SECURITY: "is encrypted in a way alir cannot open; save it without encryption",

@@ -52,7 +52,7 @@ def opened(path: Path) -> Iterator[Source]:
             _check_regular(path, status.st_mode)
             head = file.read(HEAD_BYTES)
             if not head:
-                raise UnreadableFile(path, "is empty")
+                raise UnreadableFile(path, "is empty; fill it or leave it out")
             file.seek(0)
             yield Source(path, file, head, status.st_size)
     except OSError as exc:
@@ -63,7 +63,7 @@ def opened(path: Path) -> Iterator[Source]:
 
 def _check_regular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise UnreadableFile(path, "is not a regular file")
+        raise UnreadableFile(path, "is not a regular file; leave it out")
 
 
 def _in_words(exc: OSError) -> str:

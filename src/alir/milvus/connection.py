@@ -128,9 +128,13 @@ class MilvusConnection:
                 token=self._token,
                 timeout=self.timeout_s,
                 dedicated=True,
-                # How long it takes to connect is bounded by our own timeout, and told by it.
-                grpc_options=BACKOFF
-                | {"grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000},
+                grpc_options={
+                    **BACKOFF,
+                    # How long connecting takes is bounded by our own timeout, and told by it.
+                    "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
+                    # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
+                    "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
+                },
             )
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(

@@ -58,7 +58,7 @@ def _content_hash(part: FilePart) -> str:
     try:
         # A pipe or a device would block for ever on opening.
         if not stat.S_ISREG(part.path.stat().st_mode):
-            raise UnreadableFile(part.path, "is not a regular file")
+            raise UnreadableFile(part.path, "is not a regular file; leave it out")
         with part.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:

@@ -55,7 +55,7 @@ async def publish(
         elif cursor is not None:
             remaining.append(replace(part, cursor=cursor, chunks=chunks, first_chunk=first))
         elif first is None:
-            broken[part] = "holds no text"
+            broken[part] = "holds no text; leave it out"
         else:
             first.metadata["chunk_count"] = chunks
             ended[part] = first

@@ -70,6 +70,7 @@ class AskCorpus(Workflow):
         self.catalog = catalog
         self.llm = llm
         self.top_k = top_k
+        self._has_content = False
 
     @step
     async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
@@ -79,6 +80,10 @@ class AskCorpus(Workflow):
         top_k = self.top_k if ev.top_k is None else ev.top_k
         if not 1 <= top_k <= MAX_TOP_K:
             raise InvalidTopK(top_k, MAX_TOP_K)
+        # Once: an empty index is to be told before the model is loaded, not at every question.
+        self._has_content = self._has_content or await self.catalog.chunks() > 0
+        if not self._has_content:
+            raise NothingIngested(self.catalog.collection)
         question, started = ev.question.strip(), perf_counter()
         return [
             DenseSearchPlanned(question=question, top_k=top_k, started=started),
