@@ -9,7 +9,7 @@ import pytest
 
 from alir import Alir, Answer, Settings, formats
 
-SEED = Path(__file__).resolve().parents[2] / "shared" / "data" / "seed"
+SEED = (Path(__file__).resolve().parents[2] / "shared" / "data" / "seed").resolve()
 ESSAY = SEED / "paul_graham_essay.txt"
 REPORT = SEED / "uber_2021.pdf"
 PAGES = range(44, 84)

@@ -10,7 +10,7 @@ from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import after, both
 from alir.milvus.rows import ID_FIELD
-from alir.milvus.schema import BM25_SINCE, Found, Layout, check, index_params, new_schema
+from alir.milvus.schema import BM25_SINCE, Found, Layout, check, new_indexes, new_schema
 
 
 class Collection:
@@ -136,7 +136,9 @@ class Collection:
                 await self._create(dim)
             # Only now: a failed creation must not leave a later call to drop what exists.
             self._overwrite = False
-            found = check(await self.call("describe_collection"), await self._index(), self._layout)
+            description = await self.call("describe_collection")
+            found = check(description, await self._index(), self._layout)
+            await self._make_missing_indexes(found)
             if (await self.call("get_load_state"))["state"] != LoadState.Loaded:
                 await self.call("load_collection")
             self._found = found
@@ -156,9 +158,15 @@ class Collection:
         await self.call(
             "create_collection",
             schema=new_schema(self._layout, dim, sparse=sparse),
-            index_params=index_params(self._layout, sparse=sparse),
             consistency_level=self._consistency_level,
         )
+
+    async def _make_missing_indexes(self, found: Found) -> None:
+        # At once: pymilvus waits half a second for each.
+        made = await self.call("list_indexes")
+        indexes = new_indexes(self._layout, sparse=found.sparse)
+        missing = [params for name, params in indexes.items() if name not in made]
+        await asyncio.gather(*(self.call("create_index", params) for params in missing))
 
     async def _index(self) -> dict[str, Any]:
         """What the dense field's index is; empty if there is none."""

@@ -59,19 +59,26 @@ def new_schema(layout: Layout, dim: int, *, sparse: bool) -> CollectionSchema:
     return schema
 
 
-def index_params(layout: Layout, *, sparse: bool) -> IndexParams:
-    """Return the indexes of a new collection."""
-    params = AsyncMilvusClient.prepare_index_params()
-    dense = {"index_type": "FLAT", "metric_type": layout.metric, **layout.index_config}
-    params.add_index(layout.embedding_field, **dense)
+def new_indexes(layout: Layout, *, sparse: bool) -> dict[str, IndexParams]:
+    """Return the indexes of a collection by their fields' names, each to be made on its own."""
+    configs = {
+        layout.embedding_field: {
+            "index_type": "FLAT",
+            "metric_type": layout.metric,
+            **layout.index_config,
+        }
+    }
     if sparse:
-        keyword = {
+        configs[layout.sparse_embedding_field] = {
             "index_type": "SPARSE_INVERTED_INDEX",
             "metric_type": "BM25",
             **layout.sparse_index_config,
         }
-        params.add_index(layout.sparse_embedding_field, **keyword)
-    return params
+    indexes = {}
+    for name, config in configs.items():
+        indexes[name] = AsyncMilvusClient.prepare_index_params()
+        indexes[name].add_index(name, index_name=name, **config)
+    return indexes
 
 
 @dataclass(frozen=True, slots=True)
