@@ -29,8 +29,6 @@ from alir.milvus.schema import Layout
 T = TypeVar("T")
 
 METRICS = {"ip": "IP", "l2": "L2", "euclidean": "L2", "cosine": "COSINE"}
-MAX_ROWS = 16_384
-"""Milvus's limit for one query's or search's answer."""
 
 
 class AlirMilvusStore(BasePydanticVectorStore):
@@ -249,14 +247,6 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """Return whether this collection can be searched by words (BM25)."""
         found = await self._collection.opened_or_none()
         return found is not None and found.sparse
-
-    async def open(self) -> None:
-        """Connect, and make the collection if it does not exist.
-
-        Raises:
-            CollectionMismatch: the collection was made with another model, dimension or metric.
-        """
-        await self._collection.opened(self.dim)
 
     async def aclose(self) -> None:
         """Close the connection; a later call opens it again."""
