@@ -160,7 +160,8 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
         return
     width = max(map(len, found))
     for name, value in found.items():
-        shown = "none" if value is None else str(value).lower() if value in {True, False} else value
+        shown = str(value).lower() if isinstance(value, bool) else value
+        shown = "none" if value is None else shown
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 

@@ -75,6 +75,7 @@ class AskCorpus(Workflow):
     @step
     async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
         """Send the question down both branches."""
+        started = perf_counter()
         if not ev.question.strip():
             raise EmptyQuestion
         top_k = self.top_k if ev.top_k is None else ev.top_k
@@ -84,7 +85,7 @@ class AskCorpus(Workflow):
         self._has_content = self._has_content or await self.catalog.chunks() > 0
         if not self._has_content:
             raise NothingIngested(self.catalog.collection)
-        question, started = ev.question.strip(), perf_counter()
+        question = ev.question.strip()
         return [
             DenseSearchPlanned(question=question, top_k=top_k, started=started),
             KeywordSearchPlanned(question=question, top_k=top_k, started=started),
