@@ -24,7 +24,7 @@ MAX_LINES = 400
 # Low to high: a module imports itself and what is below it, nothing beside it or above.
 LAYERS = [
     {"errors"},
-    {"formats", "layers", "settings"},  # formats: parsing must not need LlamaIndex
+    {"coalescer", "formats", "layers", "settings"},  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
     {"events", "steps", "embedding", "llm", "milvus"},

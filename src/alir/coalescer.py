@@ -1,0 +1,229 @@
+"""Small awaits in, big calls out.
+
+Many callers each await the results of a few items; underneath, the items that wait together go
+out as one call. A lone call goes out at once, and what comes while calls are under way forms the
+next one: there is no timer, and nobody waits for company.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class CoalescerStats:
+    """What went through since the beginning, and what waits now."""
+
+    calls: int = 0
+    items: int = 0
+    """Items that went out; with `calls`, the mean size of a call."""
+    largest_call: int = 0
+    waiting: int = 0
+    """Items that have not gone out yet."""
+    waited_s: float = 0.0
+    """Seconds that items waited to go out, all together."""
+    longest_wait_s: float = 0.0
+
+
+class _Request(Generic[Item, Result]):
+    """One caller's items, and what became of them so far."""
+
+    __slots__ = ("came", "done", "error", "items", "results", "taken", "unsettled")
+
+    def __init__(self, items: Sequence[Item], done: "asyncio.Future[list[Result]]") -> None:
+        self.items = items
+        self.done = done
+        self.came = perf_counter()
+        self.taken = 0
+        self.unsettled = len(items)
+        self.results: dict[int, Result] = {}
+        self.error: Exception | None = None
+
+
+_Batch = list[tuple[_Request[Item, Result], int]]
+"""Items on their way: each one's request, and its position in it."""
+
+
+class Coalescer(Generic[Key, Item, Result]):
+    """Gathers the items of concurrent callers into calls of bounded size.
+
+    It belongs to the event loop that first uses it; see `PerLoop` for more than one.
+
+    Args:
+        call: takes a key and items that came with it, returns their results in order.
+        max_items: items in one call at most.
+        max_bytes: bytes in one call at most, by `size_bytes`; a larger item goes out alone.
+        in_flight: calls under way at once.
+        max_callers: callers served at once; one more waits for its turn.
+        is_divisible: whether an error may be the fault of one item alone. A failed call is then
+            halved until the item is found, and only its caller gets the error.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        max_items: int,
+        max_bytes: float = float("inf"),
+        size_bytes: Callable[[Item], int] = lambda _: 0,
+        in_flight: int = 1,
+        max_callers: int = 100_000,
+        is_divisible: Callable[[Exception], bool] = lambda _: False,
+    ) -> None:
+        self.stats = CoalescerStats()
+        self._call = call
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._size_bytes = size_bytes
+        self._in_flight = in_flight
+        self._is_divisible = is_divisible
+        self._room = asyncio.Semaphore(max_callers)
+        self._waiting: dict[Key, deque[_Request[Item, Result]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+        self._closed = False
+
+    async def __call__(self, key: Key, items: Sequence[Item]) -> list[Result]:
+        """Return the results of `items`, in order. Items of one call all have the same key.
+
+        Raises whatever `call` raised for one of them. Cancelling this await takes back the items
+        that are not under way yet, and harms nobody else.
+        """
+        if not items:
+            return []
+        async with self._room:
+            if self._closed:
+                raise RuntimeError("This coalescer is closed.")
+            request = _Request[Item, Result](items, asyncio.get_running_loop().create_future())
+            self._waiting.setdefault(key, deque()).append(request)
+            self.stats.waiting += len(items)
+            self._schedule()
+            try:
+                return await request.done
+            except asyncio.CancelledError:
+                self.stats.waiting -= len(items) - request.taken
+                request.taken = len(items)
+                raise
+
+    async def close(self) -> None:
+        """Take nothing more; return when everything taken has come back."""
+        self._closed = True
+        while self._waiting or self._tasks:
+            self._dispatch()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _schedule(self) -> None:
+        # Not at once: everybody who is ready in this turn of the event loop comes along.
+        if not self._scheduled and len(self._tasks) < self._in_flight:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._tasks) < self._in_flight:
+            key = next(iter(self._waiting))
+            requests = self._waiting.pop(key)
+            batch = self._take(requests)
+            if requests:
+                self._waiting[key] = requests  # behind the other keys
+            if batch:
+                # In no caller's context: the call is made for all of them.
+                sending = self._send(key, batch)
+                task = asyncio.get_running_loop().create_task(sending, context=Context())
+                self._tasks.add(task)
+                task.add_done_callback(self._sent)
+
+    def _sent(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._dispatch()
+
+    def _take(self, requests: deque[_Request[Item, Result]]) -> _Batch[Item, Result]:
+        """Take the next call's items off `requests`: an equal share of each caller's in turn."""
+        batch: _Batch[Item, Result] = []
+        size_bytes = 0
+        share = self._max_items // len(requests) or 1
+        full = False
+        while requests and not full:
+            request = requests.popleft()
+            for index in range(request.taken, min(len(request.items), request.taken + share)):
+                size_bytes += self._size_bytes(request.items[index])
+                too_large = bool(batch) and size_bytes > self._max_bytes
+                full = too_large or len(batch) == self._max_items
+                if full:
+                    break
+                batch.append((request, index))
+                request.taken += 1
+            if full:
+                requests.appendleft(request)
+            elif request.taken < len(request.items):
+                requests.append(request)
+        self._count(batch)
+        return batch
+
+    def _count(self, batch: _Batch[Item, Result]) -> None:
+        stats, now = self.stats, perf_counter()
+        stats.calls += bool(batch)
+        stats.items += len(batch)
+        stats.largest_call = max(stats.largest_call, len(batch))
+        stats.waiting -= len(batch)
+        waits = [now - request.came for request, _ in batch]
+        stats.waited_s += sum(waits)
+        stats.longest_wait_s = max([stats.longest_wait_s, *waits])
+
+    async def _send(self, key: Key, batch: _Batch[Item, Result]) -> None:
+        try:
+            results = await self._call(key, [request.items[index] for request, index in batch])
+            settled = list(zip(batch, results, strict=True))
+        except asyncio.CancelledError:
+            for request, _ in batch:
+                request.done.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is, its callers get it
+            if len(batch) > 1 and self._is_divisible(error):
+                middle = len(batch) // 2
+                await self._send(key, batch[:middle])
+                await self._send(key, batch[middle:])
+                return
+            for request, _ in batch:
+                request.error = request.error or error
+                _settle(request)
+            return
+        for (request, index), result in settled:
+            request.results[index] = result
+            _settle(request)
+
+
+class PerLoop(Generic[T]):
+    """One of something for each event loop that asks; it goes when its loop goes."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def here(self) -> T:
+        """Return the running loop's own."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._made:
+            self._made[loop] = self._make()
+        return self._made[loop]
+
+
+def _settle(request: "_Request[Item, Result]") -> None:
+    """Note that one more item came back; the caller goes on after the last."""
+    request.unsettled -= 1
+    if request.unsettled or request.done.done():
+        return
+    if request.error is not None:
+        request.done.set_exception(request.error)
+    else:
+        request.done.set_result([request.results[index] for index in range(len(request.items))])
