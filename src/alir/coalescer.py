@@ -60,7 +60,8 @@ class Coalescer(Generic[Key, Item, Result]):
     It belongs to the event loop that first uses it; see `PerLoop` for more than one.
 
     Args:
-        call: takes a key and items that came with it, returns their results in order.
+        call: takes a key and items that came with it, returns their results in order. What it
+            does before it returns an awaitable is done at once.
         max_items: items in one call at most.
         max_bytes: bytes in one call at most, by `size_bytes`; a larger item goes out alone.
         in_flight: calls under way at once.
@@ -124,7 +125,11 @@ class Coalescer(Generic[Key, Item, Result]):
 
     def _schedule(self) -> None:
         # Not at once: everybody who is ready in this turn of the event loop comes along.
-        if not self._scheduled and len(self._tasks) < self._in_flight:
+        if len(self._tasks) >= self._in_flight:
+            return
+        if self.stats.waiting >= self._max_items:
+            self._dispatch()
+        elif not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
@@ -138,8 +143,10 @@ class Coalescer(Generic[Key, Item, Result]):
                 self._waiting[key] = requests  # behind the other keys
             if batch:
                 # In no caller's context: the call is made for all of them.
-                sending = self._send(key, batch)
-                task = asyncio.get_running_loop().create_task(sending, context=Context())
+                context = Context()
+                called = context.run(self._called, key, batch)
+                sending = self._send(key, batch, called)
+                task = asyncio.get_running_loop().create_task(sending, context=context)
                 self._tasks.add(task)
                 task.add_done_callback(self._sent)
 
@@ -180,9 +187,19 @@ class Coalescer(Generic[Key, Item, Result]):
         stats.waited_s += sum(waits)
         stats.longest_wait_s = max([stats.longest_wait_s, *waits])
 
-    async def _send(self, key: Key, batch: _Batch[Item, Result]) -> None:
+    def _called(self, key: Key, batch: _Batch[Item, Result]) -> Awaitable[Sequence[Result]]:
         try:
-            results = await self._call(key, [request.items[index] for request, index in batch])
+            return self._call(key, [request.items[index] for request, index in batch])
+        except Exception as error:  # noqa: BLE001  told where it is awaited
+            failed: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+
+    async def _send(
+        self, key: Key, batch: _Batch[Item, Result], called: Awaitable[Sequence[Result]]
+    ) -> None:
+        try:
+            results = await called
             settled = list(zip(batch, results, strict=True))
         except asyncio.CancelledError:
             for request, _ in batch:
@@ -191,8 +208,8 @@ class Coalescer(Generic[Key, Item, Result]):
         except Exception as error:  # noqa: BLE001  whatever it is, its callers get it
             if len(batch) > 1 and self._is_divisible(error):
                 middle = len(batch) // 2
-                await self._send(key, batch[:middle])
-                await self._send(key, batch[middle:])
+                for half in (batch[:middle], batch[middle:]):
+                    await self._send(key, half, self._called(key, half))
                 return
             for request, _ in batch:
                 request.error = request.error or error

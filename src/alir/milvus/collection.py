@@ -1,15 +1,17 @@
 """A collection: opened once and checked, made where it is missing, read row by row."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
+from pymilvus import AsyncMilvusClient
 from pymilvus.client.types import LoadState
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
+from alir.milvus import wire
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import after, both
-from alir.milvus.rows import ID_FIELD
+from alir.milvus.rows import ID_FIELD, Row
 from alir.milvus.schema import BM25_SINCE, Found, Layout, check, new_indexes, new_schema
 
 
@@ -42,6 +44,34 @@ class Collection:
     async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """Call the client's method `operation` on this collection."""
         return await self.connection.call(operation, self._layout.collection, *args, **kwargs)
+
+    def write(
+        self, operation: wire.Operation, rows: Sequence[Row], *, partition: str | None = None
+    ) -> Awaitable[None]:
+        """Begin to insert or upsert `rows` in one request; all of them are written, or none."""
+
+        async def write(client: AsyncMilvusClient) -> None:
+            found = await self.opened(None)
+            await wire.write(
+                client,
+                operation,
+                self._layout.collection,
+                rows,
+                fields=found.written,
+                partition=partition,
+                timeout_s=self.connection.timeout_s,
+            )
+
+        return self.connection.begin(operation, write)
+
+    def search(self, data: list[Any], **options: Any) -> Awaitable[list[list[dict[str, Any]]]]:
+        """Begin one search for each of `data`, vectors or texts, with the client's `options`."""
+
+        async def search(client: AsyncMilvusClient) -> list[list[dict[str, Any]]]:
+            name, timeout_s = self._layout.collection, self.connection.timeout_s
+            return list(await client.search(name, data=data, timeout=timeout_s, **options))
+
+        return self.connection.begin("search", search)
 
     async def opened(self, dim: int | None) -> Found:
         """Open the collection, or make it with vectors of `dim` dimensions.

@@ -8,7 +8,7 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
@@ -83,14 +83,28 @@ class MilvusConnection:
             ConfigError: the credentials or the address are wrong, or the file is in use.
             DependencyError: nothing answers, not in time, or with an error.
         """
-        return await self.on_client_loop(self._call(operation, args, kwargs))
 
-    async def on_client_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work` on the loop that owns the client; free when already on it."""
+        async def call(client: AsyncMilvusClient) -> Any:
+            return await getattr(client, operation)(*args, timeout=self.timeout_s, **kwargs)
+
+        return await self.begin(operation, call)
+
+    def begin(
+        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+    ) -> Awaitable[T]:
+        """Begin `work` with the client, on its loop; `operation` names it in errors.
+
+        Raises:
+            ConfigError, DependencyError: as `call` does.
+        """
+        return self.on_client_loop(self._perform(operation, work))
+
+    def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
         loop = _CLIENT_LOOP.get()
         if asyncio.get_running_loop() is loop:
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+            return work
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
@@ -100,12 +114,13 @@ class MilvusConnection:
         """Close the client; a later call connects again."""
         await self.on_client_loop(self._close())
 
-    async def _call(self, operation: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _perform(
+        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+    ) -> T:
         try:
             # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
             async with asyncio.timeout(self.timeout_s):
-                client = await self._connected()
-                return await getattr(client, operation)(*args, timeout=self.timeout_s, **kwargs)
+                return await work(await self._connected())
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:

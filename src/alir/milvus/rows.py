@@ -1,6 +1,7 @@
 """Nodes as Milvus rows and back, in the format of LlamaIndex's own `MilvusVectorStore`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,41 +18,55 @@ MAX_VARCHAR_BYTES = 65_535
 """Milvus's limit for one VARCHAR value; Milvus Lite does not check it, so we do."""
 MAX_DYNAMIC_BYTES = 65_536
 """Milvus's limit for the dynamic fields of one row together."""
-MAX_REQUEST_BYTES = 16 * 2**20
-"""Rows of one request, well under gRPC's 64 MiB."""
 
-Row = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A node as it goes on the wire."""
+
+    id: str
+    columns: dict[str, Any]
+    """Values of the fields that the collection's schema names, without the embedding."""
+    embedding: bytes
+    """(dim,) float32."""
+    dynamic: bytes
+    """Every other field, as one JSON object."""
+    size_bytes: int
 
 
 def to_row(
-    node: BaseNode, *, text_key: str, doc_id_field: str, embedding_field: str, dim: int
+    node: BaseNode, *, text_key: str, doc_id_field: str, dim: int, fields: Collection[str]
 ) -> Row:
     """Return the row of `node`: its text, its embedding ((dim,) floats), its metadata.
+
+    Args:
+        fields: names that the collection's schema knows; all else goes into the dynamic field.
 
     Raises:
         NodeRefused: the embedding is missing, of another dimension or not finite, or a field is
             larger than Milvus stores.
     """
+    embedding = _embedding(node, dim)
     text = node.get_content(metadata_mode=MetadataMode.NONE)
     content = node.model_dump(mode="json", exclude={"embedding", "text", "text_resource"})
     content |= {"embedding": None, "text": ""}
     source = node.ref_doc_id or "None"
-    dynamic = {
+    values = {
         **content["metadata"],
         "_node_content": orjson.dumps(content).decode(),
         "_node_type": node.class_name(),
         "document_id": source,
         "doc_id": source,
         "ref_doc_id": source,
-    }
-    _check(node, text, dynamic, dim)
-    return {
-        **dynamic,
         doc_id_field: source,
         text_key: text,
         ID_FIELD: node.node_id,
-        embedding_field: node.embedding,
     }
+    columns = {name: values.pop(name) for name in fields if name in values}
+    dynamic = orjson.dumps(values)
+    text_bytes = _check(node, text, source, len(dynamic))
+    size_bytes = len(embedding) + text_bytes + len(dynamic)
+    return Row(node.node_id, columns, embedding, dynamic, size_bytes)
 
 
 def to_node(row: Mapping[str, Any], *, text_key: str) -> BaseNode:
@@ -63,50 +78,44 @@ def to_node(row: Mapping[str, Any], *, text_key: str) -> BaseNode:
     return TextNode(id_=str(row[ID_FIELD]), text=text or "", metadata=metadata)
 
 
-def requests(rows: list[Row], max_rows: int, text_key: str, dim: int) -> Iterator[list[Row]]:
-    """Cut `rows`, in order, into requests of at most `max_rows` rows and a bounded size."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        row_bytes = 4 * dim + 4 * len(row[text_key]) + 2 * len(row["_node_content"])
-        if batch and (len(batch) == max_rows or size + row_bytes > MAX_REQUEST_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += row_bytes
-    if batch:
-        yield batch
-
-
-def _check(node: BaseNode, text: str, dynamic: Row, dim: int) -> None:
-    vector = node.embedding
-    if vector is None:
+def _embedding(node: BaseNode, dim: int) -> bytes:
+    if node.embedding is None:
         raise NodeRefused(node.node_id, "it has no embedding")
-    if len(vector) != dim:
+    if len(node.embedding) != dim:
         raise NodeRefused(
-            node.node_id, f"its embedding has {len(vector)} dimensions, the collection {dim}"
+            node.node_id,
+            f"its embedding has {len(node.embedding)} dimensions, the collection {dim}",
         )
-    if not np.isfinite(vector).all():
+    embedding = np.asarray(node.embedding, dtype=np.float32)
+    if not np.isfinite(embedding).all():
         raise NodeRefused(node.node_id, "its embedding holds NaN or infinite values")
+    return embedding.tobytes()
+
+
+def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> int:
+    """Refuse what Milvus cannot store or could never delete; return the text's bytes."""
     if "'" in node.node_id:
         # Milvus Lite puts it into its SQL as it is. Refused for a server too: data must move.
         raise NodeRefused(
             node.node_id, "its id holds an apostrophe, and Lite could never delete it"
         )
-    for name, value in (("id", node.node_id), ("doc_id", dynamic["doc_id"])):
+    for name, value in (("id", node.node_id), ("doc_id", source)):
         if "\n" in value or "\r" in value:
             problem = f"its {name} holds a line break, and could never be found or deleted by it"
             raise NodeRefused(node.node_id, problem)
-    for name, value in (("text", text), ("id", node.node_id), ("doc_id", dynamic["doc_id"])):
-        size_bytes = len(value.encode())
+    sizes = {
+        name: len(value.encode())
+        for name, value in (("text", text), ("id", node.node_id), ("doc_id", source))
+    }
+    for name, size_bytes in sizes.items():
         if size_bytes > MAX_VARCHAR_BYTES:
             raise NodeRefused(
                 node.node_id, f"its {name} has {size_bytes} bytes, the limit is {MAX_VARCHAR_BYTES}"
             )
-    size_bytes = len(orjson.dumps(dynamic))
-    if size_bytes > MAX_DYNAMIC_BYTES:
+    if dynamic_bytes > MAX_DYNAMIC_BYTES:
         raise NodeRefused(
             node.node_id,
-            f"its metadata takes {size_bytes} bytes (LlamaIndex stores it twice), "
+            f"its metadata takes {dynamic_bytes} bytes (LlamaIndex stores it twice), "
             f"the limit is {MAX_DYNAMIC_BYTES}",
         )
+    return sizes["text"]

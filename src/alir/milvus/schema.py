@@ -88,6 +88,17 @@ class Found:
     dim: int
     sparse: bool
     """Whether Milvus itself makes BM25 vectors of the text."""
+    fields: dict[str, dict[str, Any]]
+    """Its fields by name, as `describe_collection` tells them."""
+
+    @property
+    def written(self) -> dict[str, dict[str, Any]]:
+        """The fields a writer gives values of; the others Milvus makes itself."""
+        return {
+            name: about
+            for name, about in self.fields.items()
+            if not about.get("is_function_output") and not about.get("auto_id")
+        }
 
 
 def check(description: dict[str, Any], index: dict[str, Any], layout: Layout) -> Found:
@@ -117,7 +128,7 @@ def check(description: dict[str, Any], index: dict[str, Any], layout: Layout) ->
     if metric != layout.metric:
         raise CollectionMismatch(name, f"was made with the metric {metric}, not {layout.metric}")
     sparse = fields.get(layout.sparse_embedding_field)
-    return Found(dim, sparse is not None and bool(sparse.get("is_function_output")))
+    return Found(dim, sparse is not None and bool(sparse.get("is_function_output")), fields)
 
 
 def _description(layout: Layout) -> str:

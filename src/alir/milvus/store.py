@@ -20,10 +20,11 @@ from llama_index.core.vector_stores.types import (
 from pymilvus import AnnSearchRequest, RRFRanker
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
+from alir.milvus.batches import Batches
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import among, both, to_expression
-from alir.milvus.rows import ID_FIELD, NODE_FIELDS, requests, to_node, to_row
+from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node, to_row
 from alir.milvus.schema import Layout
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
     batch_size: int
 
     _collection: Collection = PrivateAttr()
+    _batches: Batches = PrivateAttr()
     _search_config: dict[str, Any] = PrivateAttr()
 
     def __init__(
@@ -134,6 +136,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
             sparse=enable_sparse,
             overwrite=overwrite,
         )
+        self._batches = Batches(self._collection, max_rows=batch_size)
 
     @classmethod
     def class_name(cls) -> str:
@@ -155,20 +158,18 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """
         if not nodes:
             return []
-        found = await self._collection.opened(len(nodes[0].embedding or []) or None)
+        found = await self._collection.opened(_dim(nodes[0]))
         rows = [
             to_row(
                 node,
                 text_key=self.text_key,
                 doc_id_field=self.doc_id_field,
-                embedding_field=self.embedding_field,
                 dim=found.dim,
+                fields=found.fields,
             )
             for node in nodes
         ]
-        operation = "upsert" if self.upsert_mode else "insert"
-        for batch in requests(rows, self.batch_size, self.text_key, found.dim):
-            await self._collection.call(operation, batch)
+        await self._batches.write("upsert" if self.upsert_mode else "insert", rows)
         return [node.node_id for node in nodes]
 
     async def adelete(self, ref_doc_id: str, **_: Any) -> None:
@@ -304,7 +305,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
     async def _dense(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
         return await self._search(
             query,
-            data=[query.query_embedding],
+            query.query_embedding,
             anns_field=self.embedding_field,
             search_params={"metric_type": self.similarity_metric, "params": self._search_config},
         )
@@ -313,21 +314,22 @@ class AlirMilvusStore(BasePydanticVectorStore):
         await self._need_bm25()
         return await self._search(
             query,
-            data=[query.query_str],
+            query.query_str,
             anns_field=self.sparse_embedding_field,
             search_params={"metric_type": "BM25"},
         )
 
-    async def _search(self, query: VectorStoreQuery, **search: Any) -> list[dict[str, Any]]:
-        results = await self._collection.call(
-            "search",
+    async def _search(
+        self, query: VectorStoreQuery, sought: Any, **search: Any
+    ) -> list[dict[str, Any]]:
+        return await self._batches.search(
+            sought,
             filter=self._condition(query),
             limit=query.similarity_top_k,
             output_fields=self._node_fields,
             consistency_level=self.consistency_level,
             **search,
         )
-        return list(results[0])
 
     async def _hybrid(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
         await self._need_bm25()
@@ -362,3 +364,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
     async def _need_bm25(self) -> None:
         if not await self.keyword_search():
             raise KeywordSearchUnavailable(self.collection_name)
+
+
+def _dim(node: BaseNode) -> int | None:
+    return None if node.embedding is None else len(node.embedding) or None

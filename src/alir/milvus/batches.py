@@ -1,0 +1,121 @@
+"""Writes and searches of one collection: those that wait together go out as one request."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from alir.coalescer import Coalescer, CoalescerStats, PerLoop
+from alir.errors import MilvusFailed
+from alir.milvus.collection import Collection
+from alir.milvus.rows import Row
+from alir.milvus.wire import Operation
+
+MAX_REQUEST_BYTES = 16 * 2**20
+"""Rows of one request, well under gRPC's 64 MiB."""
+MAX_HITS = 4096
+"""Hits of one request: with a few kilobytes each, again well under gRPC's limit."""
+
+Hit = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large requests are, and how many are under way at once."""
+
+    rows: int
+    writes_in_flight: int
+    searches: int
+    searches_in_flight: int
+
+
+LITE = Limits(rows=256, writes_in_flight=1, searches=256, searches_in_flight=1)
+"""Milvus Lite works on one request at a time, and two upserts of one id at once leave two rows."""
+SERVER = Limits(rows=256, writes_in_flight=4, searches=64, searches_in_flight=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A vector or a text to search for."""
+
+    sought: Any
+    limit: int
+
+
+class Batches:
+    """What `AlirMilvusStore` sends rows and searches through, one at a time or many.
+
+    Args:
+        max_rows: rows in one request at most.
+    """
+
+    def __init__(self, collection: Collection, *, max_rows: int) -> None:
+        limits = LITE if collection.connection.is_lite else SERVER
+        self._collection = collection
+        self._writes: PerLoop[Coalescer[tuple[Operation, str | None], Row, None]] = PerLoop(
+            lambda: Coalescer(
+                self._write,
+                max_items=max_rows,
+                max_bytes=MAX_REQUEST_BYTES,
+                size_bytes=lambda row: row.size_bytes,
+                in_flight=limits.writes_in_flight,
+                is_divisible=_may_be_one_items_fault,
+            )
+        )
+        self._searches: PerLoop[Coalescer[bytes, _Search, list[Hit]]] = PerLoop(
+            lambda: Coalescer(
+                self._search,
+                max_items=limits.searches,
+                max_bytes=MAX_HITS,
+                size_bytes=lambda search: search.limit,
+                in_flight=limits.searches_in_flight,
+                is_divisible=_may_be_one_items_fault,
+            )
+        )
+
+    async def write(
+        self, operation: Operation, rows: Sequence[Row], *, partition: str | None = None
+    ) -> None:
+        """Insert or upsert `rows`."""
+        await self._writes.here()((operation, partition), rows)
+
+    async def search(self, sought: Any, *, limit: int, **options: Any) -> list[Hit]:
+        """Return the `limit` hits nearest to `sought`, a vector or a text, best first.
+
+        Args:
+            options: of `AsyncMilvusClient.search`; those of one request have the same.
+        """
+        key = orjson.dumps({"limit": limit, **options}, option=orjson.OPT_SORT_KEYS)
+        [hits] = await self._searches.here()(key, [_Search(sought, limit)])
+        return hits
+
+    @property
+    def stats(self) -> dict[str, CoalescerStats]:
+        """What went through on the running event loop, for `writes` and `searches`."""
+        return {"writes": self._writes.here().stats, "searches": self._searches.here().stats}
+
+    def _write(
+        self, key: tuple[Operation, str | None], rows: Sequence[Row]
+    ) -> Awaitable[Sequence[None]]:
+        operation, partition = key
+        if operation == "upsert":
+            # One request must not hold an id twice. What came last is what is meant.
+            unique = list({row.id: row for row in rows}.values())
+        else:
+            unique = list(rows)
+        writing = self._collection.write(operation, unique, partition=partition)
+        return _each(writing, [None] * len(rows))
+
+    def _search(self, key: bytes, searches: Sequence[_Search]) -> Awaitable[Sequence[list[Hit]]]:
+        data = [search.sought for search in searches]
+        return self._collection.search(data, **orjson.loads(key))
+
+
+async def _each(work: Awaitable[None], results: list[None]) -> list[None]:
+    await work
+    return results
+
+
+def _may_be_one_items_fault(error: Exception) -> bool:
+    return isinstance(error, MilvusFailed) and not error.retryable

@@ -1,0 +1,109 @@
+"""Writes as they go on the wire: column by column, without pymilvus's work for every value.
+
+pymilvus loops over each character of each string and turns each vector into a list; of 330 ms for
+1,000 nodes that is 80. What it does besides, retries and the timestamp that lets a session read its
+own writes, is done here by the same functions. This is the only module that reaches below
+`AsyncMilvusClient`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pymilvus import AsyncMilvusClient, DataType
+from pymilvus.client.entity_helper import pack_field_value_to_field_data
+from pymilvus.client.ts_utils import update_collection_ts
+from pymilvus.client.utils import check_status
+from pymilvus.decorators import retry_on_rpc_failure
+from pymilvus.grpc_gen import milvus_pb2, schema_pb2
+
+from alir.milvus.rows import Row
+
+Operation = Literal["insert", "upsert"]
+Fields = Mapping[str, Mapping[str, Any]]
+"""The fields a writer gives values of, by name, as `describe_collection` tells them."""
+
+_DYNAMIC_FIELD = "$meta"
+
+
+async def write(
+    client: AsyncMilvusClient,
+    operation: Operation,
+    collection: str,
+    rows: Sequence[Row],
+    *,
+    fields: Fields,
+    partition: str | None,
+    timeout_s: float,
+) -> None:
+    """Insert or upsert `rows` in one request; all of them are written, or none."""
+    handler = await client._get_connection()
+    context = client._generate_call_context()
+    request = _request(operation, collection, rows, fields=fields, partition=partition)
+    await _send(handler, operation, request, timeout=timeout_s, context=context)
+
+
+@retry_on_rpc_failure()  # type: ignore[untyped-decorator]
+async def _send(
+    handler: Any, operation: Operation, request: Any, *, timeout: float, context: Any
+) -> None:
+    stub = handler._async_stub
+    method = stub.Insert if operation == "insert" else stub.Upsert
+    response = await method(request, timeout=timeout, metadata=context.to_grpc_metadata())
+    check_status(response.status)
+    update_collection_ts(
+        request.collection_name,
+        response.timestamp,
+        handler.server_address,
+        context.get_db_name(),
+    )
+
+
+def _request(
+    operation: Operation,
+    collection: str,
+    rows: Sequence[Row],
+    *,
+    fields: Fields,
+    partition: str | None,
+) -> Any:
+    make = milvus_pb2.InsertRequest if operation == "insert" else milvus_pb2.UpsertRequest
+    columns = [_column(name, about, rows) for name, about in fields.items()]
+    dynamic = schema_pb2.FieldData(field_name=_DYNAMIC_FIELD, is_dynamic=True, type=DataType.JSON)
+    dynamic.scalars.json_data.data.extend(row.dynamic for row in rows)
+    return make(
+        collection_name=collection,
+        partition_name=partition or "",
+        num_rows=len(rows),
+        fields_data=[*columns, dynamic],
+    )
+
+
+def _column(name: str, about: Mapping[str, Any], rows: Sequence[Row]) -> Any:
+    kind = about["type"]
+    column = schema_pb2.FieldData(field_name=name, type=kind)
+    if kind == DataType.FLOAT_VECTOR:
+        column.vectors.dim = int(about["params"]["dim"])
+        # Packed floats are their bytes behind a length, and so is a message's only field.
+        packed = b"".join(row.embedding for row in rows)
+        column.vectors.float_vector.MergeFromString(b"\x0a" + _varint(len(packed)) + packed)
+        return column
+    values = [row.columns.get(name) for row in rows]
+    if kind == DataType.VARCHAR and None not in values:
+        column.scalars.string_data.data.extend(values)
+        return column
+    optional = about.get("nullable") or about.get("default_value")
+    for value in values:
+        if optional:
+            column.valid_data.append(value is not None)
+        pack_field_value_to_field_data(value, column, about, {})
+    return column
+
+
+def _varint(number: int) -> bytes:
+    """Encode a length as protobuf does: https://protobuf.dev/programming-guides/encoding."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
