@@ -10,14 +10,12 @@ from alir.coalescer import Coalescer, CoalescerStats, PerLoop
 from alir.errors import MilvusFailed
 from alir.milvus.collection import Collection
 from alir.milvus.rows import Row
-from alir.milvus.wire import Operation
+from alir.milvus.wire import Hit, Operation
 
 MAX_REQUEST_BYTES = 16 * 2**20
 """Rows of one request, well under gRPC's 64 MiB."""
 MAX_HITS = 4096
 """Hits of one request: with a few kilobytes each, again well under gRPC's limit."""
-
-Hit = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ class Batches:
         """Return the `limit` hits nearest to `sought`, a vector or a text, best first.
 
         Args:
-            options: of `AsyncMilvusClient.search`; those of one request have the same.
+            options: as in `wire.search`; those of one request have the same.
         """
         key = orjson.dumps({"limit": limit, **options}, option=orjson.OPT_SORT_KEYS)
         [hits] = await self._searches.here()(key, [_Search(sought, limit)])
@@ -108,8 +106,8 @@ class Batches:
         return _each(writing, [None] * len(rows))
 
     def _search(self, key: bytes, searches: Sequence[_Search]) -> Awaitable[Sequence[list[Hit]]]:
-        data = [search.sought for search in searches]
-        return self._collection.search(data, **orjson.loads(key))
+        sought = [search.sought for search in searches]
+        return self._collection.search(sought, **orjson.loads(key))
 
 
 async def _each(work: Awaitable[None], results: list[None]) -> list[None]:

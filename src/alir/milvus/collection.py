@@ -64,12 +64,12 @@ class Collection:
 
         return self.connection.begin(operation, write)
 
-    def search(self, data: list[Any], **options: Any) -> Awaitable[list[list[dict[str, Any]]]]:
-        """Begin one search for each of `data`, vectors or texts, with the client's `options`."""
+    def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
+        """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""
 
-        async def search(client: AsyncMilvusClient) -> list[list[dict[str, Any]]]:
+        async def search(client: AsyncMilvusClient) -> list[list[wire.Hit]]:
             name, timeout_s = self._layout.collection, self.connection.timeout_s
-            return list(await client.search(name, data=data, timeout=timeout_s, **options))
+            return await wire.search(client, name, sought, timeout_s=timeout_s, **options)
 
         return self.connection.begin("search", search)
 

@@ -307,7 +307,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
             query,
             query.query_embedding,
             anns_field=self.embedding_field,
-            search_params={"metric_type": self.similarity_metric, "params": self._search_config},
+            param={"metric_type": self.similarity_metric, "params": self._search_config},
         )
 
     async def _keyword(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
@@ -316,7 +316,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
             query,
             query.query_str,
             anns_field=self.sparse_embedding_field,
-            search_params={"metric_type": "BM25"},
+            param={"metric_type": "BM25"},
         )
 
     async def _search(
@@ -324,7 +324,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
     ) -> list[dict[str, Any]]:
         return await self._batches.search(
             sought,
-            filter=self._condition(query),
+            expr=self._condition(query),
             limit=query.similarity_top_k,
             output_fields=self._node_fields,
             consistency_level=self.consistency_level,
