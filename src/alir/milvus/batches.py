@@ -1,8 +1,8 @@
 """Writes and searches of one collection: those that wait together go out as one request."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -22,15 +22,22 @@ MAX_HITS = 4096
 class Limits:
     """How large requests are, and how many are under way at once."""
 
-    rows: int
-    writes_in_flight: int
     searches: int
     searches_in_flight: int
+    inserts_in_flight: int = 4
+    upserts_in_flight: int = 1
+    """An id keeps what was upserted last; and on Milvus Lite two upserts at once leave two rows."""
 
 
-LITE = Limits(rows=256, writes_in_flight=1, searches=256, searches_in_flight=1)
-"""Milvus Lite works on one request at a time, and two upserts of one id at once leave two rows."""
-SERVER = Limits(rows=256, writes_in_flight=4, searches=64, searches_in_flight=2)
+LITE = Limits(searches=256, searches_in_flight=4)
+SERVER = Limits(searches=64, searches_in_flight=2)
+
+
+class _OfRows(TypedDict):
+    max_items: int
+    max_bytes: float
+    size_bytes: Callable[[Row], int]
+    is_divisible: Callable[[Exception], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +57,18 @@ class Batches:
 
     def __init__(self, collection: Collection, *, max_rows: int) -> None:
         limits = LITE if collection.connection.is_lite else SERVER
+        of_rows: _OfRows = {
+            "max_items": max_rows,
+            "max_bytes": MAX_REQUEST_BYTES,
+            "size_bytes": lambda row: row.size_bytes,
+            "is_divisible": _may_be_one_items_fault,
+        }
         self._collection = collection
-        self._writes: PerLoop[Coalescer[tuple[Operation, str | None], Row, None]] = PerLoop(
-            lambda: Coalescer(
-                self._write,
-                max_items=max_rows,
-                max_bytes=MAX_REQUEST_BYTES,
-                size_bytes=lambda row: row.size_bytes,
-                in_flight=limits.writes_in_flight,
-                is_divisible=_may_be_one_items_fault,
-            )
+        self._inserts: PerLoop[Coalescer[str | None, Row, None]] = PerLoop(
+            lambda: Coalescer(self._insert, in_flight=limits.inserts_in_flight, **of_rows)
+        )
+        self._upserts: PerLoop[Coalescer[str | None, Row, None]] = PerLoop(
+            lambda: Coalescer(self._upsert, in_flight=limits.upserts_in_flight, **of_rows)
         )
         self._searches: PerLoop[Coalescer[bytes, _Search, list[Hit]]] = PerLoop(
             lambda: Coalescer(
@@ -76,7 +85,8 @@ class Batches:
         self, operation: Operation, rows: Sequence[Row], *, partition: str | None = None
     ) -> None:
         """Insert or upsert `rows`."""
-        await self._writes.here()((operation, partition), rows)
+        coalescer = self._inserts if operation == "insert" else self._upserts
+        await coalescer.here()(partition, rows)
 
     async def search(self, sought: Any, *, limit: int, **options: Any) -> list[Hit]:
         """Return the `limit` hits nearest to `sought`, a vector or a text, best first.
@@ -90,19 +100,21 @@ class Batches:
 
     @property
     def stats(self) -> dict[str, CoalescerStats]:
-        """What went through on the running event loop, for `writes` and `searches`."""
-        return {"writes": self._writes.here().stats, "searches": self._searches.here().stats}
+        """What went through on the running event loop: inserts, upserts and searches."""
+        return {
+            "inserts": self._inserts.here().stats,
+            "upserts": self._upserts.here().stats,
+            "searches": self._searches.here().stats,
+        }
 
-    def _write(
-        self, key: tuple[Operation, str | None], rows: Sequence[Row]
-    ) -> Awaitable[Sequence[None]]:
-        operation, partition = key
-        if operation == "upsert":
-            # One request must not hold an id twice. What came last is what is meant.
-            unique = list({row.id: row for row in rows}.values())
-        else:
-            unique = list(rows)
-        writing = self._collection.write(operation, unique, partition=partition)
+    def _insert(self, partition: str | None, rows: Sequence[Row]) -> Awaitable[Sequence[None]]:
+        writing = self._collection.write("insert", rows, partition=partition)
+        return _each(writing, [None] * len(rows))
+
+    def _upsert(self, partition: str | None, rows: Sequence[Row]) -> Awaitable[Sequence[None]]:
+        # One request must not hold an id twice. What came last is what is meant.
+        unique = list({row.id: row for row in rows}.values())
+        writing = self._collection.write("upsert", unique, partition=partition)
         return _each(writing, [None] * len(rows))
 
     def _search(self, key: bytes, searches: Sequence[_Search]) -> Awaitable[Sequence[list[Hit]]]:

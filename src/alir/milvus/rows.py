@@ -1,7 +1,10 @@
 """Nodes as Milvus rows and back, in the format of LlamaIndex's own `MilvusVectorStore`."""
 
+import math
+import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,8 +74,10 @@ def to_row(
 
 def to_node(row: Mapping[str, Any], *, text_key: str) -> BaseNode:
     """Return the node a row holds; a row not written by LlamaIndex becomes a plain `TextNode`."""
-    text = row.get(text_key)
-    if row.get("_node_content") is not None:
+    text, content = row.get(text_key), row.get("_node_content")
+    if content is not None and row.get("_node_type") == TextNode.class_name():
+        return TextNode(**{**orjson.loads(content), "text": text or ""})
+    if content is not None:
         return metadata_dict_to_node(dict(row), text=text)
     metadata = {key: value for key, value in row.items() if key not in {text_key, ID_FIELD}}
     return TextNode(id_=str(row[ID_FIELD]), text=text or "", metadata=metadata)
@@ -86,10 +91,20 @@ def _embedding(node: BaseNode, dim: int) -> bytes:
             node.node_id,
             f"its embedding has {len(node.embedding)} dimensions, the collection {dim}",
         )
-    embedding = np.asarray(node.embedding, dtype=np.float32)
-    if not np.isfinite(embedding).all():
+    try:
+        packed = _floats(dim).pack(*node.embedding)
+    except (struct.error, OverflowError) as error:
+        raise NodeRefused(node.node_id, f"its embedding is not of numbers ({error})") from error
+    vector = np.frombuffer(packed, dtype=np.float32)
+    # The product is quick, but may be too large where no number is.
+    if not math.isfinite(vector @ vector) and not np.isfinite(vector).all():
         raise NodeRefused(node.node_id, "its embedding holds NaN or infinite values")
-    return embedding.tobytes()
+    return packed
+
+
+@lru_cache
+def _floats(dim: int) -> struct.Struct:
+    return struct.Struct(f"{dim}f")
 
 
 def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> int:
