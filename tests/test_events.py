@@ -8,7 +8,7 @@ import pytest
 from workflows.events import Event, StartEvent, StopEvent
 
 from alir import events
-from alir.events import Answer, Ask, Ingest, IngestProgress, IngestReport, Token
+from alir.events import Answer, Ask, Ingest, IngestProgress, IngestReport, Sources, Token
 from alir.models import Citation, FileOutcome, SourcePassage
 
 CLASSES = [
@@ -132,3 +132,10 @@ def test_a_report_and_an_answer_may_be_about_nothing() -> None:
     assert nothing.to_json()["failed"] == []
     assert silence.to_json()["citations"] == []
     assert silence.removed_citations == 0
+
+
+def test_an_event_shows_its_values_but_of_many_only_how_many() -> None:
+    passage = SourcePassage(file="/docs/a.pdf", page=3, text="Cats sleep.", score=0.5)
+
+    assert repr(Ask(question="Why?")) == "Ask(question='Why?', top_k=None)"
+    assert repr(Sources(sources=[passage, passage])) == "Sources(sources=[2 items])"

@@ -190,7 +190,7 @@ async def test_a_language_model_gets_the_passages_as_data_and_its_numbers_become
     assert answer.removed_citations == 2
     assert answer.degraded == ["2 citations were removed: the sources do not say it."]
     tokens = [event.text for event in run.collected if isinstance(event, Token)]
-    assert len(tokens) > 2
+    assert len(tokens) > 1
     assert "".join(tokens) == answer.text
     [request] = server.requests
     system, user = request["messages"]

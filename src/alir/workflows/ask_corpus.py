@@ -1,5 +1,6 @@
 """Answer a question: search by meaning and by words at once, fuse, synthesize, cite."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from time import perf_counter
@@ -215,10 +216,25 @@ async def _searched(
 
 
 async def _stream(ctx: Context, pieces: AsyncIterator[str], shown: list[str]) -> None:
-    """Stream each piece, and put it into `shown`, where it stays if a later one fails."""
-    async for piece in pieces:
-        ctx.write_event_to_stream(Token(text=piece))
-        shown.append(piece)
+    """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
+
+    Pieces that come in one turn of the event loop are one event: it costs more than a token.
+    """
+    turn: list[str] = []
+
+    def write() -> None:
+        if turn:
+            ctx.write_event_to_stream(Token(text="".join(turn)))
+            shown.extend(turn)
+            turn.clear()
+
+    try:
+        async for piece in pieces:
+            if not turn:
+                asyncio.get_running_loop().call_soon(write)
+            turn.append(piece)
+    finally:
+        write()
 
 
 def _candidates(plan: SearchPlanned) -> int:
