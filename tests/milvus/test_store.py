@@ -217,7 +217,7 @@ async def test_text_match_finds_text_inside_a_value_where_milvus_can(make_store:
     store = make_store()
     await store.async_add(fruit())
     matching = where("colour", "ello", "text_match")
-    if store.client.is_lite:
+    if store.connection.is_lite:
         assert [one.node_id for one in await store.aget_nodes(filters=matching)] == ["banana"]
         assert await store.aget_nodes(filters=where("colour", "%", "text_match")) == []
     else:

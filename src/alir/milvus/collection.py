@@ -12,7 +12,7 @@ from alir.milvus import wire
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import after, both
 from alir.milvus.rows import ID_FIELD, Row
-from alir.milvus.schema import BM25_SINCE, Found, Layout, check, new_indexes, new_schema
+from alir.milvus.schema import Found, Layout, Version, check, new_indexes, new_schema
 
 
 class Collection:
@@ -20,7 +20,7 @@ class Collection:
 
     Args:
         layout: what a new collection is like, and what an existing one is compared with.
-        sparse: whether a new one gets Milvus's BM25; None means where the server can.
+        sparse: whether a new one gets sparse vectors; None means where the server can.
         overwrite: drop an existing collection when it is first opened.
     """
 
@@ -94,7 +94,12 @@ class Collection:
         return self._found
 
     async def scan(
-        self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
+        self,
+        expression: str,
+        fields: Sequence[str],
+        *,
+        page_rows: int = 1000,
+        partitions: Sequence[str] | None = None,
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
 
@@ -109,6 +114,7 @@ class Collection:
                 filter=both(after(ID_FIELD, last), expression),
                 output_fields=[ID_FIELD, *fields],
                 limit=page_rows,
+                partition_names=partitions,
                 consistency_level="Strong",
             )
             if not page:  # a short page may still be followed by another
@@ -117,7 +123,7 @@ class Collection:
                 yield row
             last = max(row[ID_FIELD] for row in page)
 
-    async def count(self, expression: str = "") -> int:
+    async def count(self, expression: str = "", *, partitions: Sequence[str] | None = None) -> int:
         """Return how many rows match `expression`; 0 for a collection that does not exist."""
         if not await self.opened_or_none():
             return 0
@@ -125,17 +131,18 @@ class Collection:
             "query",
             filter=expression,
             output_fields=["count(*)"],
+            partition_names=partitions,
             consistency_level="Strong",
         )
         return int(rows[0]["count(*)"])
 
-    async def delete(self, expression: str) -> None:
+    async def delete(self, expression: str, *, partition: str | None = None) -> None:
         """Delete the rows that match `expression`, and see to it that they are gone."""
         if not await self.opened_or_none():
             return
-        await self.call("delete", filter=expression)
+        await self.call("delete", filter=expression, partition_name=partition)
         # pymilvus's async client does not look at what a server answers to a delete.
-        if left := await self.count(expression):
+        if left := await self.count(expression, partitions=[partition] if partition else None):
             problem = f"{left} rows that were to go are still there"
             raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
 
@@ -162,51 +169,69 @@ class Collection:
                 exists = False
             if not exists and not create:
                 return
+            version = await self._version()
             if not exists:
-                await self._create(dim)
+                await self._create(dim, version)
             # Only now: a failed creation must not leave a later call to drop what exists.
             self._overwrite = False
             description = await self.call("describe_collection")
-            found = check(description, await self._index(), self._layout)
-            await self._make_missing_indexes(found)
+            found = check(description, await self._dense_index(), self._layout, version)
+            if self._layout.makes_indexes:
+                await self._make_missing_indexes(found)
+            await self._set_properties(description.get("properties") or {})
             if (await self.call("get_load_state"))["state"] != LoadState.Loaded:
-                await self.call("load_collection")
+                await self._load()
             self._found = found
 
-    async def _create(self, dim: int | None) -> None:
+    async def _create(self, dim: int | None, version: Version | None) -> None:
         name = self._layout.collection
-        if dim is None:
+        if dim is None and self._layout.dense:
             raise InvalidSetting(
                 "dim",
                 f"the collection {name!r} does not exist and needs a dimension",
                 "Give the dimension of the embeddings.",
             )
-        sparse = self._sparse is not False and await self._can_bm25()
-        if self._sparse and not sparse:
+        can_sparse = version is None or version >= self._layout.sparse_since
+        if self._sparse and not can_sparse:
             # The server would make the collection, without its words, and then report an error.
             raise KeywordSearchUnavailable(name)
         await self.call(
             "create_collection",
-            schema=new_schema(self._layout, dim, sparse=sparse),
+            schema=new_schema(self._layout, dim, sparse=can_sparse and self._sparse is not False),
+            properties=self._layout.properties,
             consistency_level=self._consistency_level,
         )
 
     async def _make_missing_indexes(self, found: Found) -> None:
         # At once: pymilvus waits half a second for each.
-        made = await self.call("list_indexes")
         indexes = new_indexes(self._layout, sparse=found.sparse)
-        missing = [params for name, params in indexes.items() if name not in made]
+        missing = [params for name, params in indexes.items() if not await self._indexes(name)]
         await asyncio.gather(*(self.call("create_index", params) for params in missing))
 
-    async def _index(self) -> dict[str, Any]:
+    async def _dense_index(self) -> dict[str, Any]:
         """What the dense field's index is; empty if there is none."""
-        if self._layout.embedding_field not in await self.call("list_indexes"):
-            return {}
-        return dict(await self.call("describe_index", self._layout.embedding_field) or {})
+        names = await self._indexes(self._layout.embedding_field) if self._layout.dense else []
+        return dict(await self.call("describe_index", names[0]) or {}) if names else {}
 
-    async def _can_bm25(self) -> bool:
+    async def _indexes(self, field: str) -> list[str]:
+        return list(await self.call("list_indexes", field_name=field))
+
+    async def _set_properties(self, present: dict[str, Any]) -> None:
+        wanted = self._layout.properties
+        if all(str(present.get(name)) == str(value) for name, value in wanted.items()):
+            return
+        # Milvus takes some of them only of a collection that is not loaded.
+        await self.call("release_collection")
+        await self.call("alter_collection_properties", wanted)
+
+    async def _load(self) -> None:
+        vectors = new_indexes(self._layout, sparse=False)
+        if self._layout.makes_indexes or all([await self._indexes(name) for name in vectors]):
+            await self.call("load_collection")
+
+    async def _version(self) -> Version | None:
+        """The server's version; None for Milvus Lite."""
         if self.connection.is_lite:
-            return True
+            return None
         version = str(await self.connection.call("get_server_version")).lstrip("v")
-        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-        return numbers >= BM25_SINCE
+        return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -8,7 +8,7 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -61,11 +61,20 @@ class MilvusConnection:
         uri: a Milvus Lite file (ends in .db) or a server's address.
         token: `user:password` or an API key; empty for none.
         timeout_s: longest wait for one answer.
+        options: what else `AsyncMilvusClient` takes.
     """
 
-    def __init__(self, uri: str, token: str = "", *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        token: str = "",
+        *,
+        timeout_s: float = 10.0,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.uri = uri
         self.timeout_s = timeout_s
+        self._options = dict(options or {})
         self._token = token
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
@@ -85,7 +94,7 @@ class MilvusConnection:
         """
 
         async def call(client: AsyncMilvusClient) -> Any:
-            return await getattr(client, operation)(*args, timeout=self.timeout_s, **kwargs)
+            return await getattr(client, operation)(*args, **({"timeout": self.timeout_s} | kwargs))
 
         return await self.begin(operation, call)
 
@@ -149,7 +158,9 @@ class MilvusConnection:
                     "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
                     # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
                     "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
+                    **self._options.get("grpc_options", {}),
                 },
+                **{name: self._options[name] for name in self._options if name != "grpc_options"},
             )
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(

@@ -3,11 +3,20 @@
 Every value is escaped, and what cannot be expressed is refused, never dropped: a filter that
 silently disappears returns other people's rows.
 Grammar: https://milvus.io/docs/boolean.md
+
+What Milvus Lite 2.5 and Milvus 2.3 answer alike, of a row whose metadata has no such key, null
+there, or a value of another kind (text, number, boolean, list):
+- `==`, `<`, `<=`, `>`, `>=`, `in`, `text_match`, `contains`, `any` and `all` do not match it;
+- `!=` and `nin` match it: they are the exact opposites of `==` and `in`;
+- `is_empty` matches whatever is not a list with something in it: text and numbers, too.
+Numbers are compared across int and float, text by its UTF-8 bytes. A `not` matches when none of
+its filters does, as in LlamaIndex's own stores.
 """
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from llama_index.core.vector_stores.types import (
     FilterCondition,
@@ -15,10 +24,9 @@ from llama_index.core.vector_stores.types import (
     MetadataFilter,
     MetadataFilters,
 )
+from pymilvus import DataType
 
 from alir.errors import InvalidFilter
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _COMPARISONS = {
     FilterOperator.EQ: "==",
@@ -28,48 +36,65 @@ _COMPARISONS = {
     FilterOperator.LT: "<",
     FilterOperator.LTE: "<=",
 }
-_OPPOSITES = {
-    FilterOperator.EQ: FilterOperator.NE,
-    FilterOperator.GT: FilterOperator.LTE,
-    FilterOperator.LT: FilterOperator.GTE,
-    FilterOperator.IN: FilterOperator.NIN,
-}
-_OPPOSITES |= {opposite: operator for operator, opposite in _OPPOSITES.items()}
 _LISTS = {FilterOperator.IN: "in", FilterOperator.NIN: "not in"}
 _ARRAYS = {
     FilterOperator.CONTAINS: "array_contains",
     FilterOperator.ANY: "array_contains_any",
     FilterOperator.ALL: "array_contains_all",
 }
+_OPPOSITES = {
+    FilterOperator.EQ: FilterOperator.NE,
+    FilterOperator.NE: FilterOperator.EQ,
+    FilterOperator.IN: FilterOperator.NIN,
+    FilterOperator.NIN: FilterOperator.IN,
+}
+_OF_LISTS = {*_ARRAYS, FilterOperator.IS_EMPTY}
 
 
-def to_expression(filters: MetadataFilters | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a filter can name and say, in one collection on one Milvus."""
+
+    fields: Mapping[str, DataType] = field(default_factory=dict)
+    """The fields of the schema; every other key is of the metadata."""
+    negates: bool = True
+    """Whether there is `not (...)`: not in Milvus Lite."""
+    matches_inside: bool = True
+    """Whether `like` finds text in the middle: not before Milvus 2.4."""
+
+
+def to_expression(
+    filters: MetadataFilters | None, dialect: Dialect, *, negated: bool = False
+) -> str:
     """Return the Milvus expression of `filters`; the empty string when there are none.
 
     Raises:
-        InvalidFilter: a key, value or operator that Milvus cannot express.
+        InvalidFilter: a key, value or operator that Milvus, or this Milvus, cannot express.
     """
     if filters is None or not filters.filters:
         return ""
     if filters.condition == FilterCondition.NOT:
-        return to_expression(_negated(filters))
+        negated = not negated
+    # By De Morgan's laws a negation is carried down: Milvus Lite can say some of it only there.
+    either = (filters.condition in {FilterCondition.OR, FilterCondition.NOT}) != negated
     parts = [
-        to_expression(part) if isinstance(part, MetadataFilters) else _comparison(part)
+        to_expression(part, dialect, negated=negated)
+        if isinstance(part, MetadataFilters)
+        else _comparison(part, dialect, negated=negated)
         for part in filters.filters
     ]
     parts = [part for part in parts if part]
-    word = " or " if filters.condition == FilterCondition.OR else " and "
-    return f"({word.join(parts)})" if len(parts) > 1 else "".join(parts)
+    return f"({(' or ' if either else ' and ').join(parts)})" if len(parts) > 1 else "".join(parts)
 
 
-def among(field: str, values: Sequence[str]) -> str:
-    """Return the expression that `field` is one of `values`."""
-    return f"{_field(field)} in {_list(field, values)}"
+def among(field_name: str, values: Sequence[str]) -> str:
+    """Return the expression that a field of the schema is one of `values`."""
+    return f"{field_name} in {_list(field_name, values)}"
 
 
-def after(field: str, value: str) -> str:
-    """Return the expression that `field` comes after `value` in Milvus's order, by bytes."""
-    return f"{_field(field)} > {_quoted(field, value)}"
+def after(field_name: str, value: str) -> str:
+    """Return the expression that a field of the schema comes after `value`, by bytes."""
+    return f"{field_name} > {_quoted(field_name, value)}"
 
 
 def both(*expressions: str) -> str:
@@ -78,51 +103,54 @@ def both(*expressions: str) -> str:
     return " and ".join(f"({part})" for part in present) if len(present) > 1 else "".join(present)
 
 
-def _negated(filters: MetadataFilters) -> MetadataFilters:
-    """Carry a NOT down to the comparisons: Milvus Lite has no other way to say it."""
-    opposites: list[MetadataFilter | MetadataFilters] = []
-    for part in filters.filters:
-        if isinstance(part, MetadataFilters):
-            inner = {
-                FilterCondition.AND: FilterCondition.NOT,
-                FilterCondition.NOT: FilterCondition.AND,
-            }.get(part.condition or FilterCondition.AND)
-            if inner is None:
-                negated = [MetadataFilters(filters=[p], condition="not") for p in part.filters]
-                opposites.append(MetadataFilters(filters=negated))
-            else:
-                opposites.append(part.model_copy(update={"condition": inner}))
-        elif part.operator in _OPPOSITES:
-            opposites.append(part.model_copy(update={"operator": _OPPOSITES[part.operator]}))
-        else:
-            raise InvalidFilter(part.key, f"negates {part.operator.value!r}, which Milvus cannot")
-    return MetadataFilters(filters=opposites, condition=FilterCondition.OR)
+def name_of(key: str, dialect: Dialect) -> str:
+    """Return how an expression names `key`: a field of the schema, or a key of the metadata."""
+    if key in dialect.fields:
+        return key
+    if not key or any(ord(character) < ord(" ") for character in key):
+        raise InvalidFilter(key, "has an empty key, or one with a control character")
+    # Never bare: `array_length == 1` ends the process of Milvus Lite, and `in` is no name.
+    return f"$meta[{_quoted(key, key)}]"
 
 
-def _comparison(one: MetadataFilter) -> str:
-    key, operator, value = one.key, one.operator, one.value
-    field = _field(key)
-    if operator in _COMPARISONS:
-        return f"{field} {_COMPARISONS[operator]} {_value(key, value)}"
-    if operator in _LISTS:
-        return f"{field} {_LISTS[operator]} {_list(key, value)}"
-    if operator == FilterOperator.CONTAINS:
-        return f"array_contains({field}, {_value(key, value)})"
-    if operator in _ARRAYS:
-        return f"{_ARRAYS[operator]}({field}, {_list(key, value)})"
-    if operator == FilterOperator.TEXT_MATCH:
-        return f"{field} like {_pattern(key, value)}"
+def _comparison(one: MetadataFilter, dialect: Dialect, *, negated: bool) -> str:
+    operator = one.operator
+    if negated and operator in _OPPOSITES:
+        operator, negated = _OPPOSITES[operator], False
+    name = name_of(one.key, dialect)
+    if operator in _OF_LISTS and one.key in dialect.fields:
+        _need_list(one.key, dialect.fields[one.key])
     if operator == FilterOperator.IS_EMPTY:
-        return f"array_length({field}) == 0"
+        return f"array_length({name}) {'!=' if negated else '=='} 0"
+    expression = _positive(name, one.key, operator, one.value, dialect)
+    if not negated:
+        return expression
+    if not dialect.negates:
+        raise InvalidFilter(
+            one.key, f"negates {operator.value!r}, which Milvus Lite cannot; a Milvus server can"
+        )
+    return f"not ({expression})"
+
+
+def _positive(name: str, key: str, operator: FilterOperator, value: Any, dialect: Dialect) -> str:
+    if operator in _COMPARISONS:
+        return f"{name} {_COMPARISONS[operator]} {_value(key, value)}"
+    if operator in _LISTS:
+        return f"{name} {_LISTS[operator]} {_list(key, value)}"
+    if operator == FilterOperator.CONTAINS:
+        return f"{_ARRAYS[operator]}({name}, {_value(key, value)})"
+    if operator in _ARRAYS:
+        return f"{_ARRAYS[operator]}({name}, {_list(key, value)})"
+    if operator == FilterOperator.TEXT_MATCH:
+        if not dialect.matches_inside:
+            raise InvalidFilter(key, "uses 'text_match', which needs Milvus 2.4 or newer")
+        return f"{name} like {_pattern(key, value)}"
     raise InvalidFilter(key, f"uses {operator.value!r}, which Milvus does not have")
 
 
-def _field(key: str) -> str:
-    if _IDENTIFIER.match(key):
-        return key
-    if not key:
-        raise InvalidFilter(key, "has an empty key")
-    return f"$meta[{_quoted(key, key)}]"
+def _need_list(key: str, kind: DataType) -> None:
+    if kind not in {DataType.ARRAY, DataType.JSON}:
+        raise InvalidFilter(key, f"asks for a list, and the field is a {kind.name}")
 
 
 def _value(key: str, value: object) -> str:
@@ -130,11 +158,13 @@ def _value(key: str, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return _quoted(key, value)
-    if isinstance(value, int):
+    if isinstance(value, int) and -(2**63) < value < 2**63:
         return str(value)
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
-    raise InvalidFilter(key, f"compares with {value!r}; use a string, a number or a boolean")
+    raise InvalidFilter(
+        key, f"compares with {value!r}; use a string, a number of 64 bits or a boolean"
+    )
 
 
 def _list(key: str, values: object) -> str:
@@ -143,12 +173,20 @@ def _list(key: str, values: object) -> str:
     if not values:
         # Milvus Lite fails on one, with a message about fields.
         raise InvalidFilter(key, "compares with an empty list, which nothing is in")
+    kinds = {type(value) for value in values}
+    if kinds == {int, float}:
+        values = [float(value) for value in values]
+    elif len(kinds) > 1:
+        raise InvalidFilter(key, "compares with a list of several kinds of values")
     return f"[{', '.join(_value(key, value) for value in values)}]"
 
 
 def _pattern(key: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidFilter(key, f"matches text, not {value!r}")
+    if not value:
+        # Milvus Lite finds it nowhere, a server everywhere.
+        raise InvalidFilter(key, "matches an empty text")
     # % and _ are wildcards inside `like`; the text itself is meant.
     literal = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return _quoted(key, f"%{literal}%")

@@ -31,14 +31,14 @@ class Row:
     columns: dict[str, Any]
     """Values of the fields that the collection's schema names, without the embedding."""
     embedding: bytes
-    """(dim,) float32."""
+    """(dim,) float32; empty in a collection without dense vectors."""
     dynamic: bytes
     """Every other field, as one JSON object."""
     size_bytes: int
 
 
 def to_row(
-    node: BaseNode, *, text_key: str, doc_id_field: str, dim: int, fields: Collection[str]
+    node: BaseNode, *, text_key: str, doc_id_field: str, dim: int | None, fields: Collection[str]
 ) -> Row:
     """Return the row of `node`: its text, its embedding ((dim,) floats), its metadata.
 
@@ -49,7 +49,7 @@ def to_row(
         NodeRefused: the embedding is missing, of another dimension or not finite, or a field is
             larger than Milvus stores.
     """
-    embedding = _embedding(node, dim)
+    embedding = b"" if dim is None else _embedding(node, dim)
     text = node.get_content(metadata_mode=MetadataMode.NONE)
     content = node.model_dump(mode="json", exclude={"embedding", "text", "text_resource"})
     content |= {"embedding": None, "text": ""}

@@ -8,12 +8,19 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymilvus import AsyncMilvusClient, CollectionSchema, DataType, Function, FunctionType
+from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
+from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
 from alir.errors import CollectionMismatch
+from alir.milvus.filters import Dialect
+from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
 
+Version = tuple[int, ...]
+
+INFIX_SINCE = (2, 4)
+"""The first Milvus whose `like` finds text in the middle, and the first with sparse vectors."""
 BM25_SINCE = (2, 5)
 """The first Milvus whose full-text function makes sparse vectors of text by itself."""
 
@@ -28,68 +35,96 @@ class Layout:
     doc_id_field: str
     embedding_field: str
     sparse_embedding_field: str
+    sparse_function: SparseFunction
     metric: str
+    dense: bool = True
+    scalar_fields: dict[str, DataType] = field(default_factory=dict)
     index_config: dict[str, Any] = field(default_factory=dict)
     sparse_index_config: dict[str, Any] = field(default_factory=dict)
-    analyzer_params: dict[str, Any] = field(default_factory=dict)
+    makes_indexes: bool = True
+    properties: dict[str, Any] = field(default_factory=dict)
     embedding_model: str | None = None
 
+    @property
+    def bm25(self) -> BM25BuiltInFunction | None:
+        """Milvus's own function for sparse vectors; None where the client makes them."""
+        function = self.sparse_function
+        return function if isinstance(function, BM25BuiltInFunction) else None
 
-def new_schema(layout: Layout, dim: int, *, sparse: bool) -> CollectionSchema:
-    """Return the schema of a new collection; `sparse` adds Milvus's own BM25 over the text."""
+    @property
+    def sparse_metric(self) -> str:
+        """The metric of the sparse field."""
+        return "BM25" if self.bm25 else "IP"
+
+    @property
+    def sparse_since(self) -> Version:
+        """The first Milvus that can have the sparse field."""
+        return BM25_SINCE if self.bm25 else INFIX_SINCE
+
+
+def new_schema(layout: Layout, dim: int | None, *, sparse: bool) -> CollectionSchema:
+    """Return the schema of a new collection; dense vectors, if it has them, are of `dim`."""
     schema = AsyncMilvusClient.create_schema(
         auto_id=False, enable_dynamic_field=True, description=_description(layout)
     )
-    varchar = {"datatype": DataType.VARCHAR, "max_length": MAX_VARCHAR_BYTES}
-    schema.add_field(ID_FIELD, is_primary=True, **varchar)
-    schema.add_field(layout.doc_id_field, **varchar)
-    analyzed = {"enable_analyzer": True, "analyzer_params": layout.analyzer_params}
-    schema.add_field(layout.text_key, **varchar, **(analyzed if sparse else {}))
-    schema.add_field(layout.embedding_field, DataType.FLOAT_VECTOR, dim=dim)
+    function = layout.bm25 if sparse else None
+    analyzed = function.input_field_names if function else []
+    kinds = {
+        ID_FIELD: DataType.VARCHAR,
+        layout.doc_id_field: DataType.VARCHAR,
+        layout.text_key: DataType.VARCHAR,
+        **layout.scalar_fields,
+    }
+    for name, kind in kinds.items():
+        limits = {"max_length": MAX_VARCHAR_BYTES} if kind == DataType.VARCHAR else {}
+        words = function.get_field_kwargs() if function and name in analyzed else {}
+        schema.add_field(name, kind, is_primary=name == ID_FIELD, **limits, **words)
+    if layout.dense:
+        schema.add_field(layout.embedding_field, DataType.FLOAT_VECTOR, dim=dim)
     if sparse:
         schema.add_field(layout.sparse_embedding_field, DataType.SPARSE_FLOAT_VECTOR)
-        schema.add_function(
-            Function(
-                name="bm25",
-                function_type=FunctionType.BM25,
-                input_field_names=[layout.text_key],
-                output_field_names=[layout.sparse_embedding_field],
-            )
-        )
+    if function:
+        schema.add_function(function)
     return schema
 
 
 def new_indexes(layout: Layout, *, sparse: bool) -> dict[str, IndexParams]:
     """Return the indexes of a collection by their fields' names, each to be made on its own."""
-    configs = {
-        layout.embedding_field: {
-            "index_type": "FLAT",
-            "metric_type": layout.metric,
-            **layout.index_config,
-        }
-    }
-    if sparse:
-        configs[layout.sparse_embedding_field] = {
-            "index_type": "SPARSE_INVERTED_INDEX",
-            "metric_type": "BM25",
-            **layout.sparse_index_config,
-        }
     indexes = {}
-    for name, config in configs.items():
-        indexes[name] = AsyncMilvusClient.prepare_index_params()
-        indexes[name].add_index(name, index_name=name, **config)
+    if layout.dense:
+        indexes[layout.embedding_field] = _new_index(
+            layout.embedding_field, layout.index_config, "FLAT", layout.metric
+        )
+    if sparse:
+        indexes[layout.sparse_embedding_field] = _new_index(
+            layout.sparse_embedding_field,
+            layout.sparse_index_config,
+            "SPARSE_INVERTED_INDEX",
+            layout.sparse_metric,
+        )
     return indexes
+
+
+def _new_index(name: str, config: dict[str, Any], kind: str, metric: str) -> IndexParams:
+    known = {"field_name": name, "index_name": name, "index_type": kind, "metric_type": metric}
+    about = {key: config.get(key, default) for key, default in known.items()}
+    params = {key: value for key, value in config.items() if key not in {*known, "params"}}
+    index = AsyncMilvusClient.prepare_index_params()
+    index.add_index(**about, params={**config.get("params", {}), **params})
+    return index
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What an existing collection turned out to be."""
 
-    dim: int
+    dim: int | None
+    """None without dense vectors."""
     sparse: bool
-    """Whether Milvus itself makes BM25 vectors of the text."""
+    """Whether it can be searched by sparse vectors that are made as the layout says."""
     fields: dict[str, dict[str, Any]]
     """Its fields by name, as `describe_collection` tells them."""
+    dialect: Dialect
 
     @property
     def written(self) -> dict[str, dict[str, Any]]:
@@ -100,20 +135,34 @@ class Found:
             if not about.get("is_function_output") and not about.get("auto_id")
         }
 
+    @property
+    def required(self) -> list[str]:
+        """The fields every row must have a value of, besides its dense vector."""
+        return [
+            name
+            for name, about in self.written.items()
+            if about["type"] != DataType.FLOAT_VECTOR
+            and not (about.get("nullable") or "default_value" in about)
+        ]
 
-def check(description: dict[str, Any], index: dict[str, Any], layout: Layout) -> Found:
+
+def check(
+    description: dict[str, Any], index: dict[str, Any], layout: Layout, version: Version | None
+) -> Found:
     """Compare an existing collection with `layout`.
 
     Args:
         description: what `describe_collection` returned.
         index: what `describe_index` returned for the dense field.
+        version: of the server; None for Milvus Lite.
 
     Raises:
         CollectionMismatch: its fields, dimension, metric or embedding model are others.
     """
     name = layout.collection
     fields = {one["name"]: one for one in description["fields"]}
-    for needed in (ID_FIELD, layout.text_key, layout.embedding_field):
+    vectors = [layout.embedding_field] if layout.dense else []
+    for needed in (ID_FIELD, layout.text_key, *layout.scalar_fields, *vectors):
         if needed not in fields:
             raise CollectionMismatch(name, f"has no field {needed!r}: it is not one of alir's")
     model = _recorded_model(description.get("description", ""))
@@ -121,14 +170,20 @@ def check(description: dict[str, Any], index: dict[str, Any], layout: Layout) ->
         raise CollectionMismatch(
             name, f"was made with the embedding model {model}, not {layout.embedding_model}"
         )
-    dim = int(fields[layout.embedding_field]["params"]["dim"])
-    if layout.dim is not None and dim != layout.dim:
+    dim = int(fields[layout.embedding_field]["params"]["dim"]) if layout.dense else None
+    if layout.dense and layout.dim not in {None, dim}:
         raise CollectionMismatch(name, f"holds vectors of {dim} dimensions, not {layout.dim}")
     metric = str(index.get("metric_type", layout.metric)).upper()
     if metric != layout.metric:
         raise CollectionMismatch(name, f"was made with the metric {metric}, not {layout.metric}")
     sparse = fields.get(layout.sparse_embedding_field)
-    return Found(dim, sparse is not None and bool(sparse.get("is_function_output")), fields)
+    made_alike = sparse is not None and bool(sparse.get("is_function_output")) == bool(layout.bm25)
+    dialect = Dialect(
+        {one: DataType(about["type"]) for one, about in fields.items()},
+        negates=version is not None,
+        matches_inside=version is None or version >= INFIX_SINCE,
+    )
+    return Found(dim, made_alike, fields, dialect)
 
 
 def _description(layout: Layout) -> str:

@@ -9,46 +9,62 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode
+from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.types import (
-    BasePydanticVectorStore,
     MetadataFilters,
     VectorStoreQuery,
-    VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
-from pymilvus import AnnSearchRequest, RRFRanker
+from llama_index.vector_stores.milvus.base import IndexManagement
+from pymilvus import DataType
 
-from alir.errors import InvalidSetting, KeywordSearchUnavailable
+from alir.errors import NodeRefused
+from alir.milvus import options
 from alir.milvus.batches import Batches
+from alir.milvus.blocking import BlockingForms
+from alir.milvus.client import AsyncClient, Client
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
-from alir.milvus.filters import among, both, to_expression
-from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node, to_row
-from alir.milvus.schema import Layout
+from alir.milvus.filters import among
+from alir.milvus.rows import Row, to_row
+from alir.milvus.schema import Found, Layout
+from alir.milvus.searches import Searches, SparseVectors
 
 T = TypeVar("T")
 
-METRICS = {"ip": "IP", "l2": "L2", "euclidean": "L2", "cosine": "COSINE"}
 
-
-class AlirMilvusStore(BasePydanticVectorStore):
+class AlirMilvusStore(BlockingForms):
     """A collection of nodes in Milvus. The constructor does no I/O; the first call opens it.
 
+    Options and their order are those of `MilvusVectorStore`, then alir's own. Where they mean
+    something else here, or more:
+
     Args:
-        uri: a Milvus Lite file (ends in .db) or a server's address.
-        token: `user:password` or an API key; empty for none.
         collection_name: made by the first add, if it does not exist.
-        dim: dimension of the embeddings; None takes the collection's, or the first node's.
         overwrite: drop an existing collection before the first call.
         upsert_mode: a node whose id exists replaces it; otherwise ids are not looked at.
-        similarity_metric: "IP", "COSINE" or "L2".
-        consistency_level: of searches; "Session" reads what this process wrote.
-        enable_sparse: whether a new collection gets Milvus's BM25; None means where the server
-            can (2.5 or newer).
+        collection_properties: compared at open, and set where they differ. Not of Milvus Lite.
+        enable_dense: False keeps no dense vectors; then enable_sparse must be True.
+        dim: dimension of the embeddings; None takes the collection's, or the first node's.
+        enable_sparse: None means where the server can: Milvus 2.5 for BM25.
+        sparse_embedding_function: by default Milvus's BM25 over the text, also where
+            MilvusVectorStore takes BGE-M3. A client-side one runs on a thread of its own.
+        batch_size: rows of one request at most.
+        search_config: `{"nprobe": 8}` or `{"params": {"nprobe": 8}}`.
+        consistency_level: of a new collection, and of every search of this store; "Session"
+            reads what this process wrote.
+        output_fields: fields that come back besides the node: into its metadata, the
+            embedding_field as its embedding. Nodes are always whole, unlike with
+            MilvusVectorStore, and only these fields make the metadata of rows that LlamaIndex
+            did not write.
+        use_async_client: True; there is no other client.
         analyzer_params: how BM25 cuts text into words, in Milvus's terms.
         embedding_model: recorded in a new collection, compared with an existing one.
         timeout_s: longest wait for one answer.
+        connecting: what else pymilvus's client takes: `db_name`, `user`, `server_pem_path`, ...
+
+    Raises:
+        InvalidSetting: an option that does not fit, or that would do nothing.
     """
 
     stores_text: bool = True
@@ -64,42 +80,86 @@ class AlirMilvusStore(BasePydanticVectorStore):
     consistency_level: str
     overwrite: bool
     upsert_mode: bool
+    enable_dense: bool
     enable_sparse: bool | None
+    output_fields: list[str]
     batch_size: int
 
     _collection: Collection = PrivateAttr()
     _batches: Batches = PrivateAttr()
-    _search_config: dict[str, Any] = PrivateAttr()
+    _searches: Searches = PrivateAttr()
+    _sparse_vectors: SparseVectors | None = PrivateAttr()
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  the order is MilvusVectorStore's
         self,
         uri: str = "./milvus_llamaindex.db",
         token: str = "",
         collection_name: str = "llamacollection",
-        *,
-        dim: int | None = None,
         overwrite: bool = False,
         upsert_mode: bool = False,
-        embedding_field: str = "embedding",
-        sparse_embedding_field: str = "sparse_embedding",
+        collection_properties: dict[str, Any] | None = None,
         doc_id_field: str = "doc_id",
         text_key: str = "text",
-        similarity_metric: str = "IP",
-        consistency_level: str = "Session",
+        scalar_field_names: list[str] | None = None,
+        scalar_field_types: list[DataType] | None = None,
+        enable_dense: bool = True,
+        dim: int | None = None,
+        embedding_field: str = "embedding",
         enable_sparse: bool | None = False,
-        analyzer_params: dict[str, Any] | None = None,
+        sparse_embedding_field: str = "sparse_embedding",
+        sparse_embedding_function: options.SparseFunction | None = None,
+        index_management: IndexManagement = IndexManagement.CREATE_IF_NOT_EXISTS,
+        batch_size: int = 256,
         index_config: dict[str, Any] | None = None,
         sparse_index_config: dict[str, Any] | None = None,
         search_config: dict[str, Any] | None = None,
-        batch_size: int = 256,
+        similarity_metric: str = "IP",
+        consistency_level: str = "Session",
+        output_fields: list[str] | None = None,
+        hybrid_ranker: str = "RRFRanker",
+        hybrid_ranker_params: dict[str, Any] | None = None,
+        use_async_client: bool = True,
+        *,
+        analyzer_params: dict[str, Any] | None = None,
         embedding_model: str | None = None,
         timeout_s: float = 10.0,
+        **connecting: Any,
     ) -> None:
-        metric = METRICS.get(similarity_metric.lower())
-        if metric is None:
-            raise InvalidSetting(
-                "similarity_metric", f"{similarity_metric!r} is not one", "Use IP, COSINE or L2."
-            )
+        options.refuse_unusable(
+            enable_dense=enable_dense,
+            enable_sparse=enable_sparse,
+            use_async_client=use_async_client,
+        )
+        scalars = options.scalar_fields(scalar_field_names, scalar_field_types)
+        layout = Layout(
+            collection=collection_name,
+            dim=dim,
+            text_key=text_key,
+            doc_id_field=doc_id_field,
+            embedding_field=embedding_field,
+            sparse_embedding_field=sparse_embedding_field,
+            sparse_function=options.sparse_function(
+                sparse_embedding_function,
+                enabled=enable_sparse,
+                analyzer_params=analyzer_params,
+                texts=[text_key, *scalars],
+                field=sparse_embedding_field,
+            ),
+            metric=options.metric(similarity_metric),
+            dense=enable_dense,
+            scalar_fields=scalars,
+            index_config=index_config or {},
+            sparse_index_config=sparse_index_config or {},
+            makes_indexes=options.makes_indexes(index_management),
+            properties=collection_properties or {},
+            embedding_model=embedding_model,
+        )
+        ranker = options.ranker(hybrid_ranker, hybrid_ranker_params)
+        connection = MilvusConnection(
+            uri, token, timeout_s=timeout_s, options=options.connecting(connecting)
+        )
+        if connection.is_lite:
+            options.refuse_on_lite(collection_properties=collection_properties, **connecting)
         super().__init__(
             stores_text=True,
             collection_name=collection_name,
@@ -110,33 +170,33 @@ class AlirMilvusStore(BasePydanticVectorStore):
             sparse_embedding_field=sparse_embedding_field,
             doc_id_field=doc_id_field,
             text_key=text_key,
-            similarity_metric=metric,
+            similarity_metric=layout.metric,
             consistency_level=consistency_level,
+            enable_dense=enable_dense,
             enable_sparse=enable_sparse,
+            output_fields=output_fields or [],
             batch_size=batch_size,
         )
-        self._search_config = search_config or {}
-        layout = Layout(
-            collection=collection_name,
-            dim=dim,
-            text_key=text_key,
-            doc_id_field=doc_id_field,
-            embedding_field=embedding_field,
-            sparse_embedding_field=sparse_embedding_field,
-            metric=metric,
-            index_config=index_config or {},
-            sparse_index_config=sparse_index_config or {},
-            analyzer_params=analyzer_params or {},
-            embedding_model=embedding_model,
-        )
         self._collection = Collection(
-            MilvusConnection(uri, token, timeout_s=timeout_s),
+            connection,
             layout,
             consistency_level=consistency_level,
             sparse=enable_sparse,
             overwrite=overwrite,
         )
         self._batches = Batches(self._collection, max_rows=batch_size)
+        function = layout.sparse_function
+        self._sparse_vectors = None if layout.bm25 else SparseVectors(function)
+        self._searches = Searches(
+            layout=layout,
+            collection=self._collection,
+            batches=self._batches,
+            sparse_vectors=self._sparse_vectors,
+            ranker=ranker,
+            consistency_level=consistency_level,
+            search_config=search_config or {},
+            output_fields=self.output_fields,
+        )
 
     @classmethod
     def class_name(cls) -> str:
@@ -144,14 +204,27 @@ class AlirMilvusStore(BasePydanticVectorStore):
         return "AlirMilvusStore"
 
     @property
-    def client(self) -> MilvusConnection:
-        """Return the connection; `client.call(operation, ...)` reaches the rest of Milvus."""
+    def connection(self) -> MilvusConnection:
+        """Return the connection."""
         return self._collection.connection
+
+    @property
+    def client(self) -> Client:
+        """Return the rest of Milvus, by pymilvus's names, on this store's connection."""
+        return Client(self.connection)
+
+    @property
+    def aclient(self) -> AsyncClient:
+        """Return the same to be awaited, from any event loop."""
+        return AsyncClient(self.connection)
 
     # Writing
 
-    async def async_add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
+    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Store `nodes`, each with an embedding of (dim,) floats; return their ids in order.
+
+        Args:
+            kwargs: `milvus_partition_name`, and `force_flush` for rows on disk at the end.
 
         Raises:
             NodeRefused: a node that Milvus cannot store; nothing of this call was written.
@@ -159,33 +232,32 @@ class AlirMilvusStore(BasePydanticVectorStore):
         if not nodes:
             return []
         found = await self._collection.opened(_dim(nodes[0]))
-        rows = [
-            to_row(
-                node,
-                text_key=self.text_key,
-                doc_id_field=self.doc_id_field,
-                dim=found.dim,
-                fields=found.fields,
-            )
-            for node in nodes
-        ]
-        await self._batches.write("upsert" if self.upsert_mode else "insert", rows)
+        rows = await self._rows(nodes, found)
+        await self._batches.write(
+            "upsert" if self.upsert_mode else "insert", rows, partition=self._partition(kwargs)
+        )
+        if kwargs.get("force_flush"):
+            await self._collection.call("flush")
         return [node.node_id for node in nodes]
 
-    async def adelete(self, ref_doc_id: str, **_: Any) -> None:
-        """Delete every node that came from the document `ref_doc_id`."""
-        await self._collection.delete(among(self.doc_id_field, [ref_doc_id]))
+    async def adelete(self, ref_doc_id: str | list[str], **kwargs: Any) -> None:
+        """Delete every node that came from the document, or documents, `ref_doc_id`."""
+        documents = ref_doc_id if isinstance(ref_doc_id, list) else [ref_doc_id]
+        expression = among(self.doc_id_field, documents)
+        await self._collection.delete(expression, partition=self._partition(kwargs))
 
     async def adelete_nodes(
         self,
         node_ids: list[str] | None = None,
         filters: MetadataFilters | None = None,
-        **_: Any,
+        **kwargs: Any,
     ) -> None:
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
             raise ValueError("Either node_ids or filters must be given.")
-        await self._collection.delete(self._selection(node_ids, filters))
+        if found := await self._collection.opened_or_none():
+            expression = self._searches.selection(node_ids, filters, found)
+            await self._collection.delete(expression, partition=self._partition(kwargs))
 
     async def aclear(self) -> None:
         """Drop the collection; the next add makes it anew."""
@@ -199,40 +271,38 @@ class AlirMilvusStore(BasePydanticVectorStore):
         filters: MetadataFilters | None = None,
         **kwargs: Any,
     ) -> list[BaseNode]:
-        """Return the nodes that have one of `node_ids` and match `filters`, without embeddings."""
+        """Return the nodes that have one of `node_ids` and match `filters`, by id.
+
+        They come without embeddings, unless `output_fields` names the embedding_field.
+        """
         if node_ids is None and filters is None:
             raise ValueError("Either node_ids or filters must be given.")
-        if node_ids == []:
+        found = await self._collection.opened_or_none()
+        if node_ids == [] or found is None:
             return []
-        rows = self.scan(self._selection(node_ids, filters), self._node_fields, **kwargs)
-        return [to_node(row, text_key=self.text_key) async for row in rows]
+        rows = self._collection.scan(
+            self._searches.selection(node_ids, filters, found),
+            self._searches.fields(self.output_fields),
+            partitions=self._searches.partitions(kwargs),
+        )
+        return [self._searches.node(row, self.output_fields) async for row in rows]
 
-    async def aquery(self, query: VectorStoreQuery, **_: Any) -> VectorStoreQueryResult:
-        """Search by embedding (DEFAULT), words (SPARSE, TEXT_SEARCH) or both (HYBRID), best first.
+    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
+        """Search by embedding (DEFAULT, MMR), words (SPARSE, TEXT_SEARCH) or both (HYBRID).
 
-        Empty lists of `node_ids` or `doc_ids` restrict nothing: LlamaIndex's retrievers send them.
+        Best first. Empty lists of `node_ids` or `doc_ids` restrict nothing: LlamaIndex's
+        retrievers send them.
+
+        Args:
+            kwargs: `milvus_partition_names`, `milvus_search_config`, `milvus_scalar_filters`,
+                `string_expr` (a Milvus expression, beside the filters), `mmr_threshold`,
+                `mmr_prefetch_factor` or `mmr_prefetch_k`.
 
         Raises:
-            KeywordSearchUnavailable: the mode needs BM25 and this collection has none.
+            KeywordSearchUnavailable: the mode needs sparse vectors and this collection has none.
+            InvalidFilter: a filter that this Milvus cannot express.
         """
-        if not await self._collection.opened_or_none():
-            return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
-        if query.mode == VectorStoreQueryMode.DEFAULT:
-            hits = await self._dense(query)
-        elif query.mode in {VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH}:
-            hits = await self._keyword(query)
-        elif query.mode == VectorStoreQueryMode.HYBRID:
-            hits = await self._hybrid(query)
-        else:
-            raise ValueError(f"AlirMilvusStore has no query mode {query.mode.value!r}.")
-        nodes = [
-            to_node({ID_FIELD: hit["id"], **hit["entity"]}, text_key=self.text_key) for hit in hits
-        ]
-        return VectorStoreQueryResult(
-            nodes=nodes,
-            similarities=[hit["distance"] for hit in hits],
-            ids=[str(hit["id"]) for hit in hits],
-        )
+        return await self._searches.answer(query, kwargs)
 
     def scan(
         self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
@@ -245,7 +315,7 @@ class AlirMilvusStore(BasePydanticVectorStore):
         return await self._collection.count(expression)
 
     async def keyword_search(self) -> bool:
-        """Return whether this collection can be searched by words (BM25)."""
+        """Return whether this collection can be searched by words."""
         found = await self._collection.opened_or_none()
         return found is not None and found.sparse
 
@@ -253,117 +323,38 @@ class AlirMilvusStore(BasePydanticVectorStore):
         """Close the connection; a later call opens it again."""
         await self._collection.close()
 
-    # The same from code without an event loop
-
-    def add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
-        """Store `nodes`; see `async_add`."""
-        return self._run(self.async_add(nodes, **kwargs))
-
-    def delete(self, ref_doc_id: str, **kwargs: Any) -> None:
-        """Delete a document's nodes; see `adelete`."""
-        self._run(self.adelete(ref_doc_id, **kwargs))
-
-    def delete_nodes(
-        self,
-        node_ids: list[str] | None = None,
-        filters: MetadataFilters | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Delete nodes; see `adelete_nodes`."""
-        self._run(self.adelete_nodes(node_ids, filters, **kwargs))
-
-    def clear(self) -> None:
-        """Drop the collection; see `aclear`."""
-        self._run(self.aclear())
-
-    def get_nodes(
-        self,
-        node_ids: list[str] | None = None,
-        filters: MetadataFilters | None = None,
-        **kwargs: Any,
-    ) -> list[BaseNode]:
-        """Return nodes; see `aget_nodes`."""
-        return self._run(self.aget_nodes(node_ids, filters, **kwargs))
-
-    def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """Search; see `aquery`."""
-        return self._run(self.aquery(query, **kwargs))
-
-    def close(self) -> None:
-        """Close the connection; see `aclose`."""
-        self._run(self.aclose())
-
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._collection.connection.run(work)
+        return self.connection.run(work)
 
-    # Searches
+    async def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
+        rows = [
+            to_row(
+                node,
+                text_key=self.text_key,
+                doc_id_field=self.doc_id_field,
+                dim=found.dim,
+                fields=found.fields,
+            )
+            for node in nodes
+        ]
+        if self._sparse_vectors is not None:
+            texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
+            vectors = await self._sparse_vectors.of_documents(texts)
+            for row, vector in zip(rows, vectors, strict=True):
+                row.columns[self.sparse_embedding_field] = vector
+        for row in rows:
+            for name in found.required:
+                if row.columns.get(name) is None:
+                    raise NodeRefused(
+                        row.id, f"its metadata has no {name!r}, a field of the schema"
+                    )
+        return rows
 
-    @property
-    def _node_fields(self) -> list[str]:
-        return [self.text_key, *NODE_FIELDS]
-
-    async def _dense(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
-        return await self._search(
-            query,
-            query.query_embedding,
-            anns_field=self.embedding_field,
-            param={"metric_type": self.similarity_metric, "params": self._search_config},
-        )
-
-    async def _keyword(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
-        await self._need_bm25()
-        return await self._search(
-            query,
-            query.query_str,
-            anns_field=self.sparse_embedding_field,
-            param={"metric_type": "BM25"},
-        )
-
-    async def _search(
-        self, query: VectorStoreQuery, sought: Any, **search: Any
-    ) -> list[dict[str, Any]]:
-        return await self._batches.search(
-            sought,
-            expr=self._condition(query),
-            limit=query.similarity_top_k,
-            output_fields=self._node_fields,
-            consistency_level=self.consistency_level,
-            **search,
-        )
-
-    async def _hybrid(self, query: VectorStoreQuery) -> list[dict[str, Any]]:
-        await self._need_bm25()
-        shared = {"limit": query.similarity_top_k, "expr": self._condition(query)}
-        dense = {"metric_type": self.similarity_metric, "params": self._search_config}
-        results = await self._collection.call(
-            "hybrid_search",
-            [
-                AnnSearchRequest([query.query_embedding], self.embedding_field, dense, **shared),
-                AnnSearchRequest(
-                    [query.query_str],
-                    self.sparse_embedding_field,
-                    {"metric_type": "BM25"},
-                    **shared,
-                ),
-            ],
-            RRFRanker(60),
-            limit=query.hybrid_top_k or query.similarity_top_k,
-            output_fields=self._node_fields,
-            consistency_level=self.consistency_level,
-        )
-        return list(results[0])
-
-    def _condition(self, query: VectorStoreQuery) -> str:
-        documents = among(self.doc_id_field, query.doc_ids) if query.doc_ids else ""
-        return both(documents, self._selection(query.node_ids or None, query.filters))
-
-    def _selection(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> str:
-        ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
-        return both(ids, to_expression(filters))
-
-    async def _need_bm25(self) -> None:
-        if not await self.keyword_search():
-            raise KeywordSearchUnavailable(self.collection_name)
+    def _partition(self, kwargs: dict[str, Any]) -> str | None:
+        name = kwargs.get("milvus_partition_name")
+        if self.connection.is_lite:
+            options.refuse_on_lite(milvus_partition_name=name)
+        return name
 
 
 def _dim(node: BaseNode) -> int | None:

@@ -1,0 +1,254 @@
+"""What Milvus is asked in each query mode, and the nodes that its answer holds."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
+from llama_index.core.schema import BaseNode
+from llama_index.core.vector_stores.types import (
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryMode,
+    VectorStoreQueryResult,
+)
+from llama_index.vector_stores.milvus.utils import BaseSparseEmbeddingFunction
+from pymilvus import AnnSearchRequest
+from pymilvus.client.abstract import BaseRanker
+
+from alir.errors import InvalidSetting, KeywordSearchUnavailable
+from alir.milvus.batches import Batches, Hit
+from alir.milvus.collection import Collection
+from alir.milvus.filters import among, both, to_expression
+from alir.milvus.options import refuse_on_lite
+from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
+from alir.milvus.scalar_filters import scalar_expression
+from alir.milvus.schema import Found, Layout
+
+Options = Mapping[str, Any]
+"""What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""
+
+MMR_PREFETCH_FACTOR = 4.0
+
+
+class SparseVectors:
+    """A `BaseSparseEmbeddingFunction`, one call at a time on a thread of its own."""
+
+    def __init__(self, function: BaseSparseEmbeddingFunction) -> None:
+        self._function = function
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-sparse")
+
+    async def of_documents(self, texts: list[str]) -> list[dict[int, float]]:
+        """Return the sparse vectors of texts to store."""
+        vectors: list[dict[int, float]] = await self._on_thread(
+            self._function.encode_documents, texts
+        )
+        return vectors
+
+    async def of_query(self, text: str) -> dict[int, float]:
+        """Return the sparse vector of a text to search for."""
+        [vector] = await self._on_thread(self._function.encode_queries, [text])
+        return vector  # type: ignore[no-any-return]
+
+    async def _on_thread(self, encode: Any, texts: list[str]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, encode, texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """The searches of one collection.
+
+    Args:
+        sparse_vectors: what makes them where Milvus does not.
+        search_config: of dense searches, as Milvus's search parameters.
+        output_fields: fields that come back besides a node's own.
+    """
+
+    layout: Layout
+    collection: Collection
+    batches: Batches
+    sparse_vectors: SparseVectors | None
+    ranker: BaseRanker
+    consistency_level: str
+    search_config: dict[str, Any] = field(default_factory=dict)
+    output_fields: Sequence[str] = ()
+
+    async def answer(self, query: VectorStoreQuery, options: Options) -> VectorStoreQueryResult:
+        """Search in the mode that `query` asks for; nothing is found without a collection."""
+        found = await self.collection.opened_or_none()
+        if found is None:
+            return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
+        wanted = query.output_fields or self.output_fields
+        shared = {
+            "filter": self._condition(query, options, found),
+            "output_fields": self.fields(wanted),
+            "partition_names": self.partitions(options),
+        }
+        mode = query.mode
+        if mode == VectorStoreQueryMode.DEFAULT:
+            hits = await self._dense(query, options, shared)
+        elif mode == VectorStoreQueryMode.MMR:
+            hits = await self._mmr(query, options, shared)
+        elif mode in {VectorStoreQueryMode.SPARSE, VectorStoreQueryMode.TEXT_SEARCH}:
+            hits = await self._sparse(query, found, shared)
+        elif mode == VectorStoreQueryMode.HYBRID:
+            hits = await self._hybrid(query, options, found, shared)
+        else:
+            raise ValueError(f"AlirMilvusStore has no query mode {mode.value!r}.")
+        return VectorStoreQueryResult(
+            nodes=[self.node({ID_FIELD: hit["id"], **hit["entity"]}, wanted) for hit in hits],
+            similarities=[hit["distance"] for hit in hits],
+            ids=[str(hit["id"]) for hit in hits],
+        )
+
+    def selection(
+        self, node_ids: list[str] | None, filters: MetadataFilters | None, found: Found
+    ) -> str:
+        """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
+        ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
+        return both(ids, to_expression(filters, found.dialect))
+
+    def fields(self, wanted: Sequence[str]) -> list[str]:
+        """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""
+        return list(dict.fromkeys([self.layout.text_key, *NODE_FIELDS, *wanted]))
+
+    def node(self, row: Mapping[str, Any], wanted: Sequence[str]) -> BaseNode:
+        """Return the node of `row`; what was `wanted` besides is in its metadata."""
+        embedding = row.get(self.layout.embedding_field)
+        vectors = {self.layout.embedding_field, self.layout.sparse_embedding_field}
+        fields = {name: value for name, value in row.items() if name not in vectors}
+        node = to_node(fields, text_key=self.layout.text_key)
+        if embedding is not None and {self.layout.embedding_field, "*"} & set(wanted):
+            node.embedding = list(embedding)
+        for name in wanted:
+            if name in fields and name not in {ID_FIELD, self.layout.text_key, *NODE_FIELDS}:
+                node.metadata.setdefault(name, fields[name])
+        return node
+
+    def partitions(self, options: Options) -> list[str] | None:
+        """Return the partitions to look in; None for all."""
+        names = options.get("milvus_partition_names")
+        if self.collection.connection.is_lite:
+            refuse_on_lite(milvus_partition_names=names)
+        return list(names) if names else None
+
+    async def _search(self, query: VectorStoreQuery, sought: Any, **search: Any) -> list[Hit]:
+        return await self.batches.search(
+            sought,
+            limit=query.similarity_top_k,
+            consistency_level=self.consistency_level,
+            **search,
+        )
+
+    async def _dense(
+        self, query: VectorStoreQuery, options: Options, shared: dict[str, Any]
+    ) -> list[Hit]:
+        return await self._search(
+            query,
+            query.query_embedding,
+            anns_field=self.layout.embedding_field,
+            search_params=self._dense_params(query, options),
+            **shared,
+        )
+
+    async def _sparse(
+        self, query: VectorStoreQuery, found: Found, shared: dict[str, Any]
+    ) -> list[Hit]:
+        return await self._search(
+            query,
+            await self._words(query, found),
+            anns_field=self.layout.sparse_embedding_field,
+            search_params={"metric_type": self.layout.sparse_metric},
+            **shared,
+        )
+
+    async def _mmr(
+        self, query: VectorStoreQuery, options: Options, shared: dict[str, Any]
+    ) -> list[Hit]:
+        field_name = self.layout.embedding_field
+        fields = [*shared["output_fields"], field_name]
+        many = replace(query, similarity_top_k=_prefetched(query, options))
+        hits = await self._dense(many, options, shared | {"output_fields": fields})
+        threshold = options.get("mmr_threshold", query.mmr_threshold)
+        scores, places = await asyncio.to_thread(
+            get_top_k_mmr_embeddings,
+            query.query_embedding or [],
+            [hit["entity"][field_name] for hit in hits],
+            similarity_top_k=query.similarity_top_k,
+            mmr_threshold=threshold,
+        )
+        return [
+            {"id": hits[place]["id"], "distance": score, "entity": hits[place]["entity"]}
+            for score, place in zip(scores, places, strict=True)
+        ]
+
+    async def _hybrid(
+        self, query: VectorStoreQuery, options: Options, found: Found, shared: dict[str, Any]
+    ) -> list[Hit]:
+        expression = shared.pop("filter")
+        words, top_k = await self._words(query, found), query.similarity_top_k
+        requests = [
+            AnnSearchRequest(
+                [query.query_embedding],
+                self.layout.embedding_field,
+                self._dense_params(query, options),
+                limit=top_k,
+                expr=expression,
+            ),
+            AnnSearchRequest(
+                [words],
+                self.layout.sparse_embedding_field,
+                {"metric_type": self.layout.sparse_metric},
+                limit=query.sparse_top_k or top_k,
+                expr=expression,
+            ),
+        ]
+        results = await self.collection.call(
+            "hybrid_search",
+            requests,
+            self.ranker,
+            limit=query.hybrid_top_k or top_k,
+            consistency_level=self.consistency_level,
+            **shared,
+        )
+        return list(results[0])
+
+    def _dense_params(self, query: VectorStoreQuery, options: Options) -> dict[str, Any]:
+        if not self.layout.dense:
+            raise InvalidSetting(
+                "enable_dense",
+                f"this store has no dense vectors, and the mode {query.mode.value!r} needs them",
+                "Ask in the mode 'sparse'.",
+            )
+        config = options.get("milvus_search_config", self.search_config)
+        # Both forms are in use: {"nprobe": 8}, and {"params": {"nprobe": 8}}.
+        params = config if "params" in config else {"params": dict(config)}
+        return {"metric_type": self.layout.metric, **params}
+
+    async def _words(self, query: VectorStoreQuery, found: Found) -> Any:
+        if not found.sparse:
+            raise KeywordSearchUnavailable(self.layout.collection)
+        if self.sparse_vectors is None:
+            return query.query_str
+        return await self.sparse_vectors.of_query(query.query_str or "")
+
+    def _condition(self, query: VectorStoreQuery, options: Options, found: Found) -> str:
+        documents = among(self.layout.doc_id_field, query.doc_ids) if query.doc_ids else ""
+        return both(
+            documents,
+            self.selection(query.node_ids or None, query.filters, found),
+            scalar_expression(options.get("milvus_scalar_filters") or (), found.dialect),
+            options.get("string_expr") or "",
+        )
+
+
+def _prefetched(query: VectorStoreQuery, options: Options) -> int:
+    """How many hits maximum marginal relevance chooses from."""
+    count, factor = options.get("mmr_prefetch_k"), options.get("mmr_prefetch_factor")
+    if count is not None and factor is not None:
+        raise ValueError("Give mmr_prefetch_k or mmr_prefetch_factor, not both.")
+    if count is not None:
+        return int(count)
+    return int(query.similarity_top_k * (MMR_PREFETCH_FACTOR if factor is None else factor))
