@@ -20,7 +20,6 @@ from alir.errors import (
     CollectionMismatch,
     InvalidSetting,
     KeywordSearchUnavailable,
-    MilvusFailed,
     NodeRefused,
 )
 
@@ -213,18 +212,6 @@ async def test_the_dimension_can_come_from_the_first_node(make_store: Any) -> No
         await store.async_add([node("plum", [1.0, 2.0, 3.0])])
 
 
-async def test_text_match_finds_text_inside_a_value_where_milvus_can(make_store: Any) -> None:
-    store = make_store()
-    await store.async_add(fruit())
-    matching = where("colour", "ello", "text_match")
-    if store.connection.is_lite:
-        assert [one.node_id for one in await store.aget_nodes(filters=matching)] == ["banana"]
-        assert await store.aget_nodes(filters=where("colour", "%", "text_match")) == []
-    else:
-        with pytest.raises(MilvusFailed, match="unsupported pattern"):
-            await store.aget_nodes(filters=matching)
-
-
 REFUSED = [
     (node("short", [1.0, 2.0]), "2 dimensions, the collection 4"),
     (node("nan", [float("nan"), 0.0, 0.0, 0.0]), "NaN"),
@@ -289,8 +276,8 @@ async def test_words_are_searched_where_milvus_can_and_refused_where_not(make_st
 async def test_a_mode_that_is_not_there_is_an_error(make_store: Any) -> None:
     store = make_store()
     await store.async_add(fruit())
-    with pytest.raises(ValueError, match="mmr"):
-        await store.aquery(nearest([1.0, 0.0, 0.0, 0.0], mode=VectorStoreQueryMode.MMR))
+    with pytest.raises(ValueError, match="svm"):
+        await store.aquery(nearest([1.0, 0.0, 0.0, 0.0], mode=VectorStoreQueryMode.SVM))
 
 
 def test_the_same_store_works_without_an_event_loop_and_from_several(

@@ -165,6 +165,8 @@ def check(
     for needed in (ID_FIELD, layout.text_key, *layout.scalar_fields, *vectors):
         if needed not in fields:
             raise CollectionMismatch(name, f"has no field {needed!r}: it is not one of alir's")
+    if fields[ID_FIELD]["type"] != DataType.VARCHAR:
+        raise CollectionMismatch(name, f"has ids that are not text, in its field {ID_FIELD!r}")
     model = _recorded_model(description.get("description", ""))
     if model and layout.embedding_model and model != layout.embedding_model:
         raise CollectionMismatch(

@@ -19,13 +19,14 @@ from pymilvus import AnnSearchRequest
 from pymilvus.client.abstract import BaseRanker
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
-from alir.milvus.batches import Batches, Hit
+from alir.milvus.batches import Batches
 from alir.milvus.collection import Collection
 from alir.milvus.filters import among, both, to_expression
 from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
 from alir.milvus.scalar_filters import scalar_expression
 from alir.milvus.schema import Found, Layout
+from alir.milvus.wire import Hit
 
 Options = Mapping[str, Any]
 """What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""
@@ -82,7 +83,7 @@ class Searches:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         wanted = query.output_fields or self.output_fields
         shared = {
-            "filter": self._condition(query, options, found),
+            "expr": self._condition(query, options, found),
             "output_fields": self.fields(wanted),
             "partition_names": self.partitions(options),
         }
@@ -149,7 +150,7 @@ class Searches:
             query,
             query.query_embedding,
             anns_field=self.layout.embedding_field,
-            search_params=self._dense_params(query, options),
+            param=self._dense_params(query, options),
             **shared,
         )
 
@@ -160,7 +161,7 @@ class Searches:
             query,
             await self._words(query, found),
             anns_field=self.layout.sparse_embedding_field,
-            search_params={"metric_type": self.layout.sparse_metric},
+            param={"metric_type": self.layout.sparse_metric},
             **shared,
         )
 
@@ -187,7 +188,7 @@ class Searches:
     async def _hybrid(
         self, query: VectorStoreQuery, options: Options, found: Found, shared: dict[str, Any]
     ) -> list[Hit]:
-        expression = shared.pop("filter")
+        expression = shared["expr"]
         words, top_k = await self._words(query, found), query.similarity_top_k
         requests = [
             AnnSearchRequest(
@@ -210,8 +211,9 @@ class Searches:
             requests,
             self.ranker,
             limit=query.hybrid_top_k or top_k,
+            output_fields=shared["output_fields"],
+            partition_names=shared["partition_names"],
             consistency_level=self.consistency_level,
-            **shared,
         )
         return list(results[0])
 
