@@ -181,7 +181,7 @@ class Searches:
             mmr_threshold=threshold,
         )
         return [
-            {"id": hits[place]["id"], "distance": score, "entity": hits[place]["entity"]}
+            {"id": hits[place]["id"], "distance": float(score), "entity": hits[place]["entity"]}
             for score, place in zip(scores, places, strict=True)
         ]
 
