@@ -117,6 +117,8 @@ class Searches:
 
     def node(self, row: Mapping[str, Any], wanted: Sequence[str]) -> BaseNode:
         """Return the node of `row`; what was `wanted` besides is in its metadata."""
+        if not wanted:
+            return to_node(row, text_key=self.layout.text_key)
         embedding = row.get(self.layout.embedding_field)
         vectors = {self.layout.embedding_field, self.layout.sparse_embedding_field}
         fields = {name: value for name, value in row.items() if name not in vectors}
@@ -169,21 +171,24 @@ class Searches:
         self, query: VectorStoreQuery, options: Options, shared: dict[str, Any]
     ) -> list[Hit]:
         field_name = self.layout.embedding_field
-        fields = [*shared["output_fields"], field_name]
+        fields = list(dict.fromkeys([*shared["output_fields"], field_name]))
         many = replace(query, similarity_top_k=_prefetched(query, options))
         hits = await self._dense(many, options, shared | {"output_fields": fields})
+        vectors = [hit["entity"][field_name] for hit in hits]
         threshold = options.get("mmr_threshold", query.mmr_threshold)
         scores, places = await asyncio.to_thread(
             get_top_k_mmr_embeddings,
             query.query_embedding or [],
-            [hit["entity"][field_name] for hit in hits],
+            vectors,
             similarity_top_k=query.similarity_top_k,
             mmr_threshold=threshold,
         )
-        return [
-            {"id": hits[place]["id"], "distance": float(score), "entity": hits[place]["entity"]}
-            for score, place in zip(scores, places, strict=True)
-        ]
+        chosen = [hits[place] for place in places]
+        for hit, score in zip(chosen, scores, strict=True):
+            hit["distance"] = float(score)
+            if not {field_name, "*"} & set(shared["output_fields"]):
+                del hit["entity"][field_name]
+        return chosen
 
     async def _hybrid(
         self, query: VectorStoreQuery, options: Options, found: Found, shared: dict[str, Any]

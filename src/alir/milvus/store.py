@@ -342,12 +342,12 @@ class AlirMilvusStore(BlockingForms):
             vectors = await self._sparse_vectors.of_documents(texts)
             for row, vector in zip(rows, vectors, strict=True):
                 row.columns[self.sparse_embedding_field] = vector
+        required = found.required
         for row in rows:
-            for name in found.required:
+            for name in required:
                 if row.columns.get(name) is None:
-                    raise NodeRefused(
-                        row.id, f"its metadata has no {name!r}, a field of the schema"
-                    )
+                    problem = f"its metadata has no {name!r}, a field of the schema"
+                    raise NodeRefused(row.id, problem)
         return rows
 
     def _partition(self, kwargs: dict[str, Any]) -> str | None:
