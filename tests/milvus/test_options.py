@@ -148,6 +148,15 @@ def test_the_common_calls_of_theirs_work_by_place_and_by_name(lite_file: Any) ->
     [
         ({"similarity_metric": "cosinus"}, "similarity_metric: 'cosinus' is not one"),
         ({"enable_dense": False}, "enable_dense: False leaves no vectors"),
+        ({"dim": 0}, "dim: 0 is none"),
+        (
+            {"scalar_field_names": ["text"], "scalar_field_types": [DataType.VARCHAR]},
+            "scalar_field_names: 'text' is a field already",
+        ),
+        ({"hybrid_ranker_params": {"k": 0}}, "hybrid_ranker_params: k is 0"),
+        ({"batch_size": 0}, "batch_size: 0 rows are no request"),
+        ({"consistency_level": "session"}, "consistency_level: 'session' is not one. Use Strong"),
+        ({"index_management": "none"}, "index_management: 'none' is not one"),
         ({"use_async_client": False}, "use_async_client: False leaves no client"),
         ({"scalar_field_names": ["a"]}, "scalar_field_types: there are 0 for 1"),
         (

@@ -10,6 +10,7 @@ from pymilvus.client.abstract import BaseRanker
 
 from alir.errors import InvalidSetting
 
+CONSISTENCY_LEVELS = ["Strong", "Bounded", "Session", "Eventually"]
 METRICS = {"ip": "IP", "l2": "L2", "euclidean": "L2", "cosine": "COSINE"}
 VECTORS_AND_LISTS = {
     DataType.FLOAT_VECTOR,
@@ -50,9 +51,9 @@ def metric(name: str) -> str:
 
 
 def scalar_fields(
-    names: Sequence[str] | None, kinds: Sequence[DataType] | None
+    names: Sequence[str] | None, kinds: Sequence[DataType] | None, *, taken: Sequence[str]
 ) -> dict[str, DataType]:
-    """Return the types of the extra fields of the schema, by name."""
+    """Return the types of the extra fields of the schema, by name; `taken` are the others'."""
     names, kinds = names or [], kinds or []
     if len(names) != len(kinds):
         raise InvalidSetting(
@@ -61,6 +62,9 @@ def scalar_fields(
             "Give one type a name.",
         )
     for name, kind in zip(names, kinds, strict=True):
+        if name in taken:
+            problem = f"{name!r} is a field already"
+            raise InvalidSetting("scalar_field_names", problem, "Leave it out.")
         if kind in VECTORS_AND_LISTS:
             raise InvalidSetting(
                 "scalar_field_types",
@@ -127,9 +131,12 @@ def ranker(name: str, params: Mapping[str, Any] | None) -> BaseRanker:
             "hybrid_ranker_params", f"{name} has no {sorted(unknown)}", f"It takes {allowed!r}."
         )
     if name == "RRFRanker":
-        return RRFRanker((params or {}).get("k", 60))
+        k = (params or {}).get("k", 60)
+        if not isinstance(k, int | float) or k <= 0:
+            raise InvalidSetting("hybrid_ranker_params", f"k is {k!r}", "Give a number above 0.")
+        return RRFRanker(k)
     weights = (params or {}).get("weights", [1.0, 1.0])
-    if len(weights) != 2:
+    if [isinstance(weight, int | float) for weight in weights] != [True, True]:
         raise InvalidSetting(
             "hybrid_ranker_params", f"{weights} are not two weights", "Give [dense, sparse]."
         )
@@ -138,7 +145,14 @@ def ranker(name: str, params: Mapping[str, Any] | None) -> BaseRanker:
 
 def makes_indexes(index_management: IndexManagement | str) -> bool:
     """Return whether missing indexes are made; with NO_VALIDATION they are the caller's."""
-    return IndexManagement(index_management) is IndexManagement.CREATE_IF_NOT_EXISTS
+    try:
+        return IndexManagement(index_management) is IndexManagement.CREATE_IF_NOT_EXISTS
+    except ValueError as error:
+        raise InvalidSetting(
+            "index_management",
+            f"{index_management!r} is not one",
+            "Use IndexManagement.CREATE_IF_NOT_EXISTS or IndexManagement.NO_VALIDATION.",
+        ) from error
 
 
 def connecting(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,12 +168,28 @@ def connecting(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refuse_unusable(
-    *, enable_dense: bool, enable_sparse: bool | None, use_async_client: bool
+    *,
+    enable_dense: bool,
+    enable_sparse: bool | None,
+    dim: int | None,
+    batch_size: int,
+    consistency_level: str,
+    use_async_client: bool,
 ) -> None:
-    """Refuse a store without vectors, and one without a client."""
+    """Refuse a store without vectors, without a client, or one that could never send a row."""
     if not enable_dense and not enable_sparse:
         raise InvalidSetting(
             "enable_dense", "False leaves no vectors", "Give `enable_sparse=True`, too."
+        )
+    if dim is not None and dim < 1:
+        raise InvalidSetting("dim", f"{dim} is none", "Give that of the embeddings, or None.")
+    if batch_size < 1:
+        raise InvalidSetting("batch_size", f"{batch_size} rows are no request", "Give 1 or more.")
+    if consistency_level not in CONSISTENCY_LEVELS:
+        raise InvalidSetting(
+            "consistency_level",
+            f"{consistency_level!r} is not one",
+            f"Use {', '.join(CONSISTENCY_LEVELS)}.",
         )
     if not use_async_client:
         raise InvalidSetting(

@@ -26,7 +26,7 @@ from alir.milvus.client import AsyncClient, Client
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import among
-from alir.milvus.rows import Row, to_row
+from alir.milvus.rows import ID_FIELD, Row, to_row
 from alir.milvus.schema import Found, Layout
 from alir.milvus.searches import Searches, SparseVectors
 
@@ -128,9 +128,16 @@ class AlirMilvusStore(BlockingForms):
         options.refuse_unusable(
             enable_dense=enable_dense,
             enable_sparse=enable_sparse,
+            dim=dim,
+            batch_size=batch_size,
+            consistency_level=consistency_level,
             use_async_client=use_async_client,
         )
-        scalars = options.scalar_fields(scalar_field_names, scalar_field_types)
+        scalars = options.scalar_fields(
+            scalar_field_names,
+            scalar_field_types,
+            taken=[ID_FIELD, text_key, doc_id_field, embedding_field, sparse_embedding_field],
+        )
         layout = Layout(
             collection=collection_name,
             dim=dim,
@@ -159,7 +166,9 @@ class AlirMilvusStore(BlockingForms):
             uri, token, timeout_s=timeout_s, options=options.connecting(connecting)
         )
         if connection.is_lite:
-            options.refuse_on_lite(collection_properties=collection_properties, **connecting)
+            of_a_server = {"collection_properties": collection_properties, **connecting}
+            of_a_server.pop("grpc_options", None)
+            options.refuse_on_lite(**of_a_server)
         super().__init__(
             stores_text=True,
             collection_name=collection_name,
