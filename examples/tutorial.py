@@ -32,8 +32,14 @@ QUESTIONS = [
 ]
 
 
-def open_store(args: argparse.Namespace, dim: int, collection: str) -> BasePydanticVectorStore:
-    """Open the vector store: the same options, whichever class."""
+def init_vector_store(
+    args: argparse.Namespace, dim: int, collection: str, *, overwrite: bool = True
+) -> BasePydanticVectorStore:
+    """Open the vector store: the tutorial's options, whichever class.
+
+    The tutorial asks for "Strong", which makes each search wait for the server's clock; "Session"
+    reads what this process wrote.
+    """
     store_class = AlirMilvusStore if args.store == "alir" else MilvusVectorStore
     return store_class(
         uri=args.uri,
@@ -41,9 +47,10 @@ def open_store(args: argparse.Namespace, dim: int, collection: str) -> BasePydan
         dim=dim,
         collection_name=collection,
         embedding_field="embedding",
+        id_field="id",
         similarity_metric="COSINE",
         consistency_level="Session",
-        overwrite=True,
+        overwrite=overwrite,
     )
 
 
@@ -59,17 +66,21 @@ def read_documents(files: list[Path]) -> list[Document]:
     ]
 
 
-async def ask_llama_index(app: Alir, store: BasePydanticVectorStore, files: list[Path]) -> None:
+async def ask_llama_index(app: Alir, args: argparse.Namespace, dim: int) -> None:
     """Build an index with `use_async=True`, and ask it with `aquery`."""
     started = time.perf_counter()
-    documents = read_documents(files)
-    index = await asyncio.to_thread(
+    documents = read_documents(args.files)
+    store = init_vector_store(args, dim, "tutorial")
+    await asyncio.to_thread(
         VectorStoreIndex.from_documents,
         documents,
         storage_context=StorageContext.from_defaults(vector_store=store),
         embed_model=app.embedding,
         use_async=True,
     )
+    # Opened again: LlamaIndex builds on an event loop of its own, and its store stays with that.
+    store = init_vector_store(args, dim, "tutorial", overwrite=False)
+    index = VectorStoreIndex.from_vector_store(store, embed_model=app.embedding)
     print(f"Indexed {len(documents)} documents in {time.perf_counter() - started:.1f} s")
 
     # Without a language model there is nobody to write a text; the passages are real.
@@ -103,7 +114,7 @@ async def ask_alir(app: Alir, files: list[Path]) -> None:
         print()
 
 
-def random_nodes(count: int, dim: int) -> list[TextNode]:
+def produce_nodes(count: int, dim: int) -> list[TextNode]:
     """Make the tutorial's nodes: random vectors, each its own document."""
     return [
         TextNode(
@@ -154,8 +165,8 @@ async def low_level(args: argparse.Namespace, dim: int) -> None:
     for count in args.counts:
         seconds = []
         for add_at_once in (False, True):
-            store = open_store(args, dim, f"tutorial_low_level_{int(add_at_once)}")
-            nodes = random_nodes(count, dim)
+            store = init_vector_store(args, dim, f"tutorial_low_level_{int(add_at_once)}")
+            nodes = produce_nodes(count, dim)
             started = time.perf_counter()
             if add_at_once:
                 await async_add(store, nodes)
@@ -180,8 +191,7 @@ async def main(args: argparse.Namespace) -> None:
         Settings.load(milvus_uri=args.uri, milvus_token=args.token, collection="tutorial_alir")
     ) as app:
         dim = len(await app.embedding.aget_query_embedding("How many dimensions?"))
-        store = open_store(args, dim, "tutorial")
-        await ask_llama_index(app, store, args.files)
+        await ask_llama_index(app, args, dim)
         await ask_alir(app, args.files)
         await low_level(args, dim)
 

@@ -133,11 +133,14 @@ def test_its_parts_serve_llama_index_s_own_index_and_the_other_way_round(
     store.close()
 
 
-@pytest.mark.parametrize("where", ["lite", "server"])
+@pytest.mark.parametrize(
+    ("where", "store"), [("lite", "alir"), ("server", "alir"), ("lite", "llama-index")]
+)
 def test_the_tutorial_runs_to_its_end(
-    where: str, folder: Path, request: pytest.FixtureRequest
+    where: str, store: str, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     command = [sys.executable, str(ROOT / "examples" / "tutorial.py"), "--counts", "10"]
+    command += ["--store", store]
     command += ["--files", str(folder / "bees.txt"), str(folder / "cats.txt")]
     if where == "server":
         command += ["--uri", request.getfixturevalue("milvus_server").uri]

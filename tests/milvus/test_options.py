@@ -131,8 +131,9 @@ def test_the_common_calls_of_theirs_work_by_place_and_by_name(lite_file: Any) ->
         dim=2,
         collection_name="tutorial",
         embedding_field="embedding",
+        id_field="id",
         similarity_metric="COSINE",
-        consistency_level="Session",
+        consistency_level="Strong",
         overwrite=True,
     )
     tutorial.add([node("a")])
@@ -196,6 +197,7 @@ def test_the_common_calls_of_theirs_work_by_place_and_by_name(lite_file: Any) ->
             {"hybrid_ranker": "WeightedRanker", "hybrid_ranker_params": {"weights": [1.0]}},
             "not two weights",
         ),
+        ({"id_field": "pk"}, "id_field: ids are in the field 'id'"),
         ({"alias": "default"}, "alias: .* has no name"),
         ({"timeout": 3}, "timeout: .* `timeout_s`"),
         ({"colection_name": "a"}, "colection_name: is no option"),

@@ -9,6 +9,7 @@ from pymilvus import DataType, RRFRanker, WeightedRanker
 from pymilvus.client.abstract import BaseRanker
 
 from alir.errors import InvalidSetting
+from alir.milvus.rows import ID_FIELD
 
 CONSISTENCY_LEVELS = ["Strong", "Bounded", "Session", "Eventually"]
 METRICS = {"ip": "IP", "l2": "L2", "euclidean": "L2", "cosine": "COSINE"}
@@ -157,6 +158,10 @@ def makes_indexes(index_management: IndexManagement | str) -> bool:
 
 def connecting(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what goes to pymilvus's client, of all keywords that are no options of the store."""
+    options = dict(options)
+    # Milvus's tutorial gives one, which MilvusVectorStore does not know and passes on unseen.
+    if options.pop("id_field", ID_FIELD) != ID_FIELD:
+        raise InvalidSetting("id_field", f"ids are in the field {ID_FIELD!r}", "Leave it out.")
     for name in options:
         if name not in CONNECTING:
             raise InvalidSetting(
@@ -164,7 +169,7 @@ def connecting(options: Mapping[str, Any]) -> dict[str, Any]:
                 "is no option here" if name in _ALTERNATIVES else "is no option of a store",
                 _ALTERNATIVES.get(name, "Correct the name, or leave it out."),
             )
-    return dict(options)
+    return options
 
 
 def refuse_unusable(

@@ -162,9 +162,8 @@ class AlirMilvusStore(BlockingForms):
             embedding_model=embedding_model,
         )
         ranker = options.ranker(hybrid_ranker, hybrid_ranker_params)
-        connection = MilvusConnection(
-            uri, token, timeout_s=timeout_s, options=options.connecting(connecting)
-        )
+        connecting = options.connecting(connecting)
+        connection = MilvusConnection(uri, token, timeout_s=timeout_s, options=connecting)
         if connection.is_lite:
             of_a_server = {"collection_properties": collection_properties, **connecting}
             of_a_server.pop("grpc_options", None)
