@@ -316,15 +316,22 @@ def test_the_ranker_decides_what_a_hybrid_search_puts_first(opened: Any) -> None
 
 def test_a_hybrid_search_takes_the_queries_own_limits(opened: Any) -> None:
     store = opened(enable_sparse=True)
-    store.add([node("a", "apple"), node("b", "apple"), node("c", "apple")])
-    query = VectorStoreQuery(
-        query_embedding=[1.0, 0.0],
-        query_str="apple",
-        similarity_top_k=2,
-        hybrid_top_k=1,
-        mode=VectorStoreQueryMode.HYBRID,
-    )
-    assert len(store.query(query).ids) == 1
+    store.add([node("a", "apple apple"), node("b", "apple"), node("c", "pear")])
+
+    def found(**limits: int) -> VectorStoreQueryResult:
+        query = VectorStoreQuery(
+            query_embedding=[1.0, 0.0],
+            query_str="apple",
+            similarity_top_k=3,
+            mode=VectorStoreQueryMode.HYBRID,
+            **limits,
+        )
+        result: VectorStoreQueryResult = store.query(query)
+        return result
+
+    assert found().similarities == pytest.approx([2 / 61, 2 / 62, 1 / 63])
+    assert found(sparse_top_k=1).similarities == pytest.approx([2 / 61, 1 / 62, 1 / 63])
+    assert found(hybrid_top_k=1).ids == ["a"]
 
 
 @pytest.mark.parametrize("config", [{"radius": 0.9}, {"params": {"radius": 0.9}}])

@@ -142,7 +142,8 @@ class Found:
             name
             for name, about in self.written.items()
             if about["type"] != DataType.FLOAT_VECTOR
-            and not (about.get("nullable") or "default_value" in about)
+            and not about.get("nullable")
+            and about.get("default_value") is None
         ]
 
 
