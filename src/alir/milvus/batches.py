@@ -9,7 +9,8 @@ import orjson
 from alir.coalescer import Coalescer, CoalescerStats, PerLoop
 from alir.errors import MilvusFailed
 from alir.milvus.collection import Collection
-from alir.milvus.rows import Row
+from alir.milvus.filters import among
+from alir.milvus.rows import ID_FIELD, Row
 from alir.milvus.wire import Hit, Operation
 
 MAX_REQUEST_BYTES = 16 * 2**20
@@ -70,6 +71,9 @@ class Batches:
         self._upserts: PerLoop[Coalescer[str | None, Row, None]] = PerLoop(
             lambda: Coalescer(self._upsert, in_flight=limits.upserts_in_flight, **of_rows)
         )
+        self._reads: PerLoop[Coalescer[tuple[str, ...], str, dict[str, Any] | None]] = PerLoop(
+            lambda: Coalescer(self._read, max_items=max_rows, in_flight=limits.searches_in_flight)
+        )
         self._searches: PerLoop[Coalescer[bytes, _Search, list[Hit]]] = PerLoop(
             lambda: Coalescer(
                 self._search,
@@ -88,6 +92,17 @@ class Batches:
         coalescer = self._inserts if operation == "insert" else self._upserts
         await coalescer.here()(partition, rows)
 
+    async def rows(
+        self, ids: Sequence[str], fields: Sequence[str], *, consistency_level: str
+    ) -> list[dict[str, Any]]:
+        """Return the rows that have one of `ids`, in their order; what does not exist is left out.
+
+        Args:
+            fields: what is read of each row, besides its id.
+        """
+        found = await self._reads.here()((consistency_level, *fields), ids)
+        return [row for row in found if row is not None]
+
     async def search(self, sought: Any, *, limit: int, **options: Any) -> list[Hit]:
         """Return the `limit` hits nearest to `sought`, a vector or a text, best first.
 
@@ -100,10 +115,11 @@ class Batches:
 
     @property
     def stats(self) -> dict[str, CoalescerStats]:
-        """What went through on the running event loop: inserts, upserts and searches."""
+        """What went through on the running event loop, by kind."""
         return {
             "inserts": self._inserts.here().stats,
             "upserts": self._upserts.here().stats,
+            "reads": self._reads.here().stats,
             "searches": self._searches.here().stats,
         }
 
@@ -116,6 +132,19 @@ class Batches:
         unique = list({row.id: row for row in rows}.values())
         writing = self._collection.write("upsert", unique, partition=partition)
         return _each(writing, [None] * len(rows))
+
+    async def _read(
+        self, key: tuple[str, ...], ids: Sequence[str]
+    ) -> Sequence[dict[str, Any] | None]:
+        consistency_level, *fields = key
+        found = await self._collection.call(
+            "query",
+            filter=among(ID_FIELD, list(dict.fromkeys(ids))),
+            output_fields=[ID_FIELD, *fields],
+            consistency_level=consistency_level,
+        )
+        rows = {row[ID_FIELD]: row for row in found}
+        return [rows.get(one) for one in ids]
 
     def _search(self, key: bytes, searches: Sequence[_Search]) -> Awaitable[Sequence[list[Hit]]]:
         sought = [search.sought for search in searches]

@@ -288,12 +288,19 @@ class AlirMilvusStore(BlockingForms):
         found = await self._collection.opened_or_none()
         if node_ids == [] or found is None:
             return []
-        rows = self._collection.scan(
-            self._searches.selection(node_ids, filters, found),
+        fields, partitions = (
             self._searches.fields(self.output_fields),
-            partitions=self._searches.partitions(kwargs),
+            self._searches.partitions(kwargs),
         )
-        return [self._searches.node(row, self.output_fields) async for row in rows]
+        if node_ids and not filters and not partitions:
+            rows = await self._batches.rows(
+                sorted(set(node_ids)), fields, consistency_level=self.consistency_level
+            )
+        else:
+            expression = self._searches.selection(node_ids, filters, found)
+            scanned = self._collection.scan(expression, fields, partitions=partitions)
+            rows = [row async for row in scanned]
+        return [self._searches.node(row, self.output_fields) for row in rows]
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search by embedding (DEFAULT, MMR), words (SPARSE, TEXT_SEARCH) or both (HYBRID).
