@@ -9,8 +9,9 @@ there, or a value of another kind (text, number, boolean, list):
 - `==`, `<`, `<=`, `>`, `>=`, `in`, `text_match`, `contains`, `any` and `all` do not match it;
 - `!=` and `nin` match it: they are the exact opposites of `==` and `in`;
 - `is_empty` matches whatever is not a list with something in it: text and numbers, too.
-Numbers are compared across int and float, text by its UTF-8 bytes. A `not` matches when none of
-its filters does, as in LlamaIndex's own stores.
+Numbers are compared across int and float, text by its UTF-8 bytes. `text_match` finds a text
+anywhere (MilvusVectorStore: at the beginning). A `not` matches when none of its filters does, as
+in LlamaIndex's own stores.
 """
 
 import math
