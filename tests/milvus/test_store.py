@@ -217,6 +217,7 @@ REFUSED = [
     (node("nan", [float("nan"), 0.0, 0.0, 0.0]), "NaN"),
     (node("large", [1.0, 0.0, 0.0, 0.0], blob="x" * 40_000), "metadata takes"),
     (node("it's", [1.0, 0.0, 0.0, 0.0]), "apostrophe"),
+    (node("key", [1.0, 0.0, 0.0, 0.0], **{"$meta": 1}), "Milvus's own"),
     (node("line\nbreak", [1.0, 0.0, 0.0, 0.0]), "line break"),
     (TextNode(id_="bare", text="no vector"), "no embedding"),
     (TextNode(id_="long", text="é" * 33_000, embedding=[1.0, 0.0, 0.0, 0.0]), "66000 bytes"),

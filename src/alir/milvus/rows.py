@@ -16,6 +16,8 @@ from alir.errors import NodeRefused
 
 ID_FIELD = "id"
 NODE_FIELDS = ["_node_content", "_node_type"]
+DYNAMIC_FIELD = "$meta"
+"""Where Milvus keeps the fields that the schema does not name."""
 
 MAX_VARCHAR_BYTES = 65_535
 """Milvus's limit for one VARCHAR value; Milvus Lite does not check it, so we do."""
@@ -65,6 +67,8 @@ def to_row(
         text_key: text,
         ID_FIELD: node.node_id,
     }
+    if DYNAMIC_FIELD in values:
+        raise NodeRefused(node.node_id, f"its metadata has the key {DYNAMIC_FIELD}, Milvus's own")
     columns = {name: values.pop(name) for name in fields if name in values}
     dynamic = orjson.dumps(values)
     text_bytes = _check(node, text, source, len(dynamic))

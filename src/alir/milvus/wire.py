@@ -20,15 +20,13 @@ from pymilvus.client.utils import check_status
 from pymilvus.decorators import retry_on_rpc_failure
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
-from alir.milvus.rows import Row
+from alir.milvus.rows import DYNAMIC_FIELD, Row
 
 Operation = Literal["insert", "upsert"]
 Fields = Mapping[str, Mapping[str, Any]]
 """The fields a writer gives values of, by name, as `describe_collection` tells them."""
 Hit = dict[str, Any]
 """`id`, `distance`, and `entity`: the fields that were asked for."""
-
-_DYNAMIC_FIELD = "$meta"
 
 
 async def write(
@@ -141,7 +139,7 @@ def _request(
 ) -> Any:
     make = milvus_pb2.InsertRequest if operation == "insert" else milvus_pb2.UpsertRequest
     columns = [_column(name, about, rows) for name, about in fields.items()]
-    dynamic = schema_pb2.FieldData(field_name=_DYNAMIC_FIELD, is_dynamic=True, type=DataType.JSON)
+    dynamic = schema_pb2.FieldData(field_name=DYNAMIC_FIELD, is_dynamic=True, type=DataType.JSON)
     dynamic.scalars.json_data.data.extend(row.dynamic for row in rows)
     return make(
         collection_name=collection,
