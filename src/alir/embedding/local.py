@@ -1,0 +1,106 @@
+"""The embedding model as LlamaIndex sees it."""
+
+import asyncio
+import os
+from concurrent.futures import Future
+from typing import Literal
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.bridge.pydantic import PrivateAttr
+
+from alir.embedding.model_folder import ModelFolder
+from alir.embedding.model_threads import Encoder, ModelThreads
+from alir.embedding.waiting import Kind
+from alir.errors import ModelUnavailable
+
+Backend = Literal["torch", "torch-bf16"]
+"""What computes the vectors; those of one can be searched with questions of the other."""
+
+
+class LocalEmbedding(BaseEmbedding):
+    """A sentence-transformers model on this machine, loaded at first use.
+
+    Concurrent calls, whosever they are, are computed together in batches of similar length, on
+    threads of its own; questions go before texts. Vectors are (dim,) floats of unit length.
+
+    Args:
+        model: what `find_model` found.
+        batch_size: texts in one batch at most; of long ones there are fewer.
+    """
+
+    _threads: ModelThreads = PrivateAttr()
+    _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
+
+    def __init__(
+        self, model: ModelFolder, *, batch_size: int = 64, backend: Backend = "torch"
+    ) -> None:
+        # LlamaIndex's own batching would hide the lengths from ours.
+        super().__init__(model_name=model.name, embed_batch_size=2048)
+        self._threads = ModelThreads(
+            lambda: _load(model, backend),
+            lengths=model.lengths,
+            max_texts=batch_size,
+            threads=_cores(),
+        )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name LlamaIndex serializes this class under."""
+        return "LocalEmbedding"
+
+    def for_questions(self) -> "LocalEmbedding":
+        """Return the same model, on the same threads, whose texts go before documents too."""
+        view = self.model_copy()
+        view._texts_are = Kind.SENTENCE
+        return view
+
+    def close(self) -> None:
+        """Cancel what waits; return when the threads have ended."""
+        self._threads.close()
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return _result(self._threads.submit(texts, self._texts_are))
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return await asyncio.wrap_future(self._threads.submit(texts, self._texts_are))
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return (await self._aget_text_embeddings([text]))[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return _result(self._threads.submit([query], Kind.QUESTION))[0]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        vectors = self._threads.submit([query], Kind.QUESTION)
+        return (await asyncio.wrap_future(vectors))[0]
+
+
+def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:
+    try:
+        return vectors.result()
+    finally:
+        vectors.cancel()  # where the wait was interrupted
+
+
+def _load(model: ModelFolder, backend: Backend) -> Encoder:
+    try:
+        from alir.embedding.sentence_transformer import (  # noqa: PLC0415  seconds
+            SentenceTransformerEncoder,
+        )
+
+        return SentenceTransformerEncoder(model, bfloat16=backend == "torch-bf16")
+    except Exception as error:  # transformers, safetensors and torch each raise their own
+        problem = f"in {model.folder} cannot be loaded ({str(error).partition(chr(10))[0]})"
+        raise ModelUnavailable(
+            model.name, problem, "Install it again, or set ALIR_EMBED_MODEL to another."
+        ) from error
+
+
+def _cores() -> int:
+    """Cores this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

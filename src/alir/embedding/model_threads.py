@@ -1,0 +1,167 @@
+"""The threads that a model computes on: one a core, each taking what waits when it is free."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from alir.embedding.waiting import Kind, Request, Text, Waiting
+
+MEASURED_AT_ONCE = 256
+"""Texts whose tokens a thread counts before it looks again for what is more urgent."""
+
+
+class Encoder(Protocol):
+    """A loaded model."""
+
+    max_tokens: int
+    """Tokens of one call, padding included, beyond which a call gets no faster for each."""
+
+    def encode(self, texts: list[str], *, is_question: bool) -> list[list[float]]:
+        """Return a vector a text, (dim,) floats of unit length. Blocks."""
+        ...
+
+
+class ModelThreads:
+    """Computes the vectors of everyone's texts, in batches of similar length.
+
+    A thread that is free takes the next batch of what waits then, whoever asked for it: a lone
+    text goes at once, many go together, and a question waits for no more than the batch that a
+    thread is computing. From any thread and any event loop.
+
+    Args:
+        load: makes the model ready; called when the first text comes, and again after an error.
+        lengths: tells the lengths of texts in tokens.
+        max_texts: texts in one batch at most.
+        threads: batches computed at once.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        *,
+        lengths: Callable[[Sequence[str]], list[int]],
+        max_texts: int,
+        threads: int,
+    ) -> None:
+        self._load = load
+        self._lengths = lengths
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="alir-embedding")
+        self._lock = threading.Lock()
+        self._new: dict[bool, deque[Request]] = {True: deque(), False: deque()}
+        """Requests whose texts were not measured yet: those of questions, and the others."""
+        self._waiting = Waiting(max_texts=max_texts)
+        self._busy = 0
+        self._loading = threading.Lock()
+        self._encoder: Encoder | None = None
+
+    def submit(self, texts: Sequence[str], kind: Kind) -> Future[list[list[float]]]:
+        """Have `texts` embedded; cancelling the future takes back what still waits."""
+        request = Request([_well_formed(text) for text in texts], kind)
+        if not texts:
+            request.vectors.set_result([])
+            return request.vectors
+        with self._lock:
+            self._new[kind is not Kind.DOCUMENT].append(request)
+            self._wake()
+        return request.vectors
+
+    def close(self) -> None:
+        """Cancel what waits; return when the threads have ended."""
+        with self._lock:
+            for request in self._everyone():
+                request.vectors.cancel()
+        self._pool.shutdown()
+
+    def _wake(self) -> None:
+        """Set threads to work until all of them do; the lock must be held."""
+        while self._busy < self._threads:
+            self._pool.submit(self._work)
+            self._busy += 1
+
+    def _work(self) -> None:
+        while job := self._next_job():
+            job()
+
+    def _next_job(self) -> Callable[[], None] | None:
+        with self._lock:
+            if self._encoder is None and self._has_new():
+                return self._prepare
+            for of_questions in (True, False):
+                if self._new[of_questions]:
+                    requests = _up_to(MEASURED_AT_ONCE, self._new[of_questions])
+                    return lambda: self._measure(requests)
+                if self._encoder is not None and (
+                    batch := self._waiting.take(
+                        max_tokens=self._encoder.max_tokens, only_questions=of_questions
+                    )
+                ):
+                    return lambda: self._compute(batch)
+            self._busy -= 1
+            return None
+
+    def _prepare(self) -> None:
+        with self._loading:
+            if self._encoder is not None or not self._has_new():
+                return  # another thread did it, or told everyone why it cannot be done
+            try:
+                self._encoder = self._load()
+            except Exception as error:  # noqa: BLE001  it is for those who wait
+                with self._lock:
+                    for request in self._everyone():
+                        request.fail(error)
+
+    def _measure(self, requests: list[Request]) -> None:
+        try:
+            tokens = iter(self._lengths([text for one in requests for text in one.texts]))
+        except Exception as error:  # noqa: BLE001  it is for those who asked
+            for request in requests:
+                request.fail(error)
+            return
+        with self._lock:
+            for request in requests:
+                self._waiting.put(request, [next(tokens) for _ in request.texts])
+            self._wake()
+
+    def _compute(self, batch: list[Text]) -> None:
+        assert self._encoder is not None  # noqa: S101  nothing is taken before it is there
+        is_question = batch[0].request.kind is Kind.QUESTION
+        try:
+            vectors = self._encoder.encode([text.text for text in batch], is_question=is_question)
+        except Exception as error:  # noqa: BLE001  it is for the one whose text it is
+            if len(batch) == 1:
+                batch[0].request.fail(error)
+                return
+            middle = len(batch) // 2
+            self._compute(batch[:middle])
+            self._compute(batch[middle:])
+            return
+        for text, vector in zip(batch, vectors, strict=True):
+            text.request.settle(text.position, vector)
+
+    def _has_new(self) -> bool:
+        return any(self._new.values())
+
+    def _everyone(self) -> list[Request]:
+        """Take out all that wait; the lock must be held."""
+        new = [*self._new[True], *self._new[False]]
+        self._new[True].clear()
+        self._new[False].clear()
+        return new + self._waiting.clear()
+
+
+def _up_to(texts: int, requests: deque[Request]) -> list[Request]:
+    """Take out the first requests, up to as many as have `texts` texts together."""
+    taken = [requests.popleft()]
+    left = texts - len(taken[0].texts)
+    while requests and len(requests[0].texts) <= left:
+        left -= len(requests[0].texts)
+        taken.append(requests.popleft())
+    return taken
+
+
+def _well_formed(text: str) -> str:
+    """Replace halves of surrogate pairs, which no tokenizer takes."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
