@@ -74,7 +74,7 @@ class Alir:
     def ask(self) -> AskCorpus:
         """The workflow that answers questions."""
         return AskCorpus(
-            embedding=self.embedding,
+            embedding=self._embedding_for_questions,
             vector_store=self.vector_store,
             catalog=self.catalog,
             llm=self.llm,
@@ -112,7 +112,11 @@ class Alir:
         if self._given_embedding is not None:
             return self._given_embedding
         assert self._model is not None  # noqa: S101  for the type checker
-        return LocalEmbedding(self._model, batch_size=self.settings.embed_batch_size)
+        return LocalEmbedding(
+            self._model,
+            batch_size=self.settings.embed_batch_size,
+            backend=self.settings.embed_backend,
+        )
 
     @cached_property
     def llm(self) -> LLM | None:
@@ -154,12 +158,19 @@ class Alir:
         }
 
     async def aclose(self) -> None:
-        """Close the connections to Milvus and to the settings' language model."""
+        """Close the connections to Milvus and to the settings' models."""
         await self.vector_store.aclose()
+        if self._given_embedding is None and isinstance(self.embedding, LocalEmbedding):
+            await asyncio.to_thread(self.embedding.close)
         if self.llm is not None and self._given_llm is None:
             from alir.llm import close  # noqa: PLC0415  loaded already
 
             await close(self.llm)
+
+    @property
+    def _embedding_for_questions(self) -> BaseEmbedding:
+        embedding = self.embedding
+        return embedding.for_questions() if isinstance(embedding, LocalEmbedding) else embedding
 
     @cached_property
     def _model(self) -> ModelFolder | None:

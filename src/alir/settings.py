@@ -17,6 +17,7 @@ from alir.errors import InvalidSetting
 
 PREFIX = "ALIR_"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+EmbedBackend = Literal["torch", "torch-bf16"]
 
 
 class Settings(BaseSettings):
@@ -46,8 +47,10 @@ class Settings(BaseSettings):
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
     Face cache or the hub, in that order."""
-    embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Texts the embedding model takes at once, on each core."""
+    embed_backend: EmbedBackend = "torch"
+    """What computes the vectors. An index made with one can be searched with another."""
+    embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Texts the embedding model takes at once, on each core, at most; of long ones fewer."""
     chunk_tokens: Annotated[int | None, Field(ge=64)] = None
     """Largest chunk, in tokens of the embedding model; None fills the model's window."""
     chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from concurrent.futures import Future
-from typing import Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -12,9 +11,7 @@ from alir.embedding.model_folder import ModelFolder
 from alir.embedding.model_threads import Encoder, ModelThreads
 from alir.embedding.waiting import Kind
 from alir.errors import ModelUnavailable
-
-Backend = Literal["torch", "torch-bf16"]
-"""What computes the vectors; those of one can be searched with questions of the other."""
+from alir.settings import EmbedBackend
 
 
 class LocalEmbedding(BaseEmbedding):
@@ -26,13 +23,14 @@ class LocalEmbedding(BaseEmbedding):
     Args:
         model: what `find_model` found.
         batch_size: texts in one batch at most; of long ones there are fewer.
+        backend: torch, or torch with half the bits: faster where the processor can.
     """
 
     _threads: ModelThreads = PrivateAttr()
     _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
 
     def __init__(
-        self, model: ModelFolder, *, batch_size: int = 64, backend: Backend = "torch"
+        self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "torch"
     ) -> None:
         # LlamaIndex's own batching would hide the lengths from ours.
         super().__init__(model_name=model.name, embed_batch_size=2048)
@@ -85,7 +83,7 @@ def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:
         vectors.cancel()  # where the wait was interrupted
 
 
-def _load(model: ModelFolder, backend: Backend) -> Encoder:
+def _load(model: ModelFolder, backend: EmbedBackend) -> Encoder:
     try:
         from alir.embedding.sentence_transformer import (  # noqa: PLC0415  seconds
             SentenceTransformerEncoder,
