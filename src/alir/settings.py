@@ -17,7 +17,7 @@ from alir.errors import InvalidSetting
 
 PREFIX = "ALIR_"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-EmbedBackend = Literal["torch", "torch-bf16"]
+EmbedBackend = Literal["torch", "torch-bf16", "openvino"]
 
 
 class Settings(BaseSettings):

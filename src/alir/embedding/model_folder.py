@@ -11,6 +11,22 @@ from alir.errors import ModelUnavailable
 
 _BYTES_PER_TOKEN = 32
 """A tokenizer may call a run of any length one unknown token; no real text is this dense."""
+_NAMES_WITH_INSTRUCTIONS = ("BAAI/bge-", "hku")
+"""How the names begin that LlamaIndex has instructions for."""
+_POOLINGS = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
+"""Whether a vector is the first token's, or the mean of all."""
+
+
+@dataclass(frozen=True)
+class Bert:
+    """The shape of a BERT."""
+
+    heads: int
+    layers: int
+    hidden: int
+    epsilon: float
+    pools_first: bool
+    """Whether a vector is the first token's, rather than the mean of all."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,58 @@ class ModelFolder:
         limit = self._json("sentence_bert_config.json", default={}).get("max_seq_length")
         if limit is None:
             limit = self._json("config.json", default={}).get("max_position_embeddings", 512)
-        return int(limit) - int(self._tokenizer.num_special_tokens_to_add(is_pair=False))
+        return int(limit) - self.special_tokens
+
+    @cached_property
+    def special_tokens(self) -> int:
+        """Tokens the model adds to each text."""
+        return int(self._tokenizer.num_special_tokens_to_add(is_pair=False))
+
+    @cached_property
+    def query_instruction(self) -> str:
+        """What goes before a question: what its files say, or LlamaIndex knows; mostly nothing."""
+        prompts = self._json("config_sentence_transformers.json", default={}).get("prompts", {})
+        if "query" in prompts:
+            return str(prompts["query"])
+        if not self.name.startswith(_NAMES_WITH_INSTRUCTIONS):
+            return ""
+        from llama_index.embeddings.huggingface.utils import (  # noqa: PLC0415  seconds
+            get_query_instruct_for_model_name,
+        )
+
+        return get_query_instruct_for_model_name(self.name)
+
+    def bert(self) -> "Bert":
+        """Return what its files say of it as a BERT.
+
+        Raises:
+            ModelUnavailable: it is something else.
+        """
+        config = self._json("config.json", default={})
+        kinds = [one["type"].rpartition(".")[2] for one in self._json("modules.json", default=[])]
+        pooling = self._json("1_Pooling/config.json", default={})
+        modes = [mode for mode, chosen in pooling.items() if mode.startswith("pooling_") and chosen]
+        found = (
+            config.get("model_type"),
+            config.get("hidden_act"),
+            config.get("position_embedding_type", "absolute"),
+            kinds[:2],
+            set(kinds[2:]) <= {"Normalize"},
+            len(modes) == 1 and modes[0] in _POOLINGS,
+        )
+        if found != ("bert", "gelu", "absolute", ["Transformer", "Pooling"], True, True):
+            raise ModelUnavailable(
+                self.name,
+                "is of a kind alir does not run on OpenVINO",
+                "Set ALIR_EMBED_BACKEND to torch or torch-bf16.",
+            )
+        return Bert(
+            heads=int(config["num_attention_heads"]),
+            layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            epsilon=float(config["layer_norm_eps"]),
+            pools_first=_POOLINGS[modes[0]],
+        )
 
     def count_tokens(self, text: str) -> range:
         """Return a sequence as long as `text` has tokens, as LlamaIndex's splitters want it."""

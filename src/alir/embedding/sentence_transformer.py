@@ -5,7 +5,6 @@ from io import BytesIO
 import torch
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.embeddings.huggingface.utils import (
-    get_query_instruct_for_model_name,
     get_text_instruct_for_model_name,
 )
 from transformers.utils.logging import disable_progress_bar
@@ -35,7 +34,7 @@ class SentenceTransformerEncoder(HuggingFaceEmbedding):
         super().__init__(
             str(model.folder),
             normalize=True,
-            query_instruction=get_query_instruct_for_model_name(model.name),
+            query_instruction=model.query_instruction,
             text_instruction=get_text_instruct_for_model_name(model.name),
             local_files_only=True,
             model_kwargs={"dtype": torch.bfloat16 if bfloat16 else torch.float32},

@@ -153,5 +153,5 @@ class _Line:
 
 
 def _order(text: Text) -> tuple[int, int]:
-    """Short before long, then in the order of arrival."""
-    return text.tokens, text.number
+    """Short before long, young before old: what goes with a text stands before it."""
+    return text.tokens, -text.number

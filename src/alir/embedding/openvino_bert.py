@@ -1,0 +1,132 @@
+"""A BERT on OpenVINO: the same vectors sooner, and loaded without torch."""
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from alir.embedding.model_folder import ModelFolder
+
+# Without this package, OpenVINO's own stub of it keeps quiet; with it, importing reports to Intel.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+from openvino import opset13 as ops  # noqa: E402
+
+CPU_TOKENS = 512
+"""Tokens of one call on a core, as for torch."""
+
+
+class OpenVinoBert:
+    """`model`, computed in the precision OpenVINO finds best: bfloat16 where the processor has it.
+
+    Any number of threads may call it; `threads` of them compute at once, on a core each.
+
+    Raises:
+        ModelUnavailable: it is not a BERT whose vectors are mean or first-token pooled.
+    """
+
+    max_tokens = CPU_TOKENS
+
+    def __init__(self, model: ModelFolder, *, threads: int, precision: str | None = None) -> None:
+        self._query_instruction = model.query_instruction
+        self._tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(model.max_tokens + model.special_tokens)
+        self._tokenizer.no_padding()
+        hints = {} if precision is None else {"INFERENCE_PRECISION_HINT": precision}
+        self._model = ov.Core().compile_model(
+            _graph(model),
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": threads,
+                "ENABLE_CPU_PINNING": False,  # the cores are not ours alone
+                **hints,
+            },
+        )
+        self._requests = threading.local()
+
+    def encode(self, texts: list[str], *, is_question: bool) -> list[list[float]]:
+        """Return a vector a text, (dim,) floats of unit length. Blocks."""
+        if is_question:
+            texts = [self._query_instruction + text for text in texts]
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._model.create_infer_request()
+        tokens = [one.ids for one in self._tokenizer.encode_batch_fast(texts)]
+        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int32)
+        mask = np.zeros_like(ids)
+        for row, one in enumerate(tokens):
+            ids[row, : len(one)] = one
+            mask[row, : len(one)] = 1
+        vectors: list[list[float]] = self._requests.own.infer([ids, mask])[0].tolist()
+        return vectors
+
+
+def _graph(model: ModelFolder) -> ov.Model:
+    """Build the network, (texts, tokens) ids and mask to (texts, dim) vectors, from the weights."""
+    bert = model.bert()
+    weights = _Weights(model)
+
+    def dense(x: Any, name: str) -> Any:
+        product = ops.matmul(x, weights[f"{name}.weight"], False, True)
+        return ops.add(product, weights[f"{name}.bias"])
+
+    def norm(x: Any, name: str) -> Any:
+        x = ops.mvn(x, _ints(-1), True, bert.epsilon, "INSIDE_SQRT")
+        return ops.add(ops.multiply(x, weights[f"{name}.weight"]), weights[f"{name}.bias"])
+
+    def split_heads(x: Any) -> Any:
+        x = ops.reshape(x, _ints(0, 0, bert.heads, bert.hidden // bert.heads), True)
+        return ops.transpose(x, _ints(0, 2, 1, 3))
+
+    def attend(x: Any, name: str, padding: Any) -> Any:
+        parts = [split_heads(dense(x, f"{name}.{part}")) for part in ("query", "key", "value")]
+        seen = ops.scaled_dot_product_attention(*parts, padding)
+        return ops.reshape(ops.transpose(seen, _ints(0, 2, 1, 3)), _ints(0, 0, bert.hidden), True)
+
+    ids = ops.parameter([-1, -1], np.int32)
+    mask = ops.parameter([-1, -1], np.int32)
+    real = ops.convert(mask, "f32")
+    length = ops.gather(ops.shape_of(ids), _ints(1), ops.constant(np.int64(0)))
+    places = weights.array("embeddings.position_embeddings.weight")
+    places = places + weights.array("embeddings.token_type_embeddings.weight")[0]
+    words = ops.gather(weights["embeddings.word_embeddings.weight"], ids, ops.constant(np.int64(0)))
+    place = ops.slice(ops.constant(places), _ints(0), length, _ints(1))
+    x = norm(ops.add(words, place), "embeddings.LayerNorm")
+    absent = ops.subtract(ops.constant(np.float32(1)), real)
+    padding = ops.unsqueeze(ops.multiply(absent, ops.constant(np.float32(-1e9))), _ints(1, 2))
+    for layer in range(bert.layers):
+        name = f"encoder.layer.{layer}"
+        seen = dense(attend(x, f"{name}.attention.self", padding), f"{name}.attention.output.dense")
+        x = norm(ops.add(seen, x), f"{name}.attention.output.LayerNorm")
+        wide = ops.gelu(dense(x, f"{name}.intermediate.dense"), "ERF")
+        x = norm(ops.add(dense(wide, f"{name}.output.dense"), x), f"{name}.output.LayerNorm")
+    if bert.pools_first:
+        pooled = ops.gather(x, ops.constant(np.int64(0)), ops.constant(np.int64(1)))
+    else:
+        real = ops.unsqueeze(real, _ints(2))
+        total = ops.reduce_sum(ops.multiply(x, real), _ints(1))
+        pooled = ops.divide(total, ops.reduce_sum(real, _ints(1)))
+    return ov.Model([ops.normalize_l2(pooled, _ints(1), 1e-12, "MAX")], [ids, mask], "bert")
+
+
+class _Weights:
+    """The model's arrays, as constants of the graph."""
+
+    def __init__(self, model: ModelFolder) -> None:
+        arrays = load_file(model.folder / "model.safetensors")
+        self._arrays = {name.removeprefix("bert."): array for name, array in arrays.items()}
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        return self._arrays[name].astype(np.float32, copy=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return ops.constant(self.array(name))
+
+
+def _ints(*numbers: int) -> Any:
+    return ops.constant(np.array(numbers, np.int64))

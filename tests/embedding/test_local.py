@@ -1,0 +1,109 @@
+"""The embedding model as LlamaIndex sees it, with its real weights."""
+
+import asyncio
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from alir.embedding import LocalEmbedding, find_model
+from alir.settings import DEFAULT_MODEL
+
+TEXTS = [
+    "Cats sleep.",
+    "A much longer text, " * 60,
+    "Bees make honey and live in hives.",
+    "日本語のテキスト",
+    "word",
+] * 9
+
+
+@pytest.fixture(scope="module")
+def embedding() -> LocalEmbedding:
+    return LocalEmbedding(find_model(DEFAULT_MODEL), batch_size=4)
+
+
+def test_vectors_are_the_model_s_own_in_the_order_of_the_texts(
+    embedding: LocalEmbedding,
+) -> None:
+    model = SentenceTransformer(str(find_model(DEFAULT_MODEL).folder), device="cpu")
+    expected = model.encode(TEXTS, normalize_embeddings=True)
+    got = np.asarray(embedding.get_text_embedding_batch(TEXTS))
+    assert got.shape == (45, 384)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-5)
+    question = embedding.get_query_embedding("Do cats sleep?")
+    np.testing.assert_allclose(
+        question, model.encode("Do cats sleep?", normalize_embeddings=True), atol=1e-5
+    )
+
+
+async def test_many_callers_at_once_each_get_their_own(embedding: LocalEmbedding) -> None:
+    expected = embedding.get_text_embedding_batch(TEXTS)
+    batches = await asyncio.gather(
+        *(embedding.aget_text_embedding_batch(TEXTS[start:]) for start in range(5))
+    )
+    for start, batch in enumerate(batches):
+        np.testing.assert_allclose(batch, expected[start:], atol=1e-5)
+
+
+async def test_the_event_loop_stays_free_while_it_computes(embedding: LocalEmbedding) -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    ticker = asyncio.create_task(tick())
+    await embedding.aget_text_embedding_batch(TEXTS)
+    ticker.cancel()
+    assert ticks > 100
+
+
+def test_without_its_extra_a_backend_says_how_to_install_it() -> None:
+    code = """if True:
+        import sys
+        sys.modules["openvino"] = None
+        from alir.embedding import LocalEmbedding, find_model
+        embedding = LocalEmbedding(find_model("all-MiniLM-L6-v2"), backend="openvino")
+        embedding.get_text_embedding("text")
+        """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ModelUnavailable" in run.stderr
+    assert "pip install 'alir[openvino]'" in run.stderr
+
+
+def test_half_the_bits_give_nearly_the_same_vectors(embedding: LocalEmbedding) -> None:
+    half = LocalEmbedding(find_model(DEFAULT_MODEL), backend="torch-bf16")
+    cosines = np.sum(
+        np.multiply(
+            half.get_text_embedding_batch(TEXTS[:5]), embedding.get_text_embedding_batch(TEXTS[:5])
+        ),
+        axis=1,
+    )
+    half.close()
+    assert cosines.min() > 0.999
+    assert cosines.max() != 1
+
+
+async def test_the_view_for_questions_gives_the_same_vectors(embedding: LocalEmbedding) -> None:
+    view = embedding.for_questions()
+    np.testing.assert_allclose(
+        await view.aget_text_embedding_batch(TEXTS[:5]),
+        await embedding.aget_text_embedding_batch(TEXTS[:5]),
+        atol=1e-5,
+    )
+
+
+async def test_what_a_question_waits_for_overtakes_documents(embedding: LocalEmbedding) -> None:
+    view = embedding.for_questions()
+    documents = asyncio.create_task(embedding.aget_text_embedding_batch([TEXTS[1]] * 60))
+    await asyncio.sleep(0)
+    await view.aget_query_embedding("Do cats sleep?")
+    await view.aget_text_embedding_batch(["Cats sleep.", "Bees live in hives."])
+    assert not documents.done()
+    assert len(await documents) == 60

@@ -1,0 +1,86 @@
+"""A BERT on OpenVINO, beside the same weights on torch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from alir.embedding import LocalEmbedding, ModelFolder, find_model
+from alir.errors import ModelUnavailable
+from alir.settings import DEFAULT_MODEL
+
+pytest.importorskip("openvino")
+
+TEXTS = ["Cats sleep.", "Bees make honey and live in hives.", "", "日本語", "A long text, " * 99]
+
+
+@pytest.mark.parametrize("pooling", ["mean_tokens", "cls_token"])
+def test_in_full_precision_the_vectors_are_those_of_torch(pooling: str, tmp_path: Path) -> None:
+    from alir.embedding.openvino_bert import OpenVinoBert
+
+    folder = tmp_path / "model"
+    shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
+    chosen = {"word_embedding_dimension": 384, f"pooling_mode_{pooling}": True}
+    if pooling != "mean_tokens":
+        chosen["pooling_mode_mean_tokens"] = False
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(chosen))
+    (folder / "config_sentence_transformers.json").write_text('{"prompts": {"query": "ask: "}}')
+    ours = OpenVinoBert(ModelFolder("m", folder), threads=1, precision="f32")
+    theirs = SentenceTransformer(str(folder), device="cpu")
+
+    np.testing.assert_allclose(
+        ours.encode(TEXTS, is_question=False),
+        theirs.encode(TEXTS, normalize_embeddings=True),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        ours.encode(TEXTS[:2], is_question=True),
+        theirs.encode(TEXTS[:2], prompt_name="query", normalize_embeddings=True),
+        atol=1e-5,
+    )
+
+
+def test_as_installed_it_is_close_and_neither_loads_torch_nor_reports_to_anyone(
+    tmp_path: Path,
+) -> None:
+    code = """if True:
+        import json, sys, threading
+        asked, calls = [], ("socket.connect", "socket.getaddrinfo", "socket.sendto")
+        sys.addaudithook(lambda event, _: event in calls and asked.append(event))
+        from alir.embedding import LocalEmbedding, find_model
+        from alir.settings import DEFAULT_MODEL
+        embedding = LocalEmbedding(find_model(DEFAULT_MODEL), backend="openvino")
+        vector = embedding.get_text_embedding("Cats sleep.")
+        embedding.close()
+        loaded = [m for m in ("torch", "sentence_transformers") if m in sys.modules]
+        threads = [t.name for t in threading.enumerate()]
+        print(json.dumps([vector, loaded, threads, asked]))
+        """
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    vector, loaded, threads, asked = json.loads(run.stdout)
+    torch = LocalEmbedding(find_model(DEFAULT_MODEL)).get_text_embedding("Cats sleep.")
+    assert np.dot(vector, torch) > 0.999
+    assert (loaded, threads, asked) == ([], ["MainThread"], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_no_bert_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "mpnet"}))
+    embedding = LocalEmbedding(ModelFolder("other", folder), backend="openvino")
+    with pytest.raises(ModelUnavailable, match="Set ALIR_EMBED_BACKEND to torch"):
+        embedding.get_text_embedding("text")
+    embedding.close()
