@@ -12,6 +12,8 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.schema import Document
 
 from alir import Alir, AlirMilvusStore, Settings
+from alir.embedding import LocalEmbedding
+from alir.embedding.waiting import Kind
 from alir.errors import CollectionMismatch, InvalidSetting
 from alir.testing import HashEmbedding, MilvusServer
 
@@ -149,3 +151,22 @@ def test_the_tutorial_runs_to_its_end(
     assert "Indexed 2 documents" in done.stdout
     assert "best passage" in done.stdout
     assert "One run, not interleaved" in done.stdout
+
+
+def test_questions_use_the_documents_model_and_go_first(tmp_path: Path) -> None:
+    app = Alir(Settings.load(milvus_uri=str(tmp_path / "app.db")))
+
+    assert isinstance(app.embedding, LocalEmbedding)
+    assert app.shard.embedding is app.embedding
+    assert isinstance(app.ask.embedding, LocalEmbedding)
+    assert app.ask.embedding._threads is app.embedding._threads
+    assert app.ask.embedding._texts_are is Kind.SENTENCE
+
+
+async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
+    app = Alir(Settings.load(milvus_uri=str(tmp_path / "app.db")))
+    embedding = app.embedding
+    await app.aclose()
+
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await embedding.aget_query_embedding("Do cats sleep?")

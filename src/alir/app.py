@@ -160,8 +160,9 @@ class Alir:
     async def aclose(self) -> None:
         """Close the connections to Milvus and to the settings' models."""
         await self.vector_store.aclose()
-        if self._given_embedding is None and isinstance(self.embedding, LocalEmbedding):
-            await asyncio.to_thread(self.embedding.close)
+        used = self.__dict__.get("embedding")
+        if self._given_embedding is None and isinstance(used, LocalEmbedding):
+            await asyncio.to_thread(used.close)
         if self.llm is not None and self._given_llm is None:
             from alir.llm import close  # noqa: PLC0415  loaded already
 
