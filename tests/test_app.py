@@ -168,5 +168,5 @@ async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
     embedding = app.embedding
     await app.aclose()
 
-    with pytest.raises(RuntimeError, match="after shutdown"):
+    with pytest.raises(RuntimeError, match="is closed"):
         await embedding.aget_query_embedding("Do cats sleep?")

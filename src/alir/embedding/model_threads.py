@@ -54,6 +54,7 @@ class ModelThreads:
         """Requests whose texts were not measured yet: those of questions, and the others."""
         self._waiting = Waiting(max_texts=max_texts)
         self._busy = 0
+        self._is_closed = False
         self._loading = threading.Lock()
         self._encoder: Encoder | None = None
 
@@ -64,6 +65,8 @@ class ModelThreads:
             request.vectors.set_result([])
             return request.vectors
         with self._lock:
+            if self._is_closed:
+                raise RuntimeError("The embedding model is closed.")
             self._new[kind is not Kind.DOCUMENT].append(request)
             self._wake()
         return request.vectors
@@ -71,6 +74,7 @@ class ModelThreads:
     def close(self) -> None:
         """Cancel what waits; return when the threads have ended."""
         with self._lock:
+            self._is_closed = True
             for request in self._everyone():
                 request.vectors.cancel()
         self._pool.shutdown()
@@ -121,6 +125,10 @@ class ModelThreads:
                 request.fail(error)
             return
         with self._lock:
+            if self._is_closed:
+                for request in requests:
+                    request.vectors.cancel()
+                return
             for request in requests:
                 self._waiting.put(request, [next(tokens) for _ in request.texts])
             self._wake()

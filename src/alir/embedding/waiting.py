@@ -11,7 +11,8 @@ from itertools import count
 
 CALL_TOKENS = 32
 """What a call of the model costs beside its tokens, in tokens: to pad a text by more than this
-costs more than to compute it in a call of its own."""
+costs more than to compute it in a call of its own. Measured: 12 on OpenVINO, 38 on torch, 48 on
+torch with half the bits."""
 
 
 class Kind(IntEnum):
