@@ -30,7 +30,7 @@ LAYERS = [
     {"events", "steps", "embedding", "llm", "milvus"},
     {"workflows"},
     {"app"},
-    {"console", "draw", "server", "testing"},
+    {"console", "draw", "exits", "server", "testing"},
     {"bench"},
     {"cli"},
     {"__main__"},

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.errors import AlirError, ConfigError, DependencyError, InputError, UnreadableFile
+from alir.bench.commands import bench
+from alir.errors import InputError, UnreadableFile
+from alir.exits import EXIT_CODES, reported
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from alir.events import Answer, IngestReport
 
 T = TypeVar("T")
-
-EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
-"""By error family: a setting, the request, the world. 1 is a defect of alir, 2 wrong usage."""
-EXIT_INTERRUPTED = 130
 
 cli = typer.Typer(
     name="alir",
@@ -36,6 +33,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+cli.add_typer(bench, name="bench")
 
 
 def _path(given: str) -> Path:
@@ -209,7 +207,7 @@ async def _events(run: "WorkflowHandler") -> AsyncIterator["Event"]:
 
 def _run(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:
     """Put alir together, run `command` with it, and close it."""
-    with _reported():
+    with reported():
         from alir.app import Alir  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
@@ -218,17 +216,3 @@ def _run(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -
                 return await command(app)
 
         return asyncio.run(run())
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Say an error in one sentence, and exit with its family's code."""
-    try:
-        yield
-    except AlirError as error:
-        typer.echo(f"alir: {error}", err=True)
-        family = next(family for family in EXIT_CODES if isinstance(error, family))
-        raise typer.Exit(EXIT_CODES[family]) from error
-    except KeyboardInterrupt as interrupt:
-        typer.echo("alir: interrupted; what was written stays, the next run goes on", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from interrupt

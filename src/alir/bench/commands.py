@@ -1,0 +1,117 @@
+"""The commands of `alir bench`: a thin shell."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from alir.exits import reported
+
+# Everything else is imported where it is used: `alir --help` must feel instant.
+if TYPE_CHECKING:
+    from alir.bench.measure import Progress
+
+bench = typer.Typer(
+    help="Measure what alir costs, beside LlamaIndex's own classes and beside the limit.\n\n"
+    "Comparisons are interleaved and repeated; medians are printed, with spread and machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+EXIT_WRONG_RESULT = 1
+Level = Literal["Strong", "Session", "Bounded", "Eventually"]
+
+
+def _numbers(given: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in given.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise typer.BadParameter(f"{given!r} is not a list of positive numbers, such as 10,100")
+    return numbers
+
+
+Counts = Annotated[
+    list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
+]
+Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats of every measurement.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+Html = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write a page with plots to this file.")
+]
+
+
+@bench.command()
+def store(
+    *,
+    counts: Counts = ["10,100,1000,10000"],  # noqa: B006  typer wants a list
+    uri: Annotated[
+        str | None,
+        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
+    ] = None,
+    dim: Annotated[int, typer.Option(min=2, help="Dimension of the vectors.")] = 768,
+    repeats: Repeats = 3,
+    consistency: Annotated[Level, typer.Option(help="Consistency of the searches.")] = "Session",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also one by one where it takes minutes.")
+    ] = False,
+    upsert: Annotated[
+        bool, typer.Option("--upsert", help="Also alir replacing nodes of the same id.")
+    ] = False,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Add and search nodes one at a time: LlamaIndex's store, alir's, and the limit.
+
+    On a server, ALIR_MILVUS_TOKEN is used; the bench's collections are dropped at the end.
+
+    Example: alir bench store --counts 1000 --json
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.store import SYNC_UP_TO, StoreOptions, measure_store  # noqa: PLC0415
+        from alir.settings import Settings  # noqa: PLC0415
+
+        each = [count for some in counts for count in some]
+        options = StoreOptions(
+            counts=each,
+            uri=uri,
+            token=Settings.load().milvus_token.get_secret_value() if uri else "",
+            dim=dim,
+            repeats=repeats,
+            consistency_level=consistency,
+            sync_up_to=max(each) if everything else SYNC_UP_TO,
+            upsert=upsert,
+        )
+        return await measure_store(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+def _run(
+    measure: Callable[["Progress"], Awaitable[dict[str, Any]]], *, as_json: bool, html: Path | None
+) -> None:
+    """Measure, and print the result as JSON or as tables."""
+
+    async def run() -> dict[str, Any]:
+        with progress() as told:
+            return await measure(told)
+
+    with reported():
+        from alir.bench.measure import WrongResult  # noqa: PLC0415
+        from alir.bench.terminal import progress, show  # noqa: PLC0415
+        from alir.bench.views import tables  # noqa: PLC0415
+
+        try:
+            found = asyncio.run(run())
+        except WrongResult as wrong:
+            typer.echo(f"alir: the bench failed, {wrong}.", err=True)
+            raise typer.Exit(EXIT_WRONG_RESULT) from wrong
+        if as_json:
+            typer.echo(json.dumps(found))
+        else:
+            show(tables(found), found["machine"])

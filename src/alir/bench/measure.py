@@ -1,0 +1,78 @@
+"""How things are measured: in turns, several times, and with their answers checked."""
+
+import gc
+import statistics
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Progress = Callable[[str], None]
+"""Told what is being measured, for whoever waits."""
+
+
+class WrongResult(Exception):
+    """What was measured did not do its work: its speed means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A quantity, measured once in every round."""
+
+    runs: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one of the runs, or the mean of the two."""
+        return statistics.median(self.runs)
+
+    @property
+    def spread(self) -> list[float]:
+        """The smallest and the largest."""
+        return [min(self.runs), max(self.runs)]
+
+
+async def interleaved(
+    variants: Mapping[str, Callable[[], Awaitable[float]]],
+    rounds: int,
+    progress: Progress = lambda _: None,
+) -> dict[str, Figure]:
+    """Measure the variants in turns, `rounds` times; what disturbs the machine disturbs all.
+
+    Each round begins with another variant, so none is always first or always after the same one.
+    """
+    names = list(variants)
+    runs: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            progress(f"{name}, round {number + 1} of {rounds}")
+            gc.collect()
+            runs[name].append(await variants[name]())
+    return {name: Figure(tuple(one)) for name, one in runs.items()}
+
+
+def medians(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the medians of a tree of figures, under the same names; None stays None."""
+    return _each(figures, lambda figure: rounded(figure.median))
+
+
+def spreads(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures' smallest and largest runs, under the same names."""
+    return _each(figures, lambda figure: [rounded(value) for value in figure.spread])
+
+
+def runs(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures' runs in the order they were made, under the same names."""
+    return _each(figures, lambda figure: [rounded(value) for value in figure.runs])
+
+
+def rounded(value: float) -> float:
+    """Return `value` to five significant digits: a clock is not better than that."""
+    return float(f"{value:.5g}")
+
+
+def _each(figures: Mapping[str, Any], value: Callable[[Figure], Any]) -> dict[str, Any]:
+    return {
+        name: value(one) if isinstance(one, Figure) else None if one is None else _each(one, value)
+        for name, one in figures.items()
+    }

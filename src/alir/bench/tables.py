@@ -1,0 +1,55 @@
+"""What a bench shows, on the terminal and on a page: tables, and bars with their spread."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a head; the first column names the row."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A median and its smallest and largest run."""
+
+    name: str
+    median: float
+    spread: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Groups of bars on one logarithmic axis."""
+
+    title: str
+    unit: str
+    groups: Mapping[str, Sequence[Bar]] = field(default_factory=dict)
+
+
+def seconds(value: float | None) -> str:
+    """Write seconds in the unit that keeps three digits readable; a dash for None."""
+    if value is None:
+        return "–"
+    if value >= 100:
+        return f"{value:.0f} s"
+    if value >= 1:
+        return f"{value:.3g} s"
+    return f"{value * 1000:.3g} ms"
+
+
+def with_spread(value: float | None, spread: Sequence[float] | None) -> str:
+    """Write a median in seconds, and its spread behind it."""
+    if value is None or spread is None:
+        return "–"
+    return f"{seconds(value)} ({seconds(spread[0])} to {seconds(spread[1])})"
+
+
+def times(ratio: float) -> str:
+    """Write a ratio: `12.3x`."""
+    return f"{ratio:.3g}x"

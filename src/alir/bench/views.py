@@ -1,0 +1,20 @@
+"""What each bench shows of its JSON."""
+
+from collections.abc import Callable
+from typing import Any
+
+from alir.bench.store_view import store_charts, store_tables
+from alir.bench.tables import Chart, Table
+
+_TABLES: dict[str, Callable[[dict[str, Any]], list[Table]]] = {"store": store_tables}
+_CHARTS: dict[str, Callable[[dict[str, Any]], list[Chart]]] = {"store": store_charts}
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """Return the tables of any bench's JSON."""
+    return _TABLES[found["bench"]](found)
+
+
+def charts(found: dict[str, Any]) -> list[Chart]:
+    """Return the charts of any bench's JSON."""
+    return _CHARTS[found["bench"]](found)
