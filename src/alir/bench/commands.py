@@ -30,9 +30,13 @@ def _numbers(given: str) -> list[int]:
         numbers = [int(part) for part in given.split(",")]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 1:
-        raise typer.BadParameter(f"{given!r} is not a list of positive numbers, such as 10,100")
+    if not numbers or min(numbers) < 0:
+        raise typer.BadParameter(f"{given!r} is not a list of numbers, such as 10,100")
     return numbers
+
+
+def _flat(given: list[list[int]]) -> list[int]:
+    return [number for numbers in given for number in numbers if number]
 
 
 Counts = Annotated[
@@ -76,7 +80,7 @@ def store(
         from alir.bench.store import SYNC_UP_TO, StoreOptions, measure_store  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
-        each = [count for some in counts for count in some]
+        each = _flat(counts)
         options = StoreOptions(
             counts=each,
             uri=uri,
@@ -88,6 +92,72 @@ def store(
             upsert=upsert,
         )
         return await measure_store(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    *,
+    repeats: Repeats = 3,
+    fake_embedding: Annotated[
+        bool,
+        typer.Option("--fake-embedding", help="Hash words: what engine and store cost alone."),
+    ] = False,
+    chunks: Annotated[
+        int | None, typer.Option(min=1, help="Cut or repeat the text to so many chunks.")
+    ] = None,
+    cut_chars: Annotated[
+        int | None, typer.Option(min=1, help="Cut every so many characters, not at sentences.")
+    ] = None,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Ingest files: alir, LlamaIndex's two ways, and the embedding model alone.
+
+    Example: alir bench ingest docs --chunks 200
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.ingest import IngestOptions, measure_ingest  # noqa: PLC0415
+
+        options = IngestOptions(
+            paths=paths,
+            repeats=repeats,
+            fake=fake_embedding,
+            chunks=chunks,
+            cut_chars=cut_chars,
+        )
+        return await measure_ingest(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
+def growth(
+    *,
+    chunks: Counts = ["1000,10000,100000"],  # noqa: B006
+    files: Counts = ["100,1000,10000"],  # noqa: B006
+    giant_mib: Counts = ["100"],  # noqa: B006
+    repeats: Repeats = 3,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Ingest more and more: what a chunk, a tiny file and a giant one cost, in time and memory.
+
+    0 leaves a kind out.
+
+    Example: alir bench growth --chunks 1000,10000 --files 100 --giant-mib 0
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.growth import GrowthOptions, measure_growth  # noqa: PLC0415
+
+        options = GrowthOptions(
+            chunks=_flat(chunks), files=_flat(files), giant_mib=_flat(giant_mib), repeats=repeats
+        )
+        return await measure_growth(options, progress)
 
     _run(run, as_json=as_json, html=html)
 

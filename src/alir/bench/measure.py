@@ -2,10 +2,11 @@
 
 import gc
 import statistics
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Progress = Callable[[str], None]
 """Told what is being measured, for whoever waits."""
 
@@ -32,23 +33,33 @@ class Figure:
 
 
 async def interleaved(
-    variants: Mapping[str, Callable[[], Awaitable[float]]],
+    variants: Mapping[str, Callable[[], Awaitable[T]]],
     rounds: int,
     progress: Progress = lambda _: None,
-) -> dict[str, Figure]:
+) -> dict[str, list[T]]:
     """Measure the variants in turns, `rounds` times; what disturbs the machine disturbs all.
 
     Each round begins with another variant, so none is always first or always after the same one.
     """
     names = list(variants)
-    runs: dict[str, list[float]] = {name: [] for name in names}
+    runs: dict[str, list[T]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             progress(f"{name}, round {number + 1} of {rounds}")
             gc.collect()
             runs[name].append(await variants[name]())
-    return {name: Figure(tuple(one)) for name, one in runs.items()}
+    return runs
+
+
+def figures(found: Mapping[str, Sequence[float]]) -> dict[str, Figure]:
+    """Return what `interleaved` measured as figures."""
+    return {name: Figure(tuple(runs)) for name, runs in found.items()}
+
+
+def by_key(found: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
+    """Return a figure for each key that several runs of one thing reported."""
+    return {key: Figure(tuple(one[key] for one in found)) for key in found[0]}
 
 
 def medians(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,7 @@ async def measure_store(options: StoreOptions, progress: Progress) -> dict[str, 
 async def _name(bed: Bed) -> str:
     if bed.is_lite:
         return f"Milvus Lite {version('milvus-lite')}"
-    return f"Milvus {await bed.client.get_server_version()}"
+    return f"Milvus server {await bed.client.get_server_version()}"
 
 
 def _ratios(ways: Mapping[str, Figure | None]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.bench import wire
 from alir.bench.bed import Bed
-from alir.bench.measure import Figure, Progress, interleaved
+from alir.bench.measure import Figure, Progress, figures, interleaved
 from alir.bench.ways import Work, at_once, one_by_one, random_nodes, random_vectors, timed
 
 Way = Callable[[str], Awaitable[Work]]
@@ -74,8 +74,9 @@ async def measure_adds(
         ways["alir_upsert_s"] = alir_upsert
     if not sync:
         del ways["sync_s"]
-    return await interleaved(
+    found = await interleaved(
         {name: partial(measured, way) for name, way in ways.items()},
         rounds,
         lambda what: progress(f"add {count:,}: {what}"),
     )
+    return figures(found)

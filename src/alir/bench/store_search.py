@@ -8,7 +8,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQu
 
 from alir.bench import wire
 from alir.bench.bed import Bed
-from alir.bench.measure import Figure, Progress, WrongResult, interleaved
+from alir.bench.measure import Figure, Progress, WrongResult, figures, interleaved
 from alir.bench.ways import Work, at_once, one_by_one, random_nodes, random_vectors, timed
 
 TOP_K = 5
@@ -66,12 +66,14 @@ async def measure_searches(
     if not sync:
         del ways["sync_s"]
     limits = {str(chunking): partial(limit, chunking) for chunking in CHUNKINGS}
-    figures = await interleaved(
-        {**ways, **limits}, rounds, lambda what: progress(f"search {count:,}: {what}")
+    seconds = figures(
+        await interleaved(
+            {**ways, **limits}, rounds, lambda what: progress(f"search {count:,}: {what}")
+        )
     )
     await bed.drop(collection)
-    best = min(limits, key=lambda name: figures[name].median)
-    return {**{name: figures[name] for name in ways}, "limit_s": figures[best]}, best
+    best = min(limits, key=lambda name: seconds[name].median)
+    return {**{name: seconds[name] for name in ways}, "limit_s": seconds[best]}, best
 
 
 def _ids(results: list[VectorStoreQueryResult]) -> Ids:

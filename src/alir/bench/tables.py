@@ -43,11 +43,9 @@ def seconds(value: float | None) -> str:
     return f"{value * 1000:.3g} ms"
 
 
-def with_spread(value: float | None, spread: Sequence[float] | None) -> str:
-    """Write a median in seconds, and its spread behind it."""
-    if value is None or spread is None:
-        return "–"
-    return f"{seconds(value)} ({seconds(spread[0])} to {seconds(spread[1])})"
+def number(value: float) -> str:
+    """Write a number with three digits that count: `4.27`, `42.7`, `4,270`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def times(ratio: float) -> str:

@@ -1,0 +1,64 @@
+"""What `bench growth` shows of its JSON."""
+
+from typing import Any
+
+from alir.bench.tables import Bar, Chart, Table, number, seconds, times
+
+KINDS = {"chunks": "chunks", "files": "tiny files", "giant": "MiB in one file"}
+
+
+def growth_tables(found: dict[str, Any]) -> list[Table]:
+    """Return one table of all sizes."""
+    head = [
+        "",
+        "chunks",
+        "time",
+        "ms/chunk",
+        "CPU ms/chunk",
+        "CPU ms/file",
+        "peak RSS",
+        "Milvus Lite",
+    ]
+    rows = [
+        [
+            f"{int(size):,} {name}",
+            f"{one['chunks']:,.0f}",
+            seconds(one["seconds"]),
+            number(one["ms_per_chunk"]),
+            number(one["cpu_ms_per_chunk"]),
+            number(one["cpu_ms_per_file"]),
+            f"{one['peak_rss_mib']:,.0f} MiB",
+            f"{one['milvus_peak_rss_mib']:,.0f} MiB",
+        ]
+        for kind, name in KINDS.items()
+        for size, one in found[kind].items()
+    ]
+    notes = [
+        f"Words hashed instead of a model run, 384 dimensions, Milvus Lite; median of "
+        f"{found['repeats']} interleaved repeats, each size in a process of its own."
+    ]
+    if growth := found["growth"]:
+        notes.append(
+            f"From the second largest number of chunks to the largest: a chunk takes "
+            f"{times(growth['ms_per_chunk'])} as long, the peak memory is "
+            f"{times(growth['peak_rss_mib'])}."
+        )
+    return [Table("Growth", head, rows, notes)]
+
+
+def growth_charts(found: dict[str, Any]) -> list[Chart]:
+    """Return the cost of a chunk and the peak memory by size."""
+    charts = []
+    for key, title, unit in (
+        ("ms_per_chunk", "Time for a chunk", "ms"),
+        ("cpu_ms_per_file", "CPU time for a file", "ms"),
+        ("peak_rss_mib", "Peak memory of alir's process", "MiB"),
+    ):
+        bars = [
+            Bar(f"{int(size):,} {name}", one[key], found["spread"][kind][size][key])
+            for kind, name in KINDS.items()
+            for size, one in found[kind].items()
+            if key != "cpu_ms_per_file" or kind == "files"
+        ]
+        charts.append(Chart(title, unit, {"": bars}))
+    return [chart for chart in charts if any(chart.groups.values())]
