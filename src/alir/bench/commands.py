@@ -42,6 +42,12 @@ def _flat(given: list[list[int]]) -> list[int]:
 Counts = Annotated[
     list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
 ]
+FakeEmbedding = Annotated[
+    bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
+]
+Chunks = Annotated[
+    int | None, typer.Option(min=1, help="Cut or repeat the text to so many chunks.")
+]
 Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats of every measurement.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Html = Annotated[
@@ -101,13 +107,8 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     *,
     repeats: Repeats = 3,
-    fake_embedding: Annotated[
-        bool,
-        typer.Option("--fake-embedding", help="Hash words: what engine and store cost alone."),
-    ] = False,
-    chunks: Annotated[
-        int | None, typer.Option(min=1, help="Cut or repeat the text to so many chunks.")
-    ] = None,
+    fake_embedding: FakeEmbedding = False,
+    chunks: Chunks = None,
     cut_chars: Annotated[
         int | None, typer.Option(min=1, help="Cut every so many characters, not at sentences.")
     ] = None,
@@ -130,6 +131,53 @@ def ingest(
             cut_chars=cut_chars,
         )
         return await measure_ingest(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
+def ask(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    *,
+    counts: Counts = ["1,10,100,1000"],  # noqa: B006
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="One question a line, or Cranfield's format; sentences of the files otherwise.",
+        ),
+    ] = None,
+    uri: Annotated[
+        str | None,
+        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
+    ] = None,
+    repeats: Repeats = 3,
+    fake_embedding: FakeEmbedding = False,
+    chunks: Chunks = None,
+    while_ingesting: Annotated[bool, typer.Option(help="Also ask while an ingestion runs.")] = True,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Ask many questions at once: LlamaIndex, its code with alir's parts, and alir.
+
+    Example: alir bench ask docs --counts 1,100 --repeats 1
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.ask import AskOptions, measure_ask  # noqa: PLC0415
+
+        options = AskOptions(
+            paths=paths,
+            counts=_flat(counts),
+            questions=questions,
+            uri=uri,
+            repeats=repeats,
+            fake=fake_embedding,
+            chunks=chunks,
+            while_ingesting=while_ingesting,
+        )
+        return await measure_ask(options, progress)
 
     _run(run, as_json=as_json, html=html)
 

@@ -77,6 +77,14 @@ def runs(figures: Mapping[str, Any]) -> dict[str, Any]:
     return _each(figures, lambda figure: [rounded(value) for value in figure.runs])
 
 
+def percentiles_ms(seconds: Sequence[float], *percents: int) -> dict[str, float]:
+    """Return percentiles in milliseconds, as `p95_ms` is one."""
+    import numpy as np  # noqa: PLC0415  not for every bench
+
+    found = np.percentile(np.array(seconds) * 1000, percents)
+    return {f"p{percent}_ms": float(ms) for percent, ms in zip(percents, found, strict=True)}
+
+
 def rounded(value: float) -> float:
     """Return `value` to five significant digits: a clock is not better than that."""
     return float(f"{value:.5g}")

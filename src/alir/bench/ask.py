@@ -1,0 +1,211 @@
+"""`alir bench ask`: many questions at once, and one while an ingestion runs.
+
+All sides ask the same collection, which alir ingested. The JSON, beside what every bench has
+(`bench`, `repeats`, `machine`):
+
+- `corpus`: `files` and `chunks`; `questions`: how many different ones there are; `embedding`;
+  `milvus`; `top_k`; `consistency_level`.
+- `sides`: `llama_index` (`VectorStoreIndex.from_vector_store(...).as_query_engine(use_async=True)`
+  `.aquery` with LlamaIndex's store and embedding), `drop_in` (the same code with alir's store and
+  embedding), `alir` (alir's workflow: keyword search and checked citations as well) and
+  `alir_extractive` (the same without a language model). The language model of the others takes no
+  time. Of each by number of questions asked at once, medians: `seconds` for all, `per_s`, `p50_ms`,
+  `p95_ms`, `p99_ms`, counted from the moment all were asked. For 1: 20 questions, each after the
+  other.
+- `ratios`, by number: how many times the questions per second of `llama_index` are `drop_in`'s,
+  `alir`'s and `alir_extractive`'s.
+- `while_ingesting`: lone questions to `alir`: `p50_ms` and `p95_ms` at `rest` and `busy`, and
+  `p95_ratio`, busy over rest; null where it was not measured.
+- `same_passages`: the share of questions for which `drop_in` found what `llama_index` did.
+- `spread` and `runs`: in the shape of `sides` and `while_ingesting`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from alir.app import Alir
+from alir.bench import machine
+from alir.bench.ask_busy import ASKED, lone, rest_and_busy
+from alir.bench.askers import Asker, InstantLLM, askers
+from alir.bench.corpus import files_below, read, sized
+from alir.bench.ingest_side import FAKE_DIM
+from alir.bench.measure import (
+    Figure,
+    Progress,
+    WrongResult,
+    by_key,
+    interleaved,
+    medians,
+    percentiles_ms,
+    rounded,
+    runs,
+    spreads,
+)
+from alir.bench.questions import from_file, from_texts
+from alir.bench.ways import at_once
+from alir.settings import Settings
+from alir.testing import HashEmbedding
+
+LONE = 20
+SAME_PASSAGES = 0.95
+"""Two ways to run one model differ in the last digit, and so may the order of near equals."""
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """What `bench ask` was asked to measure."""
+
+    paths: Sequence[Path]
+    counts: Sequence[int] = (1, 10, 100, 1000)
+    questions: Path | None = None
+    uri: str | None = None
+    repeats: int = 3
+    fake: bool = False
+    chunks: int | None = None
+    """Cut or repeat the text to so many chunks."""
+    while_ingesting: bool = True
+
+
+async def measure_ask(options: AskOptions, progress: Progress) -> dict[str, Any]:
+    """Ingest the corpus, ask it in every way, and return the JSON this module describes.
+
+    Raises:
+        WrongResult: two ways found different passages, or an answer was degraded.
+        AlirError: the paths, the model or Milvus cannot be used.
+    """
+    described = machine.describe()
+    with TemporaryDirectory() as folder:
+        app = _app(options, Path(folder))
+        try:
+            return {
+                **await _measured(app, options, Path(folder), progress),
+                "machine": described,
+            }
+        finally:
+            if options.uri is not None:
+                await app.vector_store.aclear()
+            await app.aclose()
+
+
+def _app(options: AskOptions, folder: Path) -> Alir:
+    settings = Settings.load(
+        milvus_uri=options.uri or str(folder / "ask.db"),
+        collection=f"alir_bench_{uuid4().hex[:8]}",
+        timeout_s=TIMEOUT_S,
+    )
+    fake = HashEmbedding(dim=FAKE_DIM) if options.fake else None
+    return Alir(settings, embedding=fake, llm=InstantLLM())
+
+
+async def _measured(
+    app: Alir, options: AskOptions, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    sources = files_below(options.paths)
+    files = sources
+    if options.chunks is not None:
+        (folder / "corpus").mkdir()
+        files = sized(sources, options.chunks, folder / "corpus", app.shard.node_parser)
+    progress("ingesting the corpus")
+    await app.ingest.run(paths=files)
+    chunks = await app.catalog.chunks()
+    most = max(options.counts)
+    texts = [document.text for document in read(files)]
+    asked = from_file(options.questions) if options.questions else from_texts(texts, most)
+    if not asked:
+        raise WrongResult("the corpus holds no sentence to ask about")
+    questions = list(islice(cycle(asked), max(most, ASKED)))
+    async with askers(app) as sides:
+        by_name = {name: getattr(sides, name) for name in sides.__slots__}
+        same = await _same_passages(sides.llama_index, sides.drop_in, questions[:ASKED])
+        figures: dict[str, dict[str, dict[str, Figure]]] = {name: {} for name in by_name}
+        for count in options.counts:
+            found = await interleaved(
+                {
+                    name: partial(_asked, ask, questions[: LONE if count == 1 else count], count)
+                    for name, ask in by_name.items()
+                },
+                options.repeats,
+                lambda what, count=count: progress(f"{count:,} at once: {what}"),  # type: ignore[misc]
+            )
+            for name, each in found.items():
+                figures[name][str(count)] = by_key(each)
+        busy: dict[str, dict[str, Figure]] | None = None
+        if options.while_ingesting:
+            found = await rest_and_busy(
+                app,
+                sides.alir,
+                questions[:ASKED],
+                sources=sources,
+                folder=folder,
+                repeats=options.repeats,
+                progress=progress,
+            )
+            busy = {name: by_key(each) for name, each in found.items()}
+    return {
+        "bench": "ask",
+        "corpus": {"files": len(files), "chunks": chunks},
+        "questions": len(set(questions)),
+        "embedding": app.model_name,
+        "milvus": options.uri or "Milvus Lite",
+        "top_k": app.settings.top_k,
+        "consistency_level": app.settings.consistency_level,
+        "repeats": options.repeats,
+        "sides": medians(figures),
+        "ratios": {str(count): _ratios(figures, str(count)) for count in options.counts},
+        "while_ingesting": busy and {**medians(busy), "p95_ratio": _p95_ratio(busy)},
+        "same_passages": same,
+        "spread": {"sides": spreads(figures), "while_ingesting": busy and spreads(busy)},
+        "runs": {"sides": runs(figures), "while_ingesting": busy and runs(busy)},
+    }
+
+
+async def _asked(ask: Asker, questions: Sequence[str], count: int) -> dict[str, float]:
+    """Ask all at once (a `count` of 1: one after the other) and return the times."""
+    await ask(questions[0])  # awake
+    started = perf_counter()
+    if count == 1:
+        seconds = await lone(ask, questions)
+    else:
+
+        async def timed(question: str) -> float:
+            await ask(question)
+            return perf_counter() - started
+
+        seconds = await at_once(timed, questions)
+    total = perf_counter() - started
+    return {
+        "seconds": total,
+        "per_s": len(questions) / total,
+        **percentiles_ms(seconds, 50, 95, 99),
+    }
+
+
+async def _same_passages(one: Asker, other: Asker, questions: Sequence[str]) -> float:
+    """Return for which share of `questions` both find the same.
+
+    Raises:
+        WrongResult: it is less than `SAME_PASSAGES`.
+    """
+    same = [set(await one(question)) == set(await other(question)) for question in questions]
+    share = sum(same) / len(same)
+    if share < SAME_PASSAGES:
+        raise WrongResult(f"LlamaIndex and alir found the same for only {share:.0%} of questions")
+    return share
+
+
+def _ratios(figures: dict[str, dict[str, dict[str, Figure]]], count: str) -> dict[str, float]:
+    per_s = {name: by_count[count]["per_s"].median for name, by_count in figures.items()}
+    theirs = per_s.pop("llama_index")
+    return {name: rounded(ours / theirs) for name, ours in per_s.items()}
+
+
+def _p95_ratio(busy: dict[str, dict[str, Figure]]) -> float:
+    return rounded(busy["busy"]["p95_ms"].median / busy["rest"]["p95_ms"].median)

@@ -1,0 +1,98 @@
+"""Questions one after the other, at rest and while an ingestion runs in the same app."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from alir.app import Alir
+from alir.bench.askers import Asker
+from alir.bench.corpus import sized
+from alir.bench.measure import Progress, WrongResult, interleaved, percentiles_ms
+from alir.events import Ingest, IngestProgress
+
+ASKED = 40
+"""Questions of one run: enough for a 95th percentile."""
+BUSY_CHUNKS = 4000
+"""More than is ingested while `ASKED` questions are answered."""
+
+
+async def rest_and_busy(
+    app: Alir,
+    ask: Asker,
+    questions: Sequence[str],
+    *,
+    sources: Sequence[Path],
+    folder: Path,
+    repeats: int,
+    progress: Progress,
+) -> dict[str, list[dict[str, float]]]:
+    """Ask lone questions in turns `rest` and `busy`; return the 50th and 95th percentiles.
+
+    What is ingested meanwhile is text of `sources`, written to `folder`.
+    """
+    made = count()
+
+    async def busy() -> dict[str, float]:
+        new = folder / f"more-{next(made)}"
+        new.mkdir()
+        sized(sources, BUSY_CHUNKS, new, app.shard.node_parser)
+        return percentiles_ms(await lone_while_ingesting(app, ask, questions, new), 50, 95)
+
+    async def rest() -> dict[str, float]:
+        return percentiles_ms(await lone(ask, questions), 50, 95)
+
+    return await interleaved({"rest": rest, "busy": busy}, repeats, progress)
+
+
+async def lone(ask: Asker, questions: Sequence[str]) -> list[float]:
+    """Ask one question after the other; return the seconds of each."""
+    seconds = []
+    for question in questions:
+        started = perf_counter()
+        await ask(question)
+        seconds.append(perf_counter() - started)
+    return seconds
+
+
+async def lone_while_ingesting(
+    app: Alir, ask: Asker, questions: Sequence[str], folder: Path
+) -> list[float]:
+    """Do the same while `folder` is ingested; the ingestion is stopped at the end.
+
+    Raises:
+        WrongResult: the ingestion was over before half of the questions were asked.
+    """
+    handler = app.ingest.run(start_event=Ingest(paths=[folder]))
+    under_way = asyncio.Event()
+
+    async def follow() -> None:
+        async for event in handler.stream_events():
+            if isinstance(event, IngestProgress) and event.chunks_written:
+                under_way.set()
+
+    following = asyncio.create_task(follow())
+    finished = asyncio.create_task(_ended(handler))
+    try:
+        await asyncio.wait(
+            [asyncio.create_task(under_way.wait()), finished], return_when=asyncio.FIRST_COMPLETED
+        )
+        seconds: list[float] = []
+        for question in questions:
+            one = await lone(ask, [question])
+            if finished.done():
+                break
+            seconds += one
+        if len(seconds) < len(questions) / 2:
+            raise WrongResult(f"the ingestion was over after {len(seconds)} questions")
+        return seconds
+    finally:
+        if not finished.done():
+            await handler.cancel_run()
+        await asyncio.gather(following, finished, return_exceptions=True)
+
+
+async def _ended(handler: Any) -> None:
+    await handler

@@ -1,0 +1,72 @@
+"""What `bench ask` shows of its JSON."""
+
+from typing import Any
+
+from alir.bench.tables import Bar, Chart, Table, number, seconds, times
+
+SIDES = {
+    "llama_index": "LlamaIndex",
+    "drop_in": "LlamaIndex, alir's parts",
+    "alir": "alir",
+    "alir_extractive": "alir, extractive",
+}
+
+
+def ask_tables(found: dict[str, Any]) -> list[Table]:
+    """Return a table for each number of questions, and one of questions while ingesting."""
+    corpus = found["corpus"]
+    about = (
+        f"{corpus['files']:,} files, {corpus['chunks']:,} chunks, {found['questions']:,} different "
+        f"questions, top {found['top_k']}; embedding {found['embedding']}; {found['milvus']}, "
+        f"consistency {found['consistency_level']}; median of {found['repeats']} interleaved "
+        "repeats. A language model that takes no time; alir's own workflow also searches by words "
+        "and checks its citations."
+    )
+    tables = []
+    for count, ratios in found["ratios"].items():
+        rows = []
+        for side, name in SIDES.items():
+            one = found["sides"][side][count]
+            rows.append(
+                [
+                    name,
+                    number(one["per_s"]),
+                    *(seconds(one[key] / 1000) for key in ("p50_ms", "p95_ms", "p99_ms")),
+                    times(ratios[side]) if side in ratios else "",
+                ]
+            )
+        title = "Lone questions" if count == "1" else f"{int(count):,} questions at once"
+        head = ["", "per second", "p50", "p95", "p99", "LlamaIndex's"]
+        tables.append(Table(title, head, rows))
+    if busy := found["while_ingesting"]:
+        rows = [
+            [name, seconds(busy[key]["p50_ms"] / 1000), seconds(busy[key]["p95_ms"] / 1000)]
+            for key, name in (("rest", "at rest"), ("busy", "while ingesting"))
+        ]
+        note = f"The 95th percentile while ingesting is {times(busy['p95_ratio'])} that at rest."
+        tables.append(Table("Lone questions to alir", ["", "p50", "p95"], rows, [note]))
+    last = tables[-1]
+    tables[-1] = Table(last.title, last.head, last.rows, [*last.notes, about])
+    return tables
+
+
+def ask_charts(found: dict[str, Any]) -> list[Chart]:
+    """Return questions per second and the 95th percentile as bars, by number of questions."""
+    charts = []
+    for key, title, unit in (
+        ("per_s", "Questions per second (more is better)", "/s"),
+        ("p95_ms", "95th percentile of the time to an answer", "ms"),
+    ):
+        groups = {
+            f"{int(count):,} at once": [
+                Bar(
+                    name,
+                    found["sides"][side][count][key],
+                    found["spread"]["sides"][side][count][key],
+                )
+                for side, name in SIDES.items()
+            ]
+            for count in found["ratios"]
+        }
+        charts.append(Chart(title, unit, groups))
+    return charts
