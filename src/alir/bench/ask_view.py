@@ -63,6 +63,7 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
                     name,
                     found["sides"][side][count][key],
                     found["spread"]["sides"][side][count][key],
+                    "theirs" if side == "llama_index" else "ours",
                 )
                 for side, name in SIDES.items()
             ]

@@ -233,3 +233,11 @@ def _run(
             typer.echo(json.dumps(found))
         else:
             show(tables(found), found["machine"])
+        if html is not None:
+            from alir.bench.page import write_page  # noqa: PLC0415
+
+            try:
+                write_page(found, html)
+            except OSError as error:
+                problem = f"{html} cannot be written: {error.strerror or error}"
+                raise typer.BadParameter(problem, param_hint="--html") from error

@@ -2,13 +2,19 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, number, seconds
+from alir.bench.tables import Bar, Chart, Role, Table, number, seconds
 
 SIDES = {
     "alir": "alir",
-    "from_documents": "VectorStoreIndex.from_documents",
-    "pipeline": "IngestionPipeline.arun",
+    "from_documents": "from_documents",
+    "pipeline": "IngestionPipeline",
     "encode": "the model alone",
+}
+ROLES: dict[str, Role] = {
+    "alir": "ours",
+    "from_documents": "theirs",
+    "pipeline": "theirs",
+    "encode": "limit",
 }
 
 
@@ -18,14 +24,15 @@ def ingest_tables(found: dict[str, Any]) -> list[Table]:
     cut = "sentences" if found["cut_chars"] is None else f"every {found['cut_chars']} characters"
     rows = []
     for side, name in SIDES.items():
-        one, low_high = found["sides"][side], found["spread"][side]["chunks_per_s"]
+        one = found["sides"][side]
+        low, high = found["spread"][side]["chunks_per_s"]
         stall = one.get("max_stall_ms")
         rows.append(
             [
                 name,
                 f"{one['chunks']:,.0f}",
                 seconds(one["seconds"]),
-                f"{number(one['chunks_per_s'])}\n({' to '.join(map(number, low_high))})",
+                f"{number(one['chunks_per_s'])}\n({number(low)} to {number(high)})",
                 f"{found['fraction_of_limit'][side]:.1%}",
                 f"{one['peak_rss_mib']:,.0f} MiB",
                 "–" if stall is None else f"{stall:.0f} ms",
@@ -57,7 +64,7 @@ def ingest_charts(found: dict[str, Any]) -> list[Chart]:
         ("peak_rss_mib", "Peak memory of the process", "MiB"),
     ):
         bars = [
-            Bar(name, found["sides"][side][key], found["spread"][side][key])
+            Bar(name, found["sides"][side][key], found["spread"][side][key], ROLES[side])
             for side, name in SIDES.items()
         ]
         charts.append(Chart(title, unit, {"": bars}))

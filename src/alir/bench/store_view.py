@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, seconds, times
+from alir.bench.tables import Bar, Chart, Role, Table, seconds, times
 
 WAYS = {
     "sync_s": "LlamaIndex, one by one",
@@ -51,7 +51,7 @@ def store_charts(found: dict[str, Any]) -> list[Chart]:
     for kind, title in (("add", "Seconds to add nodes"), ("search", "Seconds to search")):
         groups = {
             f"{int(count):,}": [
-                Bar(WAYS[way], by_way[way], found["spread"][kind][count][way])
+                Bar(WAYS[way], by_way[way], found["spread"][kind][count][way], _role(way))
                 for way in WAYS
                 if by_way.get(way) is not None
             ]
@@ -67,3 +67,9 @@ def _cell(found: dict[str, Any], kind: str, count: str, way: str) -> str:
         return "–"
     low, high = found["spread"][kind][count][way]
     return f"{seconds(median)}\n({seconds(low)} to {seconds(high)})"
+
+
+def _role(way: str) -> Role:
+    if way == "limit_s":
+        return "limit"
+    return "ours" if way.startswith("alir") else "theirs"

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["ours", "theirs", "limit"]
+"""Whose figure it is: alir's, LlamaIndex's, or that of what both are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,12 @@ class Bar:
     name: str
     median: float
     spread: Sequence[float]
+    role: Role = "ours"
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Groups of bars on one logarithmic axis."""
+    """Groups of bars on one logarithmic axis; every value is more than 0."""
 
     title: str
     unit: str

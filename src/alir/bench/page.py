@@ -1,0 +1,57 @@
+"""A bench as one HTML page: tables and plots, no script, nothing from the network."""
+
+import json
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from alir.bench.plot import svg
+from alir.bench.tables import Chart, Table
+from alir.bench.terminal import on
+from alir.bench.views import charts, tables
+
+_LEGEND = (
+    '<ul class="legend"><li><i class="ours"></i>alir</li><li><i class="theirs"></i>LlamaIndex</li>'
+    '<li><i class="limit"></i>the limit</li></ul>'
+)
+
+
+def write_page(found: dict[str, Any], file: Path) -> None:
+    """Write the page of a bench's JSON to `file`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    template = Template((files("alir.bench") / "page.html").read_text("utf-8"))
+    page = template.substitute(
+        title=escape(f"alir bench {found['bench']}"),
+        tables="\n".join(_table(one) for one in tables(found)),
+        charts="\n".join(_chart(one) for one in charts(found)),
+        machine=escape(on(found["machine"])),
+        json=escape(json.dumps(found, indent=1)),
+    )
+    file.write_text(page, encoding="utf-8")
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in table.head)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in table.rows
+    )
+    notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
+    return (
+        f'<h2>{escape(table.title)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{notes}"
+    )
+
+
+def _cell(text: str) -> str:
+    first, _, rest = text.partition("\n")
+    return f"{escape(first)}<br><small>{escape(rest)}</small>" if rest else escape(first)
+
+
+def _chart(chart: Chart) -> str:
+    title = escape(chart.title)
+    return f'<h2>{title}</h2>{_LEGEND}<div class="wide">{svg(chart)}</div>'
