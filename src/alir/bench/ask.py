@@ -48,7 +48,7 @@ from alir.bench.measure import (
     runs,
     spreads,
 )
-from alir.bench.questions import from_file, from_texts
+from alir.bench.questions import from_texts
 from alir.bench.ways import at_once
 from alir.settings import Settings
 from alir.testing import HashEmbedding
@@ -65,7 +65,8 @@ class AskOptions:
 
     paths: Sequence[Path]
     counts: Sequence[int] = (1, 10, 100, 1000)
-    questions: Path | None = None
+    questions: Sequence[str] | None = None
+    """None asks about sentences of the corpus."""
     uri: str | None = None
     repeats: int = 3
     fake: bool = False
@@ -118,7 +119,7 @@ async def _measured(
     chunks = await app.catalog.chunks()
     most = max(options.counts)
     texts = [document.text for document in read(files)]
-    asked = from_file(options.questions) if options.questions else from_texts(texts, most)
+    asked = options.questions or from_texts(texts, most)
     if not asked:
         raise WrongResult("the corpus holds no sentence to ask about")
     questions = list(islice(cycle(asked), max(most, ASKED)))

@@ -35,9 +35,8 @@ def ask_tables(found: dict[str, Any]) -> list[Table]:
                     times(ratios[side]) if side in ratios else "",
                 ]
             )
-        title = "Lone questions" if count == "1" else f"{int(count):,} questions at once"
-        head = ["", "per second", "p50", "p95", "p99", "LlamaIndex's"]
-        tables.append(Table(title, head, rows))
+        head = ["", "per second", "p50", "p95", "p99", "x LlamaIndex"]
+        tables.append(Table(_title(count), head, rows))
     if busy := found["while_ingesting"]:
         rows = [
             [name, seconds(busy[key]["p50_ms"] / 1000), seconds(busy[key]["p95_ms"] / 1000)]
@@ -58,7 +57,7 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
         ("p95_ms", "95th percentile of the time to an answer", "ms"),
     ):
         groups = {
-            f"{int(count):,} at once": [
+            _title(count): [
                 Bar(
                     name,
                     found["sides"][side][count][key],
@@ -71,3 +70,7 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
         }
         charts.append(Chart(title, unit, groups))
     return charts
+
+
+def _title(count: str) -> str:
+    return "Lone questions" if count == "1" else f"{int(count):,} questions at once"

@@ -39,6 +39,13 @@ def _flat(given: list[list[int]]) -> list[int]:
     return [number for numbers in given for number in numbers if number]
 
 
+def _counts(given: list[list[int]]) -> list[int]:
+    numbers = _flat(given)
+    if not numbers:
+        raise typer.BadParameter("there is nothing to measure", param_hint="--counts")
+    return numbers
+
+
 Counts = Annotated[
     list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
 ]
@@ -86,7 +93,7 @@ def store(
         from alir.bench.store import SYNC_UP_TO, StoreOptions, measure_store  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
-        each = _flat(counts)
+        each = _counts(counts)
         options = StoreOptions(
             counts=each,
             uri=uri,
@@ -169,8 +176,8 @@ def ask(
 
         options = AskOptions(
             paths=paths,
-            counts=_flat(counts),
-            questions=questions,
+            counts=_counts(counts),
+            questions=_questions(questions),
             uri=uri,
             repeats=repeats,
             fake=fake_embedding,
@@ -205,9 +212,22 @@ def growth(
         options = GrowthOptions(
             chunks=_flat(chunks), files=_flat(files), giant_mib=_flat(giant_mib), repeats=repeats
         )
+        if not options.sizes:
+            raise typer.BadParameter("there is nothing to measure", param_hint="--chunks")
         return await measure_growth(options, progress)
 
     _run(run, as_json=as_json, html=html)
+
+
+def _questions(file: Path | None) -> list[str] | None:
+    from alir.bench.questions import from_file  # noqa: PLC0415
+
+    if file is None:
+        return None
+    found = from_file(file)
+    if not found:
+        raise typer.BadParameter(f"{file} holds no question", param_hint="--questions")
+    return found
 
 
 def _run(

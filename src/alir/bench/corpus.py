@@ -1,14 +1,14 @@
 """The documents of a bench: as they are, or cut and repeated to a number of chunks."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document
 
 from alir import formats
-from alir.errors import UnreadableFile
+from alir.errors import NothingToIngest, UnreadableFile
 from alir.models import FilePart
 from alir.steps.walk import survey, walk
 
@@ -54,22 +54,27 @@ def read(files: Sequence[Path]) -> Iterator[Document]:
 def sized(files: Sequence[Path], chunks: int, folder: Path, parser: NodeParser) -> list[Path]:
     """Write text of `files`, over and over, into new files of together `chunks` chunks.
 
-    A source becomes one file a round, at most; no text twice in one file.
+    No file has a text twice.
+
+    Raises:
+        NothingToIngest: there is no text.
     """
     pieces = []
     for file in files:
         nodes = parser.get_nodes_from_documents(list(read([file])))
-        pieces.append([node.get_content() for node in nodes])
+        if nodes:
+            pieces.append([node.get_content() for node in nodes])
+    if not pieces:
+        raise NothingToIngest(", ".join(map(str, files)), "hold no text")
     written: list[Path] = []
     left = chunks
-    for number in count():
-        for texts in pieces:
-            some = texts[:left]
-            if not some:
-                return written
-            path = folder / f"part-{number:04}-{len(written):06}.txt"
-            # A line of its own first: the same text in two files is two documents.
-            path.write_text(f"Part {len(written)}.\n\n" + "\n\n".join(some), encoding="utf-8")
-            written.append(path)
-            left -= len(some)
-    raise AssertionError("the count never ends")
+    for texts in cycle(pieces):
+        some = texts[:left]
+        path = folder / f"part-{len(written):06}.txt"
+        # A line of its own first: the same text in two files is two documents.
+        path.write_text(f"Part {len(written)}.\n\n" + "\n\n".join(some), encoding="utf-8")
+        written.append(path)
+        left -= len(some)
+        if not left:
+            break
+    return written

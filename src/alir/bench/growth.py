@@ -51,6 +51,11 @@ class GrowthOptions:
     giant_mib: Sequence[int] = (100,)
     repeats: int = 3
 
+    @property
+    def sizes(self) -> int:
+        """How many there are."""
+        return len(self.chunks) + len(self.files) + len(self.giant_mib)
+
 
 async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str, Any]:
     """Measure every size and return the JSON this module describes.

@@ -6,6 +6,8 @@ from alir.bench.tables import Bar, Chart, Table, number, seconds, times
 
 KINDS = {"chunks": "chunks", "files": "tiny files", "giant": "MiB, one file"}
 
+TITLES = {"chunks": "More chunks", "files": "More tiny files", "giant": "One giant file"}
+
 
 def growth_tables(found: dict[str, Any]) -> list[Table]:
     """Return a table for each kind of growth."""
@@ -26,7 +28,7 @@ def growth_tables(found: dict[str, Any]) -> list[Table]:
         ]
         head = [name, "chunks", "time", f"a {per}", f"CPU a {per}", "peak RSS", "Milvus Lite"]
         if rows:
-            tables.append(Table(name.capitalize(), head, rows))
+            tables.append(Table(TITLES[kind], head, rows))
     notes = [
         f"Words hashed instead of a model run, 384 dimensions, Milvus Lite; median of "
         f"{found['repeats']} interleaved repeats, each size in a process of its own."

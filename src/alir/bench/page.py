@@ -12,10 +12,7 @@ from alir.bench.tables import Chart, Table
 from alir.bench.terminal import on
 from alir.bench.views import charts, tables
 
-_LEGEND = (
-    '<ul class="legend"><li><i class="ours"></i>alir</li><li><i class="theirs"></i>LlamaIndex</li>'
-    '<li><i class="limit"></i>the limit</li></ul>'
-)
+_ROLES = {"ours": "alir", "theirs": "LlamaIndex", "limit": "the limit"}
 
 
 def write_page(found: dict[str, Any], file: Path) -> None:
@@ -54,4 +51,9 @@ def _cell(text: str) -> str:
 
 def _chart(chart: Chart) -> str:
     title = escape(chart.title)
-    return f'<h2>{title}</h2>{_LEGEND}<div class="wide">{svg(chart)}</div>'
+    roles = {bar.role for group in chart.groups.values() for bar in group}
+    legend = "".join(
+        f'<li><i class="{role}"></i>{name}</li>' for role, name in _ROLES.items() if role in roles
+    )
+    shown = f'<ul class="legend">{legend}</ul>' if len(roles) > 1 else ""
+    return f'<h2>{title}</h2>{shown}<div class="wide">{svg(chart)}</div>'

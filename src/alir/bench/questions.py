@@ -5,25 +5,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from alir.errors import NothingToIngest
-
 _CRANFIELD = re.compile(r"^\.I .*?^\.W\n(.*?)(?=^\.I |\Z)", re.MULTILINE | re.DOTALL)
 _SENTENCE = re.compile(r"[^.!?\n]{40,}[.!?]")
 QUESTION_WORDS = 12
 
 
 def from_file(path: Path) -> list[str]:
-    """Return the questions in `path`: one a line, or in the format of the Cranfield collection.
-
-    Raises:
-        NothingToIngest: there are none.
-    """
+    """Return the questions in `path`: one a line, or in the format of the Cranfield collection."""
     text = path.read_text("utf-8", errors="replace")
     found = _CRANFIELD.findall(text) or text.splitlines()
-    questions = [" ".join(one.split()) for one in found if one.strip()]
-    if not questions:
-        raise NothingToIngest(str(path), "holds no question")
-    return questions
+    return [" ".join(one.split()) for one in found if one.strip()]
 
 
 def from_texts(texts: Sequence[str], count: int, *, seed: int = 0) -> list[str]:
