@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check lint format browser clean
+.PHONY: setup demo bench test check lint format browser clean
 
 setup: .venv/local
 
@@ -20,6 +20,11 @@ setup: .venv/local
 demo: .venv/local
 	$(BIN)/alir ingest docs README.md
 	$(BIN)/alir ask "When does a citation hold?"
+
+# Three minutes: the stores, and an ingestion beside LlamaIndex's; docs/performance.md has the rest.
+bench: .venv/local
+	$(BIN)/alir bench store --counts 10,100,1000
+	$(BIN)/alir bench ingest docs README.md
 
 test: .venv/dev browser
 	$(BIN)/pytest
