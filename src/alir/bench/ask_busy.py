@@ -15,6 +15,10 @@ from alir.events import Ingest, IngestProgress
 
 ASKED = 40
 """Questions of one run: enough for a 95th percentile."""
+AT_LEAST = 10
+"""Questions that must be answered while the ingestion runs."""
+BUSY_S = 60.0
+"""Longest that more than `AT_LEAST` of them are asked."""
 BUSY_CHUNKS = 4000
 """More than is ingested while `ASKED` questions are answered."""
 
@@ -63,7 +67,7 @@ async def lone_while_ingesting(
     """Do the same while `folder` is ingested; the ingestion is stopped at the end.
 
     Raises:
-        WrongResult: the ingestion was over before half of the questions were asked.
+        WrongResult: the ingestion was over before enough of the questions were asked.
     """
     handler = app.ingest.run(start_event=Ingest(paths=[folder]))
     under_way = asyncio.Event()
@@ -75,23 +79,26 @@ async def lone_while_ingesting(
 
     following = asyncio.create_task(follow())
     finished = asyncio.create_task(_ended(handler))
+    started = asyncio.create_task(under_way.wait())
     try:
-        await asyncio.wait(
-            [asyncio.create_task(under_way.wait()), finished], return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait([started, finished], return_when=asyncio.FIRST_COMPLETED)
         seconds: list[float] = []
         for question in questions:
             one = await lone(ask, [question])
             if finished.done():
+                finished.result()  # raises what ended it
                 break
             seconds += one
-        if len(seconds) < len(questions) / 2:
+            if len(seconds) >= AT_LEAST and sum(seconds) > BUSY_S:
+                break
+        if len(seconds) < AT_LEAST:
             raise WrongResult(f"the ingestion was over after {len(seconds)} questions")
         return seconds
     finally:
         if not finished.done():
             await handler.cancel_run()
-        await asyncio.gather(following, finished, return_exceptions=True)
+        started.cancel()
+        await asyncio.gather(started, following, finished, return_exceptions=True)
 
 
 async def _ended(handler: Any) -> None:
