@@ -30,7 +30,7 @@ def test_documents_have_the_text_alone_where_it_counts(files: list[Path]) -> Non
         assert documents[1].get_content(mode) == "b" * 50
 
 
-@pytest.mark.parametrize(("chunks", "names"), [(2, 1), (4, 2), (9, 5)])
+@pytest.mark.parametrize(("chunks", "names"), [(2, 2), (4, 2), (9, 5)])
 def test_text_is_cut_or_repeated_to_a_number_of_chunks(
     files: list[Path], tmp_path: Path, chunks: int, names: int
 ) -> None:

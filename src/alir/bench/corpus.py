@@ -66,6 +66,8 @@ def sized(files: Sequence[Path], chunks: int, folder: Path, parser: NodeParser) 
             pieces.append([node.get_content() for node in nodes])
     if not pieces:
         raise NothingToIngest(", ".join(map(str, files)), "hold no text")
+    if sum(map(len, pieces)) > chunks:  # some of each source, not all of the first
+        pieces = [texts[: -(-chunks // len(pieces))] for texts in pieces]
     written: list[Path] = []
     left = chunks
     for texts in cycle(pieces):
