@@ -17,7 +17,7 @@ from alir.errors import InvalidSetting
 
 PREFIX = "ALIR_"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-EmbedBackend = Literal["torch", "torch-bf16", "openvino"]
+EmbedBackend = Literal["auto", "torch", "torch-bf16", "openvino"]
 
 
 class Settings(BaseSettings):
@@ -47,8 +47,9 @@ class Settings(BaseSettings):
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
     Face cache or the hub, in that order."""
-    embed_backend: EmbedBackend = "torch"
-    """What computes the vectors. An index made with one can be searched with another."""
+    embed_backend: EmbedBackend = "auto"
+    """What computes the vectors; auto takes openvino where it is installed, suits the model and
+    there is no GPU. An index made with one can be searched with another."""
     embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 64
     """Texts the embedding model takes at once, on each core, at most; of long ones fewer."""
     chunk_tokens: Annotated[int | None, Field(ge=64)] = None

@@ -22,7 +22,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def embedding() -> LocalEmbedding:
-    return LocalEmbedding(find_model(DEFAULT_MODEL), batch_size=4)
+    return LocalEmbedding(find_model(DEFAULT_MODEL), batch_size=4, backend="torch")
 
 
 def test_vectors_are_the_model_s_own_in_the_order_of_the_texts(
@@ -105,3 +105,16 @@ async def test_what_a_question_waits_for_overtakes_documents(embedding: LocalEmb
     await view.aget_text_embedding_batch(["Cats sleep.", "Bees live in hives."])
     assert not documents.done()
     assert len(await documents) == 60
+
+
+@pytest.mark.parametrize(("there", "missing"), [("openvino", "torch"), ("torch", "openvino")])
+def test_auto_takes_what_is_there_and_needs_nothing_else(there: str, missing: str) -> None:
+    code = f"""if True:
+        import sys
+        sys.modules[{missing!r}] = None
+        from alir.embedding import LocalEmbedding, find_model
+        embedding = LocalEmbedding(find_model("all-MiniLM-L6-v2"))
+        print(len(embedding.get_query_embedding("Why?")), {there!r} in sys.modules)
+        """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stdout.split() == ["384", "True"], run.stderr

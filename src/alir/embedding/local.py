@@ -1,8 +1,14 @@
 """The embedding model as LlamaIndex sees it."""
 
 import asyncio
+import gc
+import importlib.util
 import os
+import sys
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -12,6 +18,9 @@ from alir.embedding.model_threads import Encoder, ModelThreads
 from alir.embedding.waiting import Kind
 from alir.errors import ModelUnavailable
 from alir.settings import EmbedBackend
+
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
+"""What Nvidia's and AMD's drivers make on Linux; to ask torch takes seconds."""
 
 
 class LocalEmbedding(BaseEmbedding):
@@ -24,19 +33,20 @@ class LocalEmbedding(BaseEmbedding):
         model: what `find_model` found.
         batch_size: texts in one batch at most; of long ones there are fewer.
         backend: torch, or torch with half the bits: faster where the processor can; or
-            openvino, for BERTs: faster still, and loaded in a second.
+            openvino, for BERTs: faster still, and loaded in a second. auto takes openvino where it
+            is installed, the model is a BERT and there is no GPU.
     """
 
     _threads: ModelThreads = PrivateAttr()
     _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
 
     def __init__(
-        self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "torch"
+        self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "auto"
     ) -> None:
         # LlamaIndex's own batching would hide the lengths from ours.
         super().__init__(model_name=model.name, embed_batch_size=2048)
         self._threads = ModelThreads(
-            lambda: _load(model, backend),
+            lambda: _loaded(model, backend),
             lengths=model.lengths,
             max_texts=batch_size,
             threads=_cores(),
@@ -84,17 +94,10 @@ def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:
         vectors.cancel()  # where the wait was interrupted
 
 
-def _load(model: ModelFolder, backend: EmbedBackend) -> Encoder:
+def _loaded(model: ModelFolder, backend: EmbedBackend) -> Encoder:
     try:
-        if backend == "openvino":
-            from alir.embedding.openvino_bert import OpenVinoBert  # noqa: PLC0415  an extra
-
-            return OpenVinoBert(model, threads=_cores())
-        from alir.embedding.sentence_transformer import (  # noqa: PLC0415  seconds
-            SentenceTransformerEncoder,
-        )
-
-        return SentenceTransformerEncoder(model, bfloat16=backend == "torch-bf16")
+        with _no_collections():
+            return _load(model, backend)
     except ModelUnavailable:
         raise
     except ModuleNotFoundError as error:
@@ -108,6 +111,48 @@ def _load(model: ModelFolder, backend: EmbedBackend) -> Encoder:
         raise ModelUnavailable(
             model.name, problem, "Install it again, or set ALIR_EMBED_MODEL to another."
         ) from error
+
+
+def _load(model: ModelFolder, backend: EmbedBackend) -> Encoder:
+    if backend == "openvino" or (backend == "auto" and _suits_openvino(model)):
+        from alir.embedding.openvino_bert import OpenVinoBert  # noqa: PLC0415  an extra
+
+        return OpenVinoBert(model, threads=_cores())
+    from alir.embedding.sentence_transformer import (  # noqa: PLC0415  seconds
+        SentenceTransformerEncoder,
+    )
+
+    return SentenceTransformerEncoder(model, bfloat16=backend == "torch-bf16")
+
+
+def _suits_openvino(model: ModelFolder) -> bool:
+    """Whether OpenVINO is there, and nothing that would be faster."""
+    gpu = sys.platform == "darwin" or any(Path(device).exists() for device in GPU_DEVICES)
+    if gpu or importlib.util.find_spec("openvino") is None:
+        return False
+    try:
+        model.bert()
+    except ModelUnavailable:
+        return False
+    return True
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Keep Python's garbage collector off what is made here, now and later.
+
+    Torch and transformers bring a million objects that live as long as the process. To look
+    through them takes a third of a second, four times while they are imported and now and then
+    ever after, and stops every thread.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _cores() -> int:
