@@ -14,8 +14,9 @@ All sides ask the same collection, which alir ingested. The JSON, beside what ev
   other.
 - `ratios`, by number: how many times the questions per second of `llama_index` are `drop_in`'s,
   `alir`'s and `alir_extractive`'s.
-- `while_ingesting`: lone questions to `alir`: `p50_ms` and `p95_ms` at `rest` and `busy`, and
-  `p95_ratio`, busy over rest; null where it was not measured.
+- `while_ingesting`: lone questions to `alir`: how many were `asked` (fewer than 40 where they took
+  more than a minute), `p50_ms` and `p95_ms` at `rest` and `busy`, and `p95_ratio`, busy over rest;
+  null where it was not measured.
 - `same_passages`: the share of questions for which `drop_in` found what `llama_index` did.
 - `spread` and `runs`: in the shape of `sides` and `while_ingesting`.
 """

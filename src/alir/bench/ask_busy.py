@@ -15,7 +15,7 @@ from alir.events import Ingest, IngestProgress
 
 ASKED = 40
 """Questions of one run: enough for a 95th percentile."""
-AT_LEAST = 10
+AT_LEAST = 3
 """Questions that must be answered while the ingestion runs."""
 BUSY_S = 60.0
 """Longest that more than `AT_LEAST` of them are asked."""
@@ -33,7 +33,7 @@ async def rest_and_busy(
     repeats: int,
     progress: Progress,
 ) -> dict[str, list[dict[str, float]]]:
-    """Ask lone questions in turns `rest` and `busy`; return the 50th and 95th percentiles.
+    """Ask lone questions in turns `rest` and `busy`; return how many, and percentiles.
 
     What is ingested meanwhile is text of `sources`, written to `folder`.
     """
@@ -43,10 +43,10 @@ async def rest_and_busy(
         new = folder / f"more-{next(made)}"
         new.mkdir()
         sized(sources, BUSY_CHUNKS, new, app.shard.node_parser)
-        return percentiles_ms(await lone_while_ingesting(app, ask, questions, new), 50, 95)
+        return _reported(await lone_while_ingesting(app, ask, questions, new))
 
     async def rest() -> dict[str, float]:
-        return percentiles_ms(await lone(ask, questions), 50, 95)
+        return _reported(await lone(ask, questions))
 
     return await interleaved({"rest": rest, "busy": busy}, repeats, progress)
 
@@ -99,6 +99,10 @@ async def lone_while_ingesting(
             await handler.cancel_run()
         started.cancel()
         await asyncio.gather(started, following, finished, return_exceptions=True)
+
+
+def _reported(seconds: list[float]) -> dict[str, float]:
+    return {"asked": len(seconds), **percentiles_ms(seconds, 50, 95)}
 
 
 async def _ended(handler: Any) -> None:

@@ -39,11 +39,15 @@ def ask_tables(found: dict[str, Any]) -> list[Table]:
         tables.append(Table(_title(count), head, rows))
     if busy := found["while_ingesting"]:
         rows = [
-            [name, seconds(busy[key]["p50_ms"] / 1000), seconds(busy[key]["p95_ms"] / 1000)]
+            [
+                name,
+                f"{busy[key]['asked']:.0f}",
+                *(seconds(busy[key][percentile] / 1000) for percentile in ("p50_ms", "p95_ms")),
+            ]
             for key, name in (("rest", "at rest"), ("busy", "while ingesting"))
         ]
         note = f"The 95th percentile while ingesting is {times(busy['p95_ratio'])} that at rest."
-        tables.append(Table("Lone questions to alir", ["", "p50", "p95"], rows, [note]))
+        tables.append(Table("Lone questions to alir", ["", "asked", "p50", "p95"], rows, [note]))
     last = tables[-1]
     tables[-1] = Table(last.title, last.head, last.rows, [*last.notes, about])
     return tables
