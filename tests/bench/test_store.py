@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from llama_index.core.vector_stores.types import VectorStoreQuery
-from pymilvus import MilvusClient
 
+from alir import AlirMilvusStore
 from alir.bench import wire
 from alir.bench.bed import Bed
 from alir.bench.measure import WrongResult
@@ -61,9 +61,9 @@ async def test_a_bed_leaves_no_collection_behind(tmp_path: Path) -> None:
         await store.async_add(random_nodes(random_vectors(1, 4, seed=4)))
         bed.collection()  # never made
 
-    client = MilvusClient(file)
-    assert client.list_collections() == []
-    client.close()
+    store = AlirMilvusStore(file)
+    assert await store.client.call("list_collections") == []
+    await store.aclose()
 
 
 async def test_random_vectors_are_the_same_for_a_seed_and_nodes_are_new_ones() -> None:

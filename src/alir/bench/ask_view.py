@@ -26,6 +26,8 @@ def ask_tables(found: dict[str, Any]) -> list[Table]:
     for count, ratios in found["ratios"].items():
         rows = []
         for side, name in SIDES.items():
+            if count not in found["sides"][side]:
+                continue
             one = found["sides"][side][count]
             rows.append(
                 [
@@ -69,6 +71,7 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
                     "theirs" if side == "llama_index" else "ours",
                 )
                 for side, name in SIDES.items()
+                if count in found["sides"][side]
             ]
             for count in found["ratios"]
         }
