@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -32,8 +33,7 @@ class HashEmbedding(BaseEmbedding):
     def _get_text_embedding(self, text: str) -> list[float]:
         vector = [0.0] * self.dim
         for word in _WORD.findall(text.casefold()):
-            digest = blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest()
-            number = int.from_bytes(digest, "little")
+            number = _hash(word)
             vector[(number >> 1) % self.dim] += 1.0 if number & 1 else -1.0
         length = math.hypot(*vector)
         if length == 0.0:
@@ -48,3 +48,9 @@ class HashEmbedding(BaseEmbedding):
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         return [self._get_text_embedding(text) for text in texts]
+
+
+@lru_cache(100_000)
+def _hash(word: str) -> int:
+    digest = blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
