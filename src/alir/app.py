@@ -1,7 +1,8 @@
 """The composition root: the one place that puts concrete parts together from settings."""
 
 import asyncio
-from functools import cached_property
+import gc
+from functools import cache, cached_property
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -43,6 +44,7 @@ class Alir:
         embedding: BaseEmbedding | None = None,
         llm: LLM | None = None,
     ) -> None:
+        _keep_imports()
         self.settings = settings or Settings.load()
         self._given_embedding = embedding
         self._given_llm = llm
@@ -205,3 +207,12 @@ class Alir:
             include_metadata=False,
             include_prev_next_rel=False,
         )
+
+
+@cache
+def _keep_imports() -> None:
+    """Keep Python's garbage collector off what was imported: it lives as long as the process.
+
+    To look through it takes a sixth of a second, and stops every thread.
+    """
+    gc.freeze()

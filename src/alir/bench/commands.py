@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 bench = typer.Typer(
     help="Measure what alir costs, beside LlamaIndex's own classes and beside the limit.\n\n"
-    "Comparisons are interleaved and repeated; medians are printed, with spread and machine.",
+    "Comparisons are interleaved and repeated; medians are printed, with spread and machine.\n\n"
+    "Example: alir bench store --counts 1000",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
