@@ -1,6 +1,7 @@
 """Writes and searches of one collection: those that wait together go out as one request."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -26,8 +27,7 @@ class Limits:
     searches: int
     searches_in_flight: int
     inserts_in_flight: int = 4
-    upserts_in_flight: int = 1
-    """An id keeps what was upserted last; and on Milvus Lite two upserts at once leave two rows."""
+    upserts_in_flight: int = 2
 
 
 LITE = Limits(searches=256, searches_in_flight=4)
@@ -69,7 +69,7 @@ class Batches:
             lambda: Coalescer(self._insert, in_flight=limits.inserts_in_flight, **of_rows)
         )
         self._upserts: PerLoop[Coalescer[str | None, Row, None]] = PerLoop(
-            lambda: Coalescer(self._upsert, in_flight=limits.upserts_in_flight, **of_rows)
+            lambda: Coalescer(_Upserts(collection), in_flight=limits.upserts_in_flight, **of_rows)
         )
         self._reads: PerLoop[Coalescer[tuple[str, ...], str, dict[str, Any] | None]] = PerLoop(
             lambda: Coalescer(self._read, max_items=max_rows, in_flight=limits.searches_in_flight)
@@ -127,12 +127,6 @@ class Batches:
         writing = self._collection.write("insert", rows, partition=partition)
         return _each(writing, [None] * len(rows))
 
-    def _upsert(self, partition: str | None, rows: Sequence[Row]) -> Awaitable[Sequence[None]]:
-        # One request must not hold an id twice. What came last is what is meant.
-        unique = list({row.id: row for row in rows}.values())
-        writing = self._collection.write("upsert", unique, partition=partition)
-        return _each(writing, [None] * len(rows))
-
     async def _read(
         self, key: tuple[str, ...], ids: Sequence[str]
     ) -> Sequence[dict[str, Any] | None]:
@@ -149,6 +143,37 @@ class Batches:
     def _search(self, key: bytes, searches: Sequence[_Search]) -> Awaitable[Sequence[list[Hit]]]:
         sought = [search.sought for search in searches]
         return self._collection.search(sought, **orjson.loads(key))
+
+
+class _Upserts:
+    """Upserts of which no two with the same id are under way at once, nor in one request.
+
+    An id keeps what was upserted last; and on Milvus Lite, two upserts at once leave two rows.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    def __call__(self, partition: str | None, rows: Sequence[Row]) -> Awaitable[Sequence[None]]:
+        latest = {row.id: row for row in rows}
+        before = {self._under_way[one] for one in latest if one in self._under_way}
+        writing = asyncio.ensure_future(self._write(list(latest.values()), partition, before))
+        self._under_way |= dict.fromkeys(latest, writing)
+        writing.add_done_callback(lambda _: self._forget(latest, writing))
+        return _each(writing, [None] * len(rows))
+
+    async def _write(
+        self, rows: Sequence[Row], partition: str | None, before: set[asyncio.Task[None]]
+    ) -> None:
+        if before:
+            await asyncio.wait(before)
+        await self._collection.write("upsert", rows, partition=partition)
+
+    def _forget(self, ids: Iterable[str], writing: asyncio.Task[None]) -> None:
+        for one in ids:
+            if self._under_way.get(one) is writing:
+                del self._under_way[one]
 
 
 async def _each(work: Awaitable[None], results: list[None]) -> list[None]:

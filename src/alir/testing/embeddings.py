@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -31,23 +32,31 @@ class HashEmbedding(BaseEmbedding):
         return "HashEmbedding"
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        vector = [0.0] * self.dim
-        for word in _WORD.findall(text.casefold()):
-            number = _hash(word)
-            vector[(number >> 1) % self.dim] += 1.0 if number & 1 else -1.0
-        length = math.hypot(*vector)
-        if length == 0.0:
-            return [1.0] + [0.0] * (self.dim - 1)
-        return [value / length for value in vector]
+        return _embedded(text, self.dim)
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
+        return _embedded(query, self.dim)
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
+        return _embedded(query, self.dim)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return [self._get_text_embedding(text) for text in texts]
+        return [_embedded(text, self.dim) for text in texts]
+
+
+def _embedded(text: str, dim: int) -> list[float]:
+    axes: dict[int, int] = {}
+    for word, times in Counter(_WORD.findall(text.casefold())).items():
+        number = _hash(word)
+        axis = (number >> 1) % dim
+        axes[axis] = axes.get(axis, 0) + (times if number & 1 else -times)
+    length = math.hypot(*axes.values())
+    if length == 0.0:
+        axes, length = {0: 1}, 1.0
+    vector = [0.0] * dim
+    for axis, value in axes.items():
+        vector[axis] = value / length
+    return vector
 
 
 @lru_cache(100_000)
