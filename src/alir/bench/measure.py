@@ -48,6 +48,7 @@ async def interleaved(
         for name in names[first:] + names[:first]:
             progress(f"{name}, round {number + 1} of {rounds}")
             gc.collect()
+            gc.freeze()  # what is there already is not looked at while the clock runs
             runs[name].append(await variants[name]())
     return runs
 

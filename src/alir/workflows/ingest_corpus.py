@@ -24,7 +24,7 @@ from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
 
-SHARDS_IN_FLIGHT = 3
+SHARDS_IN_FLIGHT = 4
 """Child runs at once: one computes vectors while others read and write."""
 
 

@@ -31,7 +31,7 @@ from alir.steps.split import batches, split
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""
-BATCH_CHUNKS = 64
+BATCH_CHUNKS = 128
 """Chunks of one batch: the engine is quadratic in sibling events, so it never gets one a chunk."""
 
 
