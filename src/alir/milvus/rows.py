@@ -76,15 +76,18 @@ def to_row(
     return Row(node.node_id, columns, embedding, dynamic, size_bytes)
 
 
-def to_node(row: Mapping[str, Any], *, text_key: str) -> BaseNode:
+def to_node(row: Mapping[str, Any], node_id: str, *, text_key: str) -> BaseNode:
     """Return the node a row holds; a row not written by LlamaIndex becomes a plain `TextNode`."""
     text, content = row.get(text_key), row.get("_node_content")
-    if content is not None and row.get("_node_type") == TextNode.class_name():
-        return TextNode(**{**orjson.loads(content), "text": text or ""})
+    if content is not None and row.get("_node_type") == "TextNode":
+        # What `metadata_dict_to_node` does with it, at half its cost.
+        values = orjson.loads(content)
+        values["text"] = text or ""
+        return TextNode(**values)
     if content is not None:
         return metadata_dict_to_node(dict(row), text=text)
     metadata = {key: value for key, value in row.items() if key not in {text_key, ID_FIELD}}
-    return TextNode(id_=str(row[ID_FIELD]), text=text or "", metadata=metadata)
+    return TextNode(id_=node_id, text=text or "", metadata=metadata)
 
 
 def _embedding(node: BaseNode, dim: int) -> bytes:

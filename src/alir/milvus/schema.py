@@ -6,6 +6,7 @@ embedding model its vectors come from, so that two models are never mixed in one
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
@@ -114,7 +115,7 @@ def _new_index(name: str, config: dict[str, Any], kind: str, metric: str) -> Ind
     return index
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """What an existing collection turned out to be."""
 
@@ -126,7 +127,7 @@ class Found:
     """Its fields by name, as `describe_collection` tells them."""
     dialect: Dialect
 
-    @property
+    @cached_property
     def written(self) -> dict[str, dict[str, Any]]:
         """The fields a writer gives values of; the others Milvus makes itself."""
         return {
@@ -135,7 +136,7 @@ class Found:
             if not about.get("is_function_output") and not about.get("auto_id")
         }
 
-    @property
+    @cached_property
     def required(self) -> list[str]:
         """The fields every row must have a value of, besides its dense vector."""
         return [

@@ -1,8 +1,7 @@
 """What Milvus is asked in each query mode, and the nodes that its answer holds."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +13,6 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
-from llama_index.vector_stores.milvus.utils import BaseSparseEmbeddingFunction
 from pymilvus import AnnSearchRequest
 from pymilvus.client.abstract import BaseRanker
 
@@ -26,35 +24,13 @@ from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
 from alir.milvus.scalar_filters import scalar_expression
 from alir.milvus.schema import Found, Layout
+from alir.milvus.sparse import SparseVectors
 from alir.milvus.wire import Hit
 
 Options = Mapping[str, Any]
 """What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""
 
 MMR_PREFETCH_FACTOR = 4.0
-
-
-class SparseVectors:
-    """A `BaseSparseEmbeddingFunction`, one call at a time on a thread of its own."""
-
-    def __init__(self, function: BaseSparseEmbeddingFunction) -> None:
-        self._function = function
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-sparse")
-
-    async def of_documents(self, texts: list[str]) -> list[dict[int, float]]:
-        """Return the sparse vectors of texts to store."""
-        vectors: list[dict[int, float]] = await self._on_thread(
-            self._function.encode_documents, texts
-        )
-        return vectors
-
-    async def of_query(self, text: str) -> dict[int, float]:
-        """Return the sparse vector of a text to search for."""
-        [vector] = await self._on_thread(self._function.encode_queries, [text])
-        return vector  # type: ignore[no-any-return]
-
-    async def _on_thread(self, encode: Any, texts: list[str]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, encode, texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +75,7 @@ class Searches:
         else:
             raise ValueError(f"AlirMilvusStore has no query mode {mode.value!r}.")
         return VectorStoreQueryResult(
-            nodes=[self.node({ID_FIELD: hit["id"], **hit["entity"]}, wanted) for hit in hits],
+            nodes=[self.node(hit["entity"], wanted, str(hit["id"])) for hit in hits],
             similarities=[hit["distance"] for hit in hits],
             ids=[str(hit["id"]) for hit in hits],
         )
@@ -115,14 +91,14 @@ class Searches:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""
         return list(dict.fromkeys([self.layout.text_key, *NODE_FIELDS, *wanted]))
 
-    def node(self, row: Mapping[str, Any], wanted: Sequence[str]) -> BaseNode:
+    def node(self, row: Mapping[str, Any], wanted: Sequence[str], node_id: str) -> BaseNode:
         """Return the node of `row`; what was `wanted` besides is in its metadata."""
         if not wanted:
-            return to_node(row, text_key=self.layout.text_key)
+            return to_node(row, node_id, text_key=self.layout.text_key)
         embedding = row.get(self.layout.embedding_field)
         vectors = {self.layout.embedding_field, self.layout.sparse_embedding_field}
         fields = {name: value for name, value in row.items() if name not in vectors}
-        node = to_node(fields, text_key=self.layout.text_key)
+        node = to_node(fields, node_id, text_key=self.layout.text_key)
         if embedding is not None and {self.layout.embedding_field, "*"} & set(wanted):
             node.embedding = list(embedding)
         for name in wanted:
@@ -137,18 +113,18 @@ class Searches:
             refuse_on_lite(milvus_partition_names=names)
         return list(names) if names else None
 
-    async def _search(self, query: VectorStoreQuery, sought: Any, **search: Any) -> list[Hit]:
-        return await self.batches.search(
+    def _search(self, query: VectorStoreQuery, sought: Any, **search: Any) -> Awaitable[list[Hit]]:
+        return self.batches.search(
             sought,
             limit=query.similarity_top_k,
             consistency_level=self.consistency_level,
             **search,
         )
 
-    async def _dense(
+    def _dense(
         self, query: VectorStoreQuery, options: Options, shared: dict[str, Any]
-    ) -> list[Hit]:
-        return await self._search(
+    ) -> Awaitable[list[Hit]]:
+        return self._search(
             query,
             query.query_embedding,
             anns_field=self.layout.embedding_field,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.bridge.pydantic import PrivateAttr
-from llama_index.core.schema import BaseNode, MetadataMode
+from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import (
     MetadataFilters,
     VectorStoreQuery,
@@ -18,7 +18,6 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
-from alir.errors import NodeRefused
 from alir.milvus import options
 from alir.milvus.batches import Batches
 from alir.milvus.blocking import BlockingForms
@@ -26,9 +25,11 @@ from alir.milvus.client import AsyncClient, Client
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import among
-from alir.milvus.rows import ID_FIELD, Row, to_row
-from alir.milvus.schema import Found, Layout
-from alir.milvus.searches import Searches, SparseVectors
+from alir.milvus.rows import ID_FIELD
+from alir.milvus.schema import Layout
+from alir.milvus.searches import Searches
+from alir.milvus.sparse import SparseVectors
+from alir.milvus.writes import Writes
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class AlirMilvusStore(BlockingForms):
     _collection: Collection = PrivateAttr()
     _batches: Batches = PrivateAttr()
     _searches: Searches = PrivateAttr()
-    _sparse_vectors: SparseVectors | None = PrivateAttr()
+    _writes: Writes = PrivateAttr()
 
     def __init__(  # noqa: PLR0917  the order is MilvusVectorStore's
         self,
@@ -194,12 +195,19 @@ class AlirMilvusStore(BlockingForms):
         )
         self._batches = Batches(self._collection, max_rows=batch_size)
         function = layout.sparse_function
-        self._sparse_vectors = None if layout.bm25 else SparseVectors(function)
+        sparse_vectors = None if layout.bm25 else SparseVectors(function)
+        self._writes = Writes(
+            layout=layout,
+            collection=self._collection,
+            batches=self._batches,
+            sparse_vectors=sparse_vectors,
+            operation="upsert" if upsert_mode else "insert",
+        )
         self._searches = Searches(
             layout=layout,
             collection=self._collection,
             batches=self._batches,
-            sparse_vectors=self._sparse_vectors,
+            sparse_vectors=sparse_vectors,
             ranker=ranker,
             consistency_level=consistency_level,
             search_config=search_config or {},
@@ -237,22 +245,13 @@ class AlirMilvusStore(BlockingForms):
         Raises:
             NodeRefused: a node that Milvus cannot store; nothing of this call was written.
         """
-        if not nodes:
-            return []
-        found = await self._collection.opened(_dim(nodes[0]))
-        rows = await self._rows(nodes, found)
-        await self._batches.write(
-            "upsert" if self.upsert_mode else "insert", rows, partition=self._partition(kwargs)
-        )
-        if kwargs.get("force_flush"):
-            await self._collection.call("flush")
-        return [node.node_id for node in nodes]
+        return await self._writes.add(nodes, kwargs)
 
     async def adelete(self, ref_doc_id: str | list[str], **kwargs: Any) -> None:
         """Delete every node that came from the document, or documents, `ref_doc_id`."""
         documents = ref_doc_id if isinstance(ref_doc_id, list) else [ref_doc_id]
         expression = among(self.doc_id_field, documents)
-        await self._collection.delete(expression, partition=self._partition(kwargs))
+        await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
     async def adelete_nodes(
         self,
@@ -265,7 +264,7 @@ class AlirMilvusStore(BlockingForms):
             raise ValueError("Either node_ids or filters must be given.")
         if found := await self._collection.opened_or_none():
             expression = self._searches.selection(node_ids, filters, found)
-            await self._collection.delete(expression, partition=self._partition(kwargs))
+            await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
     async def aclear(self) -> None:
         """Drop the collection; the next add makes it anew."""
@@ -300,7 +299,7 @@ class AlirMilvusStore(BlockingForms):
             expression = self._searches.selection(node_ids, filters, found)
             scanned = self._collection.scan(expression, fields, partitions=partitions)
             rows = [row async for row in scanned]
-        return [self._searches.node(row, self.output_fields) for row in rows]
+        return [self._searches.node(row, self.output_fields, row[ID_FIELD]) for row in rows]
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search by embedding (DEFAULT, MMR), words (SPARSE, TEXT_SEARCH) or both (HYBRID).
@@ -340,37 +339,3 @@ class AlirMilvusStore(BlockingForms):
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.connection.run(work)
-
-    async def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
-        rows = [
-            to_row(
-                node,
-                text_key=self.text_key,
-                doc_id_field=self.doc_id_field,
-                dim=found.dim,
-                fields=found.fields,
-            )
-            for node in nodes
-        ]
-        if self._sparse_vectors is not None:
-            texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
-            vectors = await self._sparse_vectors.of_documents(texts)
-            for row, vector in zip(rows, vectors, strict=True):
-                row.columns[self.sparse_embedding_field] = vector
-        required = found.required
-        for row in rows:
-            for name in required:
-                if row.columns.get(name) is None:
-                    problem = f"its metadata has no {name!r}, a field of the schema"
-                    raise NodeRefused(row.id, problem)
-        return rows
-
-    def _partition(self, kwargs: dict[str, Any]) -> str | None:
-        name = kwargs.get("milvus_partition_name")
-        if self.connection.is_lite:
-            options.refuse_on_lite(milvus_partition_name=name)
-        return name
-
-
-def _dim(node: BaseNode) -> int | None:
-    return None if node.embedding is None else len(node.embedding) or None

@@ -1,0 +1,83 @@
+"""Nodes into Milvus: made rows, checked, and sent with whatever else is waiting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index.core.schema import BaseNode, MetadataMode
+
+from alir.errors import NodeRefused
+from alir.milvus.batches import Batches
+from alir.milvus.collection import Collection
+from alir.milvus.options import refuse_on_lite
+from alir.milvus.rows import Row, to_row
+from alir.milvus.schema import Found, Layout
+from alir.milvus.sparse import SparseVectors
+from alir.milvus.wire import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """The writes of one collection.
+
+    Args:
+        sparse_vectors: what makes them where Milvus does not.
+    """
+
+    layout: Layout
+    collection: Collection
+    batches: Batches
+    sparse_vectors: SparseVectors | None
+    operation: Operation
+
+    async def add(self, nodes: Sequence[BaseNode], options: Mapping[str, Any]) -> list[str]:
+        """Store `nodes`; return their ids in order.
+
+        Raises:
+            NodeRefused: a node that Milvus cannot store; nothing of this call was written.
+        """
+        if not nodes:
+            return []
+        partition = self.partition(options)
+        found = await self.collection.opened(_dim(nodes[0]))
+        await self.batches.write(
+            self.operation, await self._rows(nodes, found), partition=partition
+        )
+        if options.get("force_flush"):
+            await self.collection.call("flush")
+        return [node.node_id for node in nodes]
+
+    def partition(self, options: Mapping[str, Any]) -> str | None:
+        """Return the partition to write to; None for the default."""
+        name = options.get("milvus_partition_name")
+        if name is not None and self.collection.connection.is_lite:
+            refuse_on_lite(milvus_partition_name=name)
+        return name
+
+    async def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
+        rows = [
+            to_row(
+                node,
+                text_key=self.layout.text_key,
+                doc_id_field=self.layout.doc_id_field,
+                dim=found.dim,
+                fields=found.fields,
+            )
+            for node in nodes
+        ]
+        if self.sparse_vectors is not None:
+            texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
+            vectors = await self.sparse_vectors.of_documents(texts)
+            for row, vector in zip(rows, vectors, strict=True):
+                row.columns[self.layout.sparse_embedding_field] = vector
+        required = found.required
+        for row in rows:
+            for name in required:
+                if row.columns.get(name) is None:
+                    problem = f"its metadata has no {name!r}, a field of the schema"
+                    raise NodeRefused(row.id, problem)
+        return rows
+
+
+def _dim(node: BaseNode) -> int | None:
+    return None if node.embedding is None else len(node.embedding) or None
