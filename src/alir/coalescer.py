@@ -230,9 +230,10 @@ class PerLoop(Generic[T]):
     def here(self) -> T:
         """Return the running loop's own."""
         loop = asyncio.get_running_loop()
-        if loop not in self._made:
-            self._made[loop] = self._make()
-        return self._made[loop]
+        try:
+            return self._made[loop]
+        except KeyError:
+            return self._made.setdefault(loop, self._make())
 
 
 def _settle(request: "_Request[Item, Result]") -> None:

@@ -85,12 +85,12 @@ class Batches:
             )
         )
 
-    async def write(
+    def write(
         self, operation: Operation, rows: Sequence[Row], *, partition: str | None = None
-    ) -> None:
-        """Insert or upsert `rows`."""
+    ) -> Awaitable[object]:
+        """Insert or upsert `rows`, once it is awaited."""
         coalescer = self._inserts if operation == "insert" else self._upserts
-        await coalescer.here()(partition, rows)
+        return coalescer.here()(partition, rows)
 
     async def rows(
         self, ids: Sequence[str], fields: Sequence[str], *, consistency_level: str

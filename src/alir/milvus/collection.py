@@ -73,6 +73,11 @@ class Collection:
 
         return self.connection.begin("search", search)
 
+    @property
+    def found(self) -> Found | None:
+        """What the collection turned out to be; None until it is open."""
+        return self._found
+
     async def opened(self, dim: int | None) -> Found:
         """Open the collection, or make it with vectors of `dim` dimensions.
 

@@ -25,7 +25,7 @@ MAX_DYNAMIC_BYTES = 65_536
 """Milvus's limit for the dynamic fields of one row together."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """A node as it goes on the wire."""
 
@@ -37,6 +37,7 @@ class Row:
     dynamic: bytes
     """Every other field, as one JSON object."""
     size_bytes: int
+    """At most."""
 
 
 def to_row(
@@ -71,8 +72,8 @@ def to_row(
         raise NodeRefused(node.node_id, f"its metadata has the key {DYNAMIC_FIELD}, Milvus's own")
     columns = {name: values.pop(name) for name in fields if name in values}
     dynamic = orjson.dumps(values)
-    text_bytes = _check(node, text, source, len(dynamic))
-    size_bytes = len(embedding) + text_bytes + len(dynamic)
+    _check(node, text, source, len(dynamic))
+    size_bytes = len(embedding) + 4 * len(text) + len(dynamic)
     return Row(node.node_id, columns, embedding, dynamic, size_bytes)
 
 
@@ -114,8 +115,8 @@ def _floats(dim: int) -> struct.Struct:
     return struct.Struct(f"{dim}f")
 
 
-def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> int:
-    """Refuse what Milvus cannot store or could never delete; return the text's bytes."""
+def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> None:
+    """Refuse what Milvus cannot store or could never delete."""
     if "'" in node.node_id:
         # Milvus Lite puts it into its SQL as it is. Refused for a server too: data must move.
         raise NodeRefused(
@@ -125,19 +126,18 @@ def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> int:
         if "\n" in value or "\r" in value:
             problem = f"its {name} holds a line break, and could never be found or deleted by it"
             raise NodeRefused(node.node_id, problem)
-    sizes = {
-        name: len(value.encode())
-        for name, value in (("text", text), ("id", node.node_id), ("doc_id", source))
-    }
-    for name, size_bytes in sizes.items():
-        if size_bytes > MAX_VARCHAR_BYTES:
-            raise NodeRefused(
-                node.node_id, f"its {name} has {size_bytes} bytes, the limit is {MAX_VARCHAR_BYTES}"
-            )
+    for name, value in (("text", text), ("id", node.node_id), ("doc_id", source)):
+        # A character has four bytes at most.
+        if 4 * len(value) > MAX_VARCHAR_BYTES:
+            size_bytes = len(value.encode())
+            if size_bytes > MAX_VARCHAR_BYTES:
+                raise NodeRefused(
+                    node.node_id,
+                    f"its {name} has {size_bytes} bytes, the limit is {MAX_VARCHAR_BYTES}",
+                )
     if dynamic_bytes > MAX_DYNAMIC_BYTES:
         raise NodeRefused(
             node.node_id,
             f"its metadata takes {dynamic_bytes} bytes (LlamaIndex stores it twice), "
             f"the limit is {MAX_DYNAMIC_BYTES}",
         )
-    return sizes["text"]

@@ -54,7 +54,7 @@ class Searches:
 
     async def answer(self, query: VectorStoreQuery, options: Options) -> VectorStoreQueryResult:
         """Search in the mode that `query` asks for; nothing is found without a collection."""
-        found = await self.collection.opened_or_none()
+        found = self.collection.found or await self.collection.opened_or_none()
         if found is None:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         wanted = query.output_fields or self.output_fields

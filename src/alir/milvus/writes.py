@@ -39,10 +39,15 @@ class Writes:
         if not nodes:
             return []
         partition = self.partition(options)
-        found = await self.collection.opened(_dim(nodes[0]))
-        await self.batches.write(
-            self.operation, await self._rows(nodes, found), partition=partition
-        )
+        found = self.collection.found or await self.collection.opened(_dim(nodes[0]))
+        rows = self._rows(nodes, found)
+        if self.sparse_vectors is not None:
+            texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
+            vectors = await self.sparse_vectors.of_documents(texts)
+            for row, vector in zip(rows, vectors, strict=True):
+                row.columns[self.layout.sparse_embedding_field] = vector
+        _need(found.required, rows)
+        await self.batches.write(self.operation, rows, partition=partition)
         if options.get("force_flush"):
             await self.collection.call("flush")
         return [node.node_id for node in nodes]
@@ -54,8 +59,8 @@ class Writes:
             refuse_on_lite(milvus_partition_name=name)
         return name
 
-    async def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
-        rows = [
+    def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
+        return [
             to_row(
                 node,
                 text_key=self.layout.text_key,
@@ -65,18 +70,14 @@ class Writes:
             )
             for node in nodes
         ]
-        if self.sparse_vectors is not None:
-            texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
-            vectors = await self.sparse_vectors.of_documents(texts)
-            for row, vector in zip(rows, vectors, strict=True):
-                row.columns[self.layout.sparse_embedding_field] = vector
-        required = found.required
-        for row in rows:
-            for name in required:
-                if row.columns.get(name) is None:
-                    problem = f"its metadata has no {name!r}, a field of the schema"
-                    raise NodeRefused(row.id, problem)
-        return rows
+
+
+def _need(fields: Sequence[str], rows: Sequence[Row]) -> None:
+    for row in rows:
+        for name in fields:
+            if row.columns.get(name) is None:
+                problem = f"its metadata has no {name!r}, a field of the schema"
+                raise NodeRefused(row.id, problem)
 
 
 def _dim(node: BaseNode) -> int | None:
