@@ -1,5 +1,6 @@
 """An embedding model without a model: the words of a text, hashed."""
 
+import asyncio
 import math
 import re
 from collections import Counter
@@ -41,7 +42,8 @@ class HashEmbedding(BaseEmbedding):
         return _embedded(query, self.dim)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return [_embedded(text, self.dim) for text in texts]
+        # On a thread, as a model computes: the event loop goes on meanwhile.
+        return await asyncio.to_thread(lambda: [_embedded(text, self.dim) for text in texts])
 
 
 def _embedded(text: str, dim: int) -> list[float]:
