@@ -28,7 +28,7 @@ RAW = "encode"
 """`SentenceTransformer.encode` of all texts in one call, as it comes: the yardstick."""
 INT8 = "torch-int8"
 """torch with eight bits, made as it recommends. Not a backend of alir's: see its recall."""
-BACKENDS = (RAW, *get_args(EmbedBackend), INT8)
+BACKENDS = (RAW, *(name for name in get_args(EmbedBackend) if name != "auto"), INT8)
 TOP = 10
 Encode = Callable[[list[str]], Sequence[Sequence[float]]]
 _RECORD = re.compile(r"^\.I .*?^\.W\n(.*?)(?=^\.I |\Z)", re.MULTILINE | re.DOTALL)
