@@ -10,6 +10,7 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
+from alir.coalescer import PerLoop
 from alir.events import (
     ChunksAdded,
     ChunksEmbedded,
@@ -57,6 +58,7 @@ class IngestShard(Workflow):
         self.vector_store = vector_store
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
+        self._splitting = PerLoop(asyncio.Lock)
 
     @step
     async def compare(self, ev: IngestFiles) -> FilesCompared:
@@ -89,7 +91,9 @@ class IngestShard(Workflow):
         started = perf_counter()
         chunks, parts = [], []
         for loaded in ev.loaded:
-            cut = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
+            # One at a time: threads that fight for Python's lock split less than one alone.
+            async with self._splitting.here():
+                cut = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
             chunks += cut
             parts.append(SplitPart(loaded, len(cut)))
         shard = ShardSplit(
