@@ -35,11 +35,11 @@ ON_THE_TERMINAL = (
 
 @pytest.fixture
 def docs(desk: Path) -> Path:
-    """Enough text to be interrupted in: about 600 chunks."""
+    """Enough text to be interrupted in: about 1,800 chunks."""
     folder = desk / "docs"
     folder.mkdir()
     for number in range(60):
-        sentences = (f"The moon of planet {number} has {n} craters of basalt. " for n in range(160))
+        sentences = (f"The moon of planet {number} has {n} craters of basalt. " for n in range(480))
         (folder / f"{number:02}.txt").write_text("".join(sentences))
     return folder
 
