@@ -15,6 +15,21 @@ def put(waiting: Waiting, kind: Kind, *tokens: int) -> Request:
     return request
 
 
+class CancelledMeanwhile(Future[list[list[float]]]):
+    """A future that another thread cancels, so it seems, right after the last of some looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def done(self) -> bool:
+        was_done = super().done()
+        self.looks -= 1
+        if not self.looks:
+            self.cancel()
+        return was_done
+
+
 def lengths(batch: list[Text]) -> list[int]:
     return [text.tokens for text in batch]
 
@@ -77,6 +92,20 @@ def test_what_nobody_waits_for_any_more_is_left_out() -> None:
     gone.vectors.cancel()
     assert lengths(waiting.take(max_tokens=1000)) == [28]
     assert waiting.take(max_tokens=1000) == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_text_cancelled_while_it_is_taken_does_not_hide_what_else_waits(
+    kind: Kind, looks: int
+) -> None:
+    waiting = Waiting(max_texts=4)
+    waiting.put(Request(["gone"], kind, CancelledMeanwhile(looks)), [30])
+    waits = put(waiting, kind, 300)
+    taken: list[Request] = []
+    while batch := waiting.take(max_tokens=1000):
+        taken += [text.request for text in batch]
+    assert waits in taken
 
 
 def test_clearing_gives_every_request_once() -> None:

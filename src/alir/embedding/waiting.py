@@ -125,8 +125,20 @@ class _Line:
         return self._by_age[0].number if self._by_age else float("inf")
 
     def take(self, max_texts: int, max_tokens: int) -> list[Text]:
-        if self.age() == float("inf"):
-            return []
+        # Callers may go at any moment: a batch of theirs alone is not the end of what waits.
+        while self.age() < float("inf"):
+            batch = self._next(max_texts, max_tokens)
+            if still_awaited := [text for text in batch if not text.request.vectors.done()]:
+                return still_awaited
+        return []
+
+    def clear(self) -> list[Text]:
+        texts, self._by_length = self._by_length, []
+        self._by_age.clear()
+        return texts
+
+    def _next(self, max_texts: int, max_tokens: int) -> list[Text]:
+        """Take out the oldest text and the next shorter ones."""
         oldest = self._by_age[0]
         last = first = self._at(oldest)
         most = min(max_texts, max_tokens // max(oldest.tokens, 1))
@@ -138,12 +150,7 @@ class _Line:
         del self._by_length[first : last + 1]
         for text in batch:
             text.taken = True
-        return [text for text in batch if not text.request.vectors.done()]
-
-    def clear(self) -> list[Text]:
-        texts, self._by_length = self._by_length, []
-        self._by_age.clear()
-        return texts
+        return batch
 
     def _drop(self, text: Text) -> None:
         if not text.taken:
