@@ -221,7 +221,10 @@ class Coalescer(Generic[Key, Item, Result]):
 
 
 class PerLoop(Generic[T]):
-    """One of something for each event loop that asks; it goes when its loop goes."""
+    """One of something for each event loop that asks.
+
+    It goes with its loop: at the latest when another loop asks and that one is closed.
+    """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -233,7 +236,14 @@ class PerLoop(Generic[T]):
         try:
             return self._made[loop]
         except KeyError:
+            self._forget_the_closed()
             return self._made.setdefault(loop, self._make())
+
+    def _forget_the_closed(self) -> None:
+        # An asyncio lock that somebody waited for holds its loop, so the weak key alone stays.
+        for loop in [reference() for reference in self._made.keyrefs()]:
+            if loop is not None and loop.is_closed():
+                self._made.pop(loop, None)
 
 
 def _settle(request: "_Request[Item, Result]") -> None:
