@@ -143,8 +143,8 @@ def test_who_gives_up_harms_nobody(
         for position, ((_, items), answer) in enumerate(zip(asked, answers, strict=True)):
             if position not in given_up:
                 assert answer == [2 * item for item in items]
-        await coalescer.close()
-        assert coalescer.stats.waiting == 0
+        await coalescer.drain()
+        assert (coalescer.stats.waiting, wire.under_way) == (0, 0)
 
     asyncio.run(main())
 
@@ -262,18 +262,49 @@ async def test_more_callers_than_there_is_room_for_wait_their_turn() -> None:
     assert [items[0] for _, items in wire.calls] == list(range(20))
 
 
-async def test_closing_takes_nothing_more_and_waits_for_what_was_taken() -> None:
+async def test_draining_waits_for_what_was_taken_and_is_not_the_end() -> None:
     wire = Wire()
     coalescer = Coalescer(wire, max_items=3)
     tasks = [asyncio.ensure_future(coalescer("a", [n])) for n in range(10)]
     await turns(1)
 
-    await coalescer.close()
+    await coalescer.drain()
 
     assert sorted(n for _, items in wire.calls for n in items) == list(range(10))
     assert await asyncio.gather(*tasks) == [[2 * n] for n in range(10)]
-    with pytest.raises(RuntimeError, match="closed"):
-        await coalescer("a", [1])
+    assert await coalescer("a", [1]) == [2]
+
+
+async def test_draining_waits_for_what_is_under_way_though_its_caller_gave_up() -> None:
+    wire = Wire()
+    wire.open.clear()
+    coalescer = Coalescer(wire, max_items=3)
+    given_up = asyncio.ensure_future(coalescer("a", [1]))
+    await turns()
+    given_up.cancel()
+    draining = asyncio.ensure_future(coalescer.drain())
+    await turns()
+    assert not draining.done()
+    wire.open.set()
+
+    await draining
+
+    assert wire.under_way == 0
+
+
+async def test_giving_up_the_draining_harms_nobody() -> None:
+    wire = Wire()
+    wire.open.clear()
+    coalescer = Coalescer(wire, max_items=3)
+    tasks = [asyncio.ensure_future(coalescer("a", [n])) for n in range(10)]
+    await turns()
+    draining = asyncio.ensure_future(coalescer.drain())
+    await turns()
+    draining.cancel()
+    await turns()
+    wire.open.set()
+
+    assert await asyncio.gather(*tasks) == [[2 * n] for n in range(10)]
 
 
 async def test_a_call_that_is_cancelled_leaves_nobody_waiting() -> None:

@@ -92,7 +92,6 @@ class Coalescer(Generic[Key, Item, Result]):
         self._waiting: dict[Key, deque[_Request[Item, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
-        self._closed = False
 
     async def __call__(self, key: Key, items: Sequence[Item]) -> list[Result]:
         """Return the results of `items`, in order. Items of one call all have the same key.
@@ -103,8 +102,6 @@ class Coalescer(Generic[Key, Item, Result]):
         if not items:
             return []
         async with self._room:
-            if self._closed:
-                raise RuntimeError("This coalescer is closed.")
             request = _Request[Item, Result](items, asyncio.get_running_loop().create_future())
             self._waiting.setdefault(key, deque()).append(request)
             self.stats.waiting += len(items)
@@ -116,12 +113,11 @@ class Coalescer(Generic[Key, Item, Result]):
                 request.taken = len(items)
                 raise
 
-    async def close(self) -> None:
-        """Take nothing more; return when everything taken has come back."""
-        self._closed = True
-        while self._waiting or self._tasks:
-            self._dispatch()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def drain(self) -> None:
+        """Return when everything taken has come back, also what its callers gave up."""
+        self._dispatch()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _schedule(self) -> None:
         # Not at once: everybody who is ready in this turn of the event loop comes along.

@@ -113,6 +113,11 @@ class Batches:
         [hits] = await self._searches.here()(key, [_Search(sought, limit)])
         return hits
 
+    async def drain(self) -> None:
+        """Return when everything taken on the running event loop has come back."""
+        for each in (self._inserts, self._upserts, self._reads, self._searches):
+            await each.here().drain()
+
     @property
     def stats(self) -> dict[str, CoalescerStats]:
         """What went through on the running event loop, by kind."""

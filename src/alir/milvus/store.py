@@ -18,9 +18,11 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
+from alir.coalescer import PerLoop
 from alir.milvus import options
 from alir.milvus.batches import Batches
 from alir.milvus.blocking import BlockingForms
+from alir.milvus.calls import Calls, counted
 from alir.milvus.client import AsyncClient, Client
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
@@ -88,6 +90,7 @@ class AlirMilvusStore(BlockingForms):
 
     _collection: Collection = PrivateAttr()
     _batches: Batches = PrivateAttr()
+    _calls: PerLoop[Calls] = PrivateAttr(default_factory=lambda: PerLoop(Calls))
     _searches: Searches = PrivateAttr()
     _writes: Writes = PrivateAttr()
 
@@ -236,6 +239,7 @@ class AlirMilvusStore(BlockingForms):
 
     # Writing
 
+    @counted
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Store `nodes`, each with an embedding of (dim,) floats; return their ids in order.
 
@@ -247,12 +251,14 @@ class AlirMilvusStore(BlockingForms):
         """
         return await self._writes.add(nodes, kwargs)
 
+    @counted
     async def adelete(self, ref_doc_id: str | list[str], **kwargs: Any) -> None:
         """Delete every node that came from the document, or documents, `ref_doc_id`."""
         documents = ref_doc_id if isinstance(ref_doc_id, list) else [ref_doc_id]
         expression = among(self.doc_id_field, documents)
         await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
+    @counted
     async def adelete_nodes(
         self,
         node_ids: list[str] | None = None,
@@ -266,12 +272,14 @@ class AlirMilvusStore(BlockingForms):
             expression = self._searches.selection(node_ids, filters, found)
             await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
+    @counted
     async def aclear(self) -> None:
         """Drop the collection; the next add makes it anew."""
         await self._collection.drop()
 
     # Reading
 
+    @counted
     async def aget_nodes(
         self,
         node_ids: list[str] | None = None,
@@ -301,6 +309,7 @@ class AlirMilvusStore(BlockingForms):
             rows = [row async for row in scanned]
         return [self._searches.node(row, self.output_fields, row[ID_FIELD]) for row in rows]
 
+    @counted
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search by embedding (DEFAULT, MMR), words (SPARSE, TEXT_SEARCH) or both (HYBRID).
 
@@ -324,17 +333,25 @@ class AlirMilvusStore(BlockingForms):
         """Yield the rows that match a Milvus expression; see `Collection.scan`."""
         return self._collection.scan(expression, fields, page_rows=page_rows)
 
+    @counted
     async def count(self, expression: str = "") -> int:
         """Return how many rows match a Milvus expression; 0 without a collection."""
         return await self._collection.count(expression)
 
+    @counted
     async def keyword_search(self) -> bool:
         """Return whether this collection can be searched by words."""
         found = await self._collection.opened_or_none()
         return found is not None and found.sparse
 
     async def aclose(self) -> None:
-        """Close the connection; a later call opens it again."""
+        """Close the connection when no call is under way; a later call opens it again.
+
+        It waits for the calls of the running event loop, and for what those who gave up left
+        under way; not for calls of other loops, nor for a `scan` that was not read to its end.
+        """
+        await self._calls.here().ended()
+        await self._batches.drain()
         await self._collection.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
