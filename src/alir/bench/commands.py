@@ -47,8 +47,12 @@ def _counts(given: list[list[int]]) -> list[int]:
     return numbers
 
 
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")]
 Counts = Annotated[
     list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
+]
+Uri = Annotated[
+    str | None, typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise.")
 ]
 FakeEmbedding = Annotated[
     bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
@@ -67,10 +71,7 @@ Html = Annotated[
 def store(
     *,
     counts: Counts = ["10,100,1000,10000"],  # noqa: B006  typer wants a list
-    uri: Annotated[
-        str | None,
-        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
-    ] = None,
+    uri: Uri = None,
     dim: Annotated[int, typer.Option(min=2, help="Dimension of the vectors.")] = 768,
     repeats: Repeats = 3,
     consistency: Annotated[Level, typer.Option(help="Consistency of the searches.")] = "Session",
@@ -112,7 +113,7 @@ def store(
 
 @bench.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Paths,
     *,
     repeats: Repeats = 3,
     fake_embedding: FakeEmbedding = False,
@@ -145,7 +146,7 @@ def ingest(
 
 @bench.command()
 def ask(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Paths,
     *,
     counts: Counts = ["1,10,100,1000"],  # noqa: B006
     questions: Annotated[
@@ -156,10 +157,7 @@ def ask(
             help="One question a line, or Cranfield's format; sentences of the files otherwise.",
         ),
     ] = None,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
-    ] = None,
+    uri: Uri = None,
     repeats: Repeats = 3,
     fake_embedding: FakeEmbedding = False,
     chunks: Chunks = None,
