@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, number, seconds, times
+from alir.bench.tables import Bar, Chart, Table, number, seconds, times, with_notes
 
 SIDES = {
     "llama_index": "LlamaIndex",
@@ -50,9 +50,7 @@ def ask_tables(found: dict[str, Any]) -> list[Table]:
         ]
         note = f"The 95th percentile while ingesting is {times(busy['p95_ratio'])} that at rest."
         tables.append(Table("Lone questions to alir", ["", "asked", "p50", "p95"], rows, [note]))
-    last = tables[-1]
-    tables[-1] = Table(last.title, last.head, last.rows, [*last.notes, about])
-    return tables
+    return with_notes(tables, about)
 
 
 def ask_charts(found: dict[str, Any]) -> list[Chart]:

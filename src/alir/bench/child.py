@@ -16,6 +16,7 @@ from typing import Any
 from alir.bench.measure import WrongResult
 
 JOBS = {
+    "embed": "alir.bench.embed_side:run",
     "ingest": "alir.bench.ingest_side:run",
     "growth": "alir.bench.growth_side:run",
 }

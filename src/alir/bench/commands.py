@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -47,8 +47,12 @@ def _counts(given: list[list[int]]) -> list[int]:
     return numbers
 
 
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")]
 Counts = Annotated[
     list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
+]
+Uri = Annotated[
+    str | None, typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise.")
 ]
 FakeEmbedding = Annotated[
     bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
@@ -67,10 +71,7 @@ Html = Annotated[
 def store(
     *,
     counts: Counts = ["10,100,1000,10000"],  # noqa: B006  typer wants a list
-    uri: Annotated[
-        str | None,
-        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
-    ] = None,
+    uri: Uri = None,
     dim: Annotated[int, typer.Option(min=2, help="Dimension of the vectors.")] = 768,
     repeats: Repeats = 3,
     consistency: Annotated[Level, typer.Option(help="Consistency of the searches.")] = "Session",
@@ -112,7 +113,7 @@ def store(
 
 @bench.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Paths,
     *,
     repeats: Repeats = 3,
     fake_embedding: FakeEmbedding = False,
@@ -144,8 +145,52 @@ def ingest(
 
 
 @bench.command()
+def embed(
+    paths: Paths,
+    *,
+    backends: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="The others are compared with the first; all of them where left out.",
+        ),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="One question a line, or Cranfield's format; recall is measured with them.",
+        ),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Texts that the speed is of.")] = 100,
+    repeats: Repeats = 3,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Compute vectors with each backend: speed, memory, time to load, and recall.
+
+    Example: alir bench embed docs --backends encode,torch --repeats 1
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.embed import EmbedOptions, measure_embed  # noqa: PLC0415
+
+        options = EmbedOptions(
+            paths=paths,
+            backends=_backends(backends),
+            questions=_questions(questions) or (),
+            sample=sample,
+            repeats=repeats,
+        )
+        return await measure_embed(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
 def ask(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    paths: Paths,
     *,
     counts: Counts = ["1,10,100,1000"],  # noqa: B006
     questions: Annotated[
@@ -156,10 +201,7 @@ def ask(
             help="One question a line, or Cranfield's format; sentences of the files otherwise.",
         ),
     ] = None,
-    uri: Annotated[
-        str | None,
-        typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise."),
-    ] = None,
+    uri: Uri = None,
     repeats: Repeats = 3,
     fake_embedding: FakeEmbedding = False,
     chunks: Chunks = None,
@@ -218,6 +260,17 @@ def growth(
         return await measure_growth(options, progress)
 
     _run(run, as_json=as_json, html=html)
+
+
+def _backends(given: str | None) -> Sequence[str]:
+    from alir.bench.embed_side import BACKENDS  # noqa: PLC0415
+
+    names = BACKENDS if given is None else given.split(",")
+    for name in names:
+        if name not in BACKENDS:
+            problem = f"{name!r} is not one of {', '.join(BACKENDS)}"
+            raise typer.BadParameter(problem, param_hint="--backends")
+    return names
 
 
 def _questions(file: Path | None) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, number, seconds, times
+from alir.bench.tables import Bar, Chart, Table, number, seconds, times, with_notes
 
 KINDS = {"chunks": "chunks", "files": "tiny files", "giant": "MiB, one file"}
 
@@ -39,8 +39,7 @@ def growth_tables(found: dict[str, Any]) -> list[Table]:
             f"{times(growth['ms_per_chunk'])} as long, the peak memory is "
             f"{times(growth['peak_rss_mib'])}."
         )
-    last = tables[-1]
-    return [*tables[:-1], Table(last.title, last.head, last.rows, notes)]
+    return with_notes(tables, *notes)
 
 
 def growth_charts(found: dict[str, Any]) -> list[Chart]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Role, Table, number, seconds
+from alir.bench.tables import Bar, Chart, Role, Table, number, seconds, with_spread
 
 SIDES = {
     "alir": "alir",
@@ -25,14 +25,13 @@ def ingest_tables(found: dict[str, Any]) -> list[Table]:
     rows = []
     for side, name in SIDES.items():
         one = found["sides"][side]
-        low, high = found["spread"][side]["chunks_per_s"]
         stall = one.get("max_stall_ms")
         rows.append(
             [
                 name,
                 f"{one['chunks']:,.0f}",
                 seconds(one["seconds"]),
-                f"{number(one['chunks_per_s'])}\n({number(low)} to {number(high)})",
+                with_spread(number, one["chunks_per_s"], found["spread"][side]["chunks_per_s"]),
                 f"{found['fraction_of_limit'][side]:.1%}",
                 f"{one['peak_rss_mib']:,.0f} MiB",
                 "–" if stall is None else f"{stall:.0f} ms",

@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-_CRANFIELD = re.compile(r"^\.I .*?^\.W\n(.*?)(?=^\.I |\Z)", re.MULTILINE | re.DOTALL)
+from alir.bench.cranfield import records
+
 _SENTENCE = re.compile(r"[^.!?\n]{40,}[.!?]")
 QUESTION_WORDS = 12
 
@@ -13,7 +14,7 @@ QUESTION_WORDS = 12
 def from_file(path: Path) -> list[str]:
     """Return the questions in `path`: one a line, or in the format of the Cranfield collection."""
     text = path.read_text("utf-8", errors="replace")
-    found = _CRANFIELD.findall(text) or text.splitlines()
+    found = records(text) or text.splitlines()
     return [" ".join(one.split()) for one in found if one.strip()]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Role, Table, seconds, times
+from alir.bench.tables import Bar, Chart, Role, Table, seconds, times, with_spread
 
 WAYS = {
     "sync_s": "LlamaIndex, one by one",
@@ -65,8 +65,7 @@ def _cell(found: dict[str, Any], kind: str, count: str, way: str) -> str:
     median = found[kind][count].get(way)
     if median is None:
         return "–"
-    low, high = found["spread"][kind][count][way]
-    return f"{seconds(median)}\n({seconds(low)} to {seconds(high)})"
+    return with_spread(seconds, median, found["spread"][kind][count][way])
 
 
 def _role(way: str) -> Role:

@@ -1,7 +1,7 @@
 """What a bench shows, on the terminal and on a page: tables, and bars with their spread."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Role = Literal["ours", "theirs", "limit"]
@@ -35,6 +35,18 @@ class Chart:
     title: str
     unit: str
     groups: Mapping[str, Sequence[Bar]] = field(default_factory=dict)
+
+
+def with_notes(tables: Sequence[Table], *notes: str) -> list[Table]:
+    """Return `tables`, the last one with more notes below it."""
+    *others, last = tables
+    return [*others, replace(last, notes=[*last.notes, *notes])]
+
+
+def with_spread(write: Callable[[float], str], median: float, spread: Sequence[float]) -> str:
+    """Write a median and, on a line of its own, its smallest and largest run."""
+    low, high = spread
+    return f"{write(median)}\n({write(low)} to {write(high)})"
 
 
 def seconds(value: float | None) -> str:
