@@ -5,12 +5,14 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
-from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.schema import BaseNode, MetadataMode, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
+
+from pydantic_core import to_jsonable_python
 
 from alir.errors import NodeRefused
 
@@ -23,6 +25,9 @@ MAX_VARCHAR_BYTES = 65_535
 """Milvus's limit for one VARCHAR value; Milvus Lite does not check it, so we do."""
 MAX_DYNAMIC_BYTES = 65_536
 """Milvus's limit for the dynamic fields of one row together."""
+
+_PLAIN = {str, int, float, bool, type(None)}
+_KEYS = {str}
 
 
 @dataclass(slots=True)
@@ -54,8 +59,7 @@ def to_row(
     """
     embedding = b"" if dim is None else _embedding(node, dim)
     text = node.get_content(metadata_mode=MetadataMode.NONE)
-    content = node.model_dump(mode="json", exclude={"embedding", "text", "text_resource"})
-    content |= {"embedding": None, "text": ""}
+    content = _content(node)
     source = node.ref_doc_id or "None"
     values = {
         **content["metadata"],
@@ -89,6 +93,34 @@ def to_node(row: Mapping[str, Any], node_id: str, *, text_key: str) -> BaseNode:
         return metadata_dict_to_node(dict(row), text=text)
     metadata = {key: value for key, value in row.items() if key not in {text_key, ID_FIELD}}
     return TextNode(id_=node_id, text=text or "", metadata=metadata)
+
+
+def _content(node: BaseNode) -> dict[str, Any]:
+    """Return what LlamaIndex writes of `node` besides its text and vector, as JSON values."""
+    blank = {"embedding": None, "text": ""}
+    if type(node) is not TextNode:
+        content = node.model_dump(mode="json", exclude={"embedding", "text", "text_resource"})
+        return content | blank
+    # The same, at a quarter of its cost.
+    relationships = {
+        kind.value: [_related(one) for one in other] if isinstance(other, list) else _related(other)
+        for kind, other in node.relationships.items()
+    }
+    metadata = _plain(node.metadata)
+    own = {"metadata": metadata, "relationships": relationships, "class_name": node.class_name()}
+    return {**vars(node), **own, **blank}
+
+
+def _related(other: RelatedNodeInfo) -> dict[str, Any]:
+    metadata = _plain(other.metadata)
+    return {**vars(other), "metadata": metadata, "class_name": other.class_name()}
+
+
+def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return `metadata` as JSON values."""
+    if _PLAIN.issuperset(map(type, metadata.values())) and _KEYS.issuperset(map(type, metadata)):
+        return metadata
+    return cast("dict[str, Any]", to_jsonable_python(metadata))
 
 
 def _embedding(node: BaseNode, dim: int) -> bytes:
