@@ -1,15 +1,17 @@
 """The embedding model as LlamaIndex sees it, with its real weights."""
 
 import asyncio
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
 from alir.embedding import LocalEmbedding, find_model
-from alir.settings import DEFAULT_MODEL
+from alir.settings import DEFAULT_MODEL, EmbedBackend
 
 TEXTS = [
     "Cats sleep.",
@@ -105,6 +107,28 @@ async def test_what_a_question_waits_for_overtakes_documents(embedding: LocalEmb
     await view.aget_text_embedding_batch(["Cats sleep.", "Bees live in hives."])
     assert not documents.done()
     assert len(await documents) == 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own here")
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_documents_let_questions_go_first_and_both_the_event_loop(backend: EmbedBackend) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    before = priorities()
+    embedding = LocalEmbedding(find_model(DEFAULT_MODEL), backend=backend)
+    embedding.get_query_embedding("Do cats sleep?")
+    for_questions = priorities().items() - before.items()
+    embedding.get_text_embedding("Cats sleep.")
+    for_documents = priorities().items() - before.items() - for_questions
+    assert {priority for _, priority in for_questions} == {own + 5}
+    assert {priority for _, priority in for_documents} == {own + 10}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+    embedding.close()
+
+
+def priorities() -> dict[int, int]:
+    """Of every thread of this process, whoever made it."""
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    return {thread: os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
 
 
 @pytest.mark.parametrize(("there", "missing"), [("openvino", "torch"), ("torch", "openvino")])

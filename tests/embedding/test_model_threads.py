@@ -21,6 +21,7 @@ class LengthEncoder:
     """
 
     max_tokens = 20
+    has_own_threads = False
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -66,7 +67,7 @@ def test_a_lone_text_goes_at_once(model: ModelThreads, encoder: LengthEncoder) -
     assert model.submit(["four"], Kind.QUESTION).result(20) == [[4.0, 4.0]]
 
 
-def test_what_comes_while_the_model_computes_goes_together_and_questions_first(
+def test_what_comes_while_the_model_computes_goes_together_in_batches_of_one_kind(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
     first = model.submit(["first"], Kind.DOCUMENT)
@@ -79,10 +80,10 @@ def test_what_comes_while_the_model_computes_goes_together_and_questions_first(
         future.result(20)
     assert [sorted(call) for call in encoder.calls] == [
         ["first"],
-        ["ask0", "ask1", "ask2", "ask3"],
-        ["said"],
         ["word", "words", "words", "words"],
         ["word", "word"],
+        ["ask0", "ask1", "ask2", "ask3"],
+        ["said"],
     ]
 
 

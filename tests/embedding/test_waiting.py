@@ -66,23 +66,16 @@ def test_padding_that_costs_more_than_a_call_is_not_made() -> None:
     assert lengths(waiting.take(max_tokens=1000)) == [200 - CALL_TOKENS, 200]
 
 
-def test_questions_go_before_documents_and_the_older_of_them_first() -> None:
+def test_a_batch_is_of_one_kind_and_who_waited_longest_goes_first() -> None:
     waiting = Waiting(max_texts=4)
-    put(waiting, Kind.DOCUMENT, 10)
     put(waiting, Kind.SENTENCE, 10)
+    put(waiting, Kind.DOCUMENT, 10)
     put(waiting, Kind.QUESTION, 10, 10)
     put(waiting, Kind.SENTENCE, 10)
     kinds = []
     while batch := waiting.take(max_tokens=100):
         kinds.append([text.request.kind for text in batch])
-    assert kinds == [[Kind.SENTENCE] * 2, [Kind.QUESTION] * 2, [Kind.DOCUMENT]]
-
-
-def test_no_document_is_taken_where_only_questions_are_asked_for() -> None:
-    waiting = Waiting(max_texts=4)
-    put(waiting, Kind.DOCUMENT, 10)
-    assert waiting.take(max_tokens=100, only_questions=True) == []
-    assert lengths(waiting.take(max_tokens=100)) == [10]
+    assert kinds == [[Kind.SENTENCE] * 2, [Kind.DOCUMENT], [Kind.QUESTION] * 2]
 
 
 def test_what_nobody_waits_for_any_more_is_left_out() -> None:

@@ -31,7 +31,7 @@ PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats() |
 OTHER = st.sampled_from(
     [
         datetime(2026, 11, 22, 19, 36, tzinfo=UTC),
-        datetime(2026, 11, 22, 19, 36, 1, 5),  # noqa: DTZ001  without a zone, on purpose
+        datetime(2026, 11, 22, 19, 36, 1, 5),
         date(2026, 11, 22),
         UUID(int=7),
         Colour.RED,

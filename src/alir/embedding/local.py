@@ -5,7 +5,8 @@ import gc
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from alir.embedding.waiting import Kind
 from alir.errors import ModelUnavailable
 from alir.settings import EmbedBackend
 
+NICENESS = {Kind.QUESTION: 5, Kind.SENTENCE: 5, Kind.DOCUMENT: 10}
+"""Documents let questions go first; both let the event loop and Milvus, which hand them work."""
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 """What Nvidia's and AMD's drivers make on Linux; to ask torch takes seconds."""
 
@@ -27,7 +30,8 @@ class LocalEmbedding(BaseEmbedding):
     """A sentence-transformers model on this machine, loaded at first use.
 
     Concurrent calls, whosever they are, are computed together in batches of similar length, on
-    threads of its own; questions go before texts. Vectors are (dim,) floats of unit length.
+    threads of its own: documents on some, questions on others, which the system lets go first.
+    Vectors are (dim,) floats of unit length.
 
     Args:
         model: what `find_model` found.
@@ -37,7 +41,7 @@ class LocalEmbedding(BaseEmbedding):
             is installed, the model is a BERT and there is no GPU.
     """
 
-    _threads: ModelThreads = PrivateAttr()
+    _threads: dict[Kind, ModelThreads] = PrivateAttr()
     _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
 
     def __init__(
@@ -45,12 +49,25 @@ class LocalEmbedding(BaseEmbedding):
     ) -> None:
         # LlamaIndex's own batching would hide the lengths from ours.
         super().__init__(model_name=model.name, embed_batch_size=2048)
-        self._threads = ModelThreads(
-            lambda: _loaded(model, backend),
-            lengths=model.lengths,
-            max_texts=batch_size,
-            threads=_cores(),
-        )
+        load = _once_where_shared(lambda: _loaded(model, backend))
+
+        def threads(kind: Kind, name: str) -> ModelThreads:
+            return ModelThreads(
+                load,
+                lengths=model.lengths,
+                max_texts=batch_size,
+                threads=_cores(),
+                name=name,
+                niceness=NICENESS[kind],
+            )
+
+        questions = threads(Kind.QUESTION, "alir-questions")
+        documents = threads(Kind.DOCUMENT, "alir-documents")
+        self._threads = {
+            Kind.QUESTION: questions,
+            Kind.SENTENCE: questions,
+            Kind.DOCUMENT: documents,
+        }
 
     @classmethod
     def class_name(cls) -> str:
@@ -58,20 +75,21 @@ class LocalEmbedding(BaseEmbedding):
         return "LocalEmbedding"
 
     def for_questions(self) -> "LocalEmbedding":
-        """Return the same model, on the same threads, whose texts go before documents too."""
+        """Return the same model, whose texts go before documents, as questions do."""
         view = self.model_copy()
         view._texts_are = Kind.SENTENCE
         return view
 
     def close(self) -> None:
         """Cancel what waits; return when the threads have ended."""
-        self._threads.close()
+        for threads in self._threads.values():
+            threads.close()
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return _result(self._threads.submit(texts, self._texts_are))
+        return _result(self._submit(texts, self._texts_are))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await asyncio.wrap_future(self._threads.submit(texts, self._texts_are))
+        return await asyncio.wrap_future(self._submit(texts, self._texts_are))
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -80,11 +98,14 @@ class LocalEmbedding(BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return _result(self._threads.submit([query], Kind.QUESTION))[0]
+        return _result(self._submit([query], Kind.QUESTION))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        vectors = self._threads.submit([query], Kind.QUESTION)
+        vectors = self._submit([query], Kind.QUESTION)
         return (await asyncio.wrap_future(vectors))[0]
+
+    def _submit(self, texts: list[str], kind: Kind) -> Future[list[list[float]]]:
+        return self._threads[kind].submit(texts, kind)
 
 
 def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:
@@ -92,6 +113,21 @@ def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:
         return vectors.result()
     finally:
         vectors.cancel()  # where the wait was interrupted
+
+
+def _once_where_shared(load: Callable[[], Encoder]) -> Callable[[], Encoder]:
+    """Return `load`, which loads no second model where one serves threads of any priority."""
+    lock = threading.Lock()
+    shared: Encoder | None = None
+
+    def load_or_share() -> Encoder:
+        nonlocal shared
+        with lock:
+            encoder = shared or load()
+            shared = None if encoder.has_own_threads else encoder
+            return encoder
+
+    return load_or_share
 
 
 def _loaded(model: ModelFolder, backend: EmbedBackend) -> Encoder:

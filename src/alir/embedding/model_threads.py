@@ -1,5 +1,7 @@
 """The threads that a model computes on: one a core, each taking what waits when it is free."""
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -9,7 +11,7 @@ from typing import Protocol
 from alir.embedding.waiting import Kind, Request, Text, Waiting
 
 MEASURED_AT_ONCE = 256
-"""Texts whose tokens a thread counts before it looks again for what is more urgent."""
+"""Texts whose tokens a thread counts before it computes those it knows."""
 
 
 class Encoder(Protocol):
@@ -17,6 +19,9 @@ class Encoder(Protocol):
 
     max_tokens: int
     """Tokens of one call, padding included, beyond which a call gets no faster for each."""
+    has_own_threads: bool
+    """Whether it computes on threads it made when it was loaded: they have the priority that the
+    thread which loaded it had."""
 
     def encode(self, texts: list[str], *, is_question: bool) -> list[list[float]]:
         """Return a vector a text, (dim,) floats of unit length. Blocks."""
@@ -27,14 +32,16 @@ class ModelThreads:
     """Computes the vectors of everyone's texts, in batches of similar length.
 
     A thread that is free takes the next batch of what waits then, whoever asked for it: a lone
-    text goes at once, many go together, and a question waits for no more than the batch that a
-    thread is computing. From any thread and any event loop.
+    text goes at once, and many go together. From any thread and any event loop.
 
     Args:
         load: makes the model ready; called when the first text comes, and again after an error.
         lengths: tells the lengths of texts in tokens.
         max_texts: texts in one batch at most.
         threads: batches computed at once.
+        name: of the threads.
+        niceness: how far they let everything else on the machine go first, where a thread can have
+            a priority of its own: 0 not at all, 19 always.
     """
 
     def __init__(
@@ -44,14 +51,18 @@ class ModelThreads:
         lengths: Callable[[Sequence[str]], list[int]],
         max_texts: int,
         threads: int,
+        name: str = "alir-embedding",
+        niceness: int = 0,
     ) -> None:
         self._load = load
         self._lengths = lengths
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="alir-embedding")
+        self._pool = ThreadPoolExecutor(
+            threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,)
+        )
         self._lock = threading.Lock()
-        self._new: dict[bool, deque[Request]] = {True: deque(), False: deque()}
-        """Requests whose texts were not measured yet: those of questions, and the others."""
+        self._new: deque[Request] = deque()
+        """Requests whose texts were not measured yet."""
         self._waiting = Waiting(max_texts=max_texts)
         self._busy = 0
         self._is_closed = False
@@ -67,7 +78,7 @@ class ModelThreads:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("The embedding model is closed.")
-            self._new[kind is not Kind.DOCUMENT].append(request)
+            self._new.append(request)
             self._wake()
         return request.vectors
 
@@ -91,24 +102,21 @@ class ModelThreads:
 
     def _next_job(self) -> Callable[[], None] | None:
         with self._lock:
-            if self._encoder is None and self._has_new():
-                return self._prepare
-            for of_questions in (True, False):
-                if self._new[of_questions]:
-                    requests = _up_to(MEASURED_AT_ONCE, self._new[of_questions])
-                    return lambda: self._measure(requests)
-                if self._encoder is not None and (
-                    batch := self._waiting.take(
-                        max_tokens=self._encoder.max_tokens, only_questions=of_questions
-                    )
-                ):
-                    return lambda: self._compute(batch)
+            if self._new:
+                if self._encoder is None:
+                    return self._prepare
+                requests = _up_to(MEASURED_AT_ONCE, self._new)
+                return lambda: self._measure(requests)
+            if self._encoder is not None and (
+                batch := self._waiting.take(max_tokens=self._encoder.max_tokens)
+            ):
+                return lambda: self._compute(batch)
             self._busy -= 1
             return None
 
     def _prepare(self) -> None:
         with self._loading:
-            if self._encoder is not None or not self._has_new():
+            if self._encoder is not None or not self._new:
                 return  # another thread did it, or told everyone why it cannot be done
             try:
                 self._encoder = self._load()
@@ -149,15 +157,16 @@ class ModelThreads:
         for text, vector in zip(batch, vectors, strict=True):
             text.request.settle(text.position, vector)
 
-    def _has_new(self) -> bool:
-        return any(self._new.values())
-
     def _everyone(self) -> list[Request]:
         """Take out all that wait; the lock must be held."""
-        new = [*self._new[True], *self._new[False]]
-        self._new[True].clear()
-        self._new[False].clear()
+        new = list(self._new)
+        self._new.clear()
         return new + self._waiting.clear()
+
+
+def _give_way(niceness: int) -> None:
+    if sys.platform == "linux":  # elsewhere this is the whole process's
+        os.nice(niceness)
 
 
 def _up_to(texts: int, requests: deque[Request]) -> list[Request]:

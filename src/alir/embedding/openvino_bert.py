@@ -32,6 +32,7 @@ class OpenVinoBert:
     """
 
     max_tokens = CPU_TOKENS
+    has_own_threads = True
 
     def __init__(self, model: ModelFolder, *, threads: int, precision: str | None = None) -> None:
         self._query_instruction = model.query_instruction

@@ -29,6 +29,7 @@ class SentenceTransformerEncoder(HuggingFaceEmbedding):
     """
 
     max_tokens: int = CPU_TOKENS
+    has_own_threads: bool = False
 
     def __init__(self, model: ModelFolder, *, bfloat16: bool = False) -> None:
         disable_progress_bar()  # type: ignore[no-untyped-call]  # it would write over our own

@@ -16,7 +16,7 @@ torch with half the bits."""
 
 
 class Kind(IntEnum):
-    """What a text is; those of questions go before documents."""
+    """What a text is; those of one call of the model are of one kind."""
 
     QUESTION = 0
     """A question, embedded with the model's query instruction, if it has one."""
@@ -86,19 +86,15 @@ class Waiting:
             [Text(request, i, tokens[i], next(self._numbers)) for i in longest_first]
         )
 
-    def take(self, *, max_tokens: int, only_questions: bool = False) -> list[Text]:
+    def take(self, *, max_tokens: int) -> list[Text]:
         """Take out the next batch; an empty list if nothing waits.
 
-        It has at most `max_tokens` tokens, padding included, unless one text alone has more. Of a
-        question and a sentence the older goes first, and both before any document.
+        It has at most `max_tokens` tokens, padding included, unless one text alone has more.
         """
-        urgent = [self._lines[Kind.QUESTION], self._lines[Kind.SENTENCE]]
-        for line in sorted(urgent, key=_Line.age):
+        for line in sorted(self._lines.values(), key=_Line.age):
             if batch := line.take(self._max_texts, max_tokens):
                 return batch
-        return (
-            [] if only_questions else self._lines[Kind.DOCUMENT].take(self._max_texts, max_tokens)
-        )
+        return []
 
     def clear(self) -> list[Request]:
         """Take out everything; return whose it was."""

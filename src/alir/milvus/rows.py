@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 from llama_index.core.schema import BaseNode, MetadataMode, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
-
 from pydantic_core import to_jsonable_python
 
 from alir.errors import NodeRefused
