@@ -170,3 +170,28 @@ async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="is closed"):
         await embedding.aget_query_embedding("Do cats sleep?")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "then"),
+    [
+        ("pass", "(50000, 20, 100) True"),
+        ("gc.set_threshold(90_000, 5, 5)", "(90000, 5, 5) True"),
+        ("gc.set_threshold(0)", "(0, 10, 10) True"),
+        ("gc.disable()", "(700, 10, 10) False"),
+    ],
+)
+def test_the_collector_is_called_less_often_unless_the_program_chose_that_itself(
+    chosen: str, then: str
+) -> None:
+    code = f"""if True:
+        import gc
+        gc.set_threshold(700, 10, 10)
+        {chosen}
+        from alir import Alir, Settings
+        from alir.testing import HashEmbedding
+        Alir(Settings.load(milvus_uri="unused.db"), embedding=HashEmbedding())
+        print(gc.get_threshold(), gc.isenabled())
+        """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == then

@@ -219,5 +219,5 @@ def _spare_the_collector() -> None:
     thousand questions under way, to look after each 700 new objects took a third of the time.
     """
     gc.freeze()
-    if gc.isenabled() and gc.get_threshold()[0] < COLLECT_AFTER:
+    if gc.isenabled() and 0 < gc.get_threshold()[0] < COLLECT_AFTER:
         gc.set_threshold(COLLECT_AFTER, 20, 100)
