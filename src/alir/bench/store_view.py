@@ -10,7 +10,18 @@ WAYS = {
     "alir_s": "alir, same code",
     "alir_upsert_s": "alir, upserting",
     "batch_s": "LlamaIndex, one batch",
-    "limit_s": "prebuilt requests",
+    "limit_s": "limit",
+    "wire_s": "prebuilt, unread",
+}
+RATIOS = {
+    "gather_over_alir": "gather / alir",
+    "alir_over_limit": "alir / limit",
+    "alir_over_wire": "alir / prebuilt",
+}
+LIMITS = {
+    "add": "Limit: requests built beforehand, on the wire.",
+    "search": "Limit: many vectors in one search of pymilvus, every hit read ({limit_s}). "
+    "Prebuilt, unread: requests built beforehand, whose answers nobody reads ({wire_s}).",
 }
 
 
@@ -27,17 +38,14 @@ def store_tables(found: dict[str, Any]) -> list[Table]:
         rows = [
             [WAYS[way], *(_cell(found, kind, count, way) for count in by_count)] for way in ways
         ]
-        for ratio, label in (
-            ("gather_over_alir", "gather / alir"),
-            ("alir_over_limit", "alir / limit"),
-        ):
-            rows.append(
-                [label, *(times(found["ratios"][kind][count][ratio]) for count in by_count)]
-            )
-        notes = [about]
-        if kind == "search":
-            chunking = "; ".join(f"{n}: {how}" for n, how in found["limit_chunking"].items())
-            notes.append(f"Prebuilt requests, by count: {chunking}.")
+        ratios = found["ratios"][kind]
+        rows += [
+            [label, *(times(ratios[count][ratio]) for count in by_count)]
+            for ratio, label in RATIOS.items()
+            if all(ratio in one for one in ratios.values())
+        ]
+        largest = found["chunking"][max(by_count, key=int)]
+        notes = [about, LIMITS[kind].format(**largest)]
         notes += [f"Not measured: {reason}." for reason in found["skipped"]]
         tables.append(
             Table(kind.capitalize(), ["", *(f"{int(n):,} {noun}" for n in by_count)], rows, notes)
@@ -69,6 +77,6 @@ def _cell(found: dict[str, Any], kind: str, count: str, way: str) -> str:
 
 
 def _role(way: str) -> Role:
-    if way == "limit_s":
+    if way in {"limit_s", "wire_s"}:
         return "limit"
     return "ours" if way.startswith("alir") else "theirs"

@@ -218,6 +218,8 @@ class Searches:
         return await self.sparse_vectors.of_query(query.query_str or "")
 
     def _condition(self, query: VectorStoreQuery, options: Options, found: Found) -> str:
+        if not (query.doc_ids or query.node_ids or query.filters or options):
+            return ""
         documents = among(self.layout.doc_id_field, query.doc_ids) if query.doc_ids else ""
         return both(
             documents,
