@@ -24,7 +24,13 @@ MAX_LINES = 400
 # Low to high: a module imports itself and what is below it, nothing beside it or above.
 LAYERS = [
     {"errors"},
-    {"coalescer", "formats", "layers", "settings"},  # formats: parsing must not need LlamaIndex
+    {
+        "coalescer",
+        "formats",
+        "layers",
+        "per_loop",
+        "settings",
+    },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
     {"events", "steps", "embedding", "llm", "milvus"},

@@ -12,12 +12,10 @@ from contextvars import Context
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -215,32 +213,6 @@ class Coalescer(Generic[Key, Item, Result]):
         for (request, index), result in settled:
             request.results[index] = result
             _settle(request)
-
-
-class PerLoop(Generic[T]):
-    """One of something for each event loop that asks.
-
-    It goes with its loop: at the latest when another loop asks and that one is closed.
-    """
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
-
-    def here(self) -> T:
-        """Return the running loop's own."""
-        loop = asyncio.get_running_loop()
-        try:
-            return self._made[loop]
-        except KeyError:
-            self._forget_the_closed()
-            return self._made.setdefault(loop, self._make())
-
-    def _forget_the_closed(self) -> None:
-        # An asyncio lock that somebody waited for holds its loop, so the weak key alone stays.
-        for loop in [reference() for reference in self._made.keyrefs()]:
-            if loop is not None and loop.is_closed():
-                self._made.pop(loop, None)
 
 
 def _settle(request: "_Request[Item, Result]") -> None:

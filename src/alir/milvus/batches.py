@@ -7,12 +7,13 @@ from typing import Any, TypedDict
 
 import orjson
 
-from alir.coalescer import Coalescer, CoalescerStats, PerLoop
+from alir.coalescer import Coalescer, CoalescerStats
 from alir.errors import MilvusFailed
 from alir.milvus.collection import Collection
 from alir.milvus.filters import among
 from alir.milvus.rows import ID_FIELD, Row
 from alir.milvus.wire import Hit, Operation
+from alir.per_loop import PerLoop
 
 MAX_REQUEST_BYTES = 16 * 2**20
 """Rows of one request, well under gRPC's 64 MiB."""

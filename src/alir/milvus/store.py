@@ -18,7 +18,6 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
-from alir.coalescer import PerLoop
 from alir.milvus import options
 from alir.milvus.batches import Batches
 from alir.milvus.blocking import BlockingForms
@@ -32,6 +31,7 @@ from alir.milvus.schema import Layout
 from alir.milvus.searches import Searches
 from alir.milvus.sparse import SparseVectors
 from alir.milvus.writes import Writes
+from alir.per_loop import PerLoop
 
 T = TypeVar("T")
 

@@ -10,7 +10,6 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
-from alir.coalescer import PerLoop
 from alir.events import (
     ChunksAdded,
     ChunksEmbedded,
@@ -22,6 +21,7 @@ from alir.events import (
     ShardSplit,
 )
 from alir.models import SplitPart
+from alir.per_loop import PerLoop
 from alir.ports import Catalog
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint

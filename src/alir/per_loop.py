@@ -1,0 +1,34 @@
+"""One of something for each event loop: what asyncio waits with belongs to one of them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
+
+
+class PerLoop(Generic[T]):
+    """One of something for each event loop that asks.
+
+    It goes with its loop: at the latest when another loop asks and that one is closed.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+
+    def here(self) -> T:
+        """Return the running loop's own."""
+        loop = asyncio.get_running_loop()
+        try:
+            return self._made[loop]
+        except KeyError:
+            self._forget_the_closed()
+            return self._made.setdefault(loop, self._make())
+
+    def _forget_the_closed(self) -> None:
+        # An asyncio lock that somebody waited for holds its loop, so the weak key alone stays.
+        for loop in [reference() for reference in self._made.keyrefs()]:
+            if loop is not None and loop.is_closed():
+                self._made.pop(loop, None)
