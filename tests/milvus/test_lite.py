@@ -1,6 +1,7 @@
 """Milvus Lite's process: when it starts, when it ends, and what an idle client costs."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -40,6 +41,19 @@ async def test_a_file_that_is_something_else_is_refused_and_left_alone(tmp_path:
     assert diary.read_text() == "Dear diary,"
     with pytest.raises(InvalidSetting, match="is a folder"):
         await MilvusConnection(str(tmp_path / ".." / tmp_path.name)).call("list_collections")
+
+
+async def test_ctrl_c_which_reaches_it_too_does_not_end_it_under_its_users(tmp_path: Path) -> None:
+    path = tmp_path / "interrupted.db"
+    connection = MilvusConnection(str(path))
+    assert await connection.call("list_collections") == []
+    [server] = servers_of(path)
+    server.send_signal(signal.SIGINT)
+    with pytest.raises(psutil.TimeoutExpired):
+        await asyncio.to_thread(server.wait, 1)
+    assert await connection.call("list_collections") == []
+    await connection.close()
+    assert servers_of(path) == []
 
 
 async def test_an_idle_client_does_not_ping_lite_which_would_hang_up_on_it(

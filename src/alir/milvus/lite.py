@@ -88,8 +88,9 @@ def _quiet_server(path: str) -> Any:
     class QuietServer(milvus_lite.server.Server):  # type: ignore[misc]
         @property
         def args(self) -> list[str]:
-            # The process writes to stdout and stderr, which belong to our results and errors.
-            silently = ["/bin/sh", "-c", 'exec "$@" >/dev/null 2>&1', "milvus-lite"]
+            # The process writes to stdout and stderr, which belong to our results and errors. And
+            # Ctrl-C reaches it, too: it must live until what is being written is there.
+            silently = ["/bin/sh", "-c", 'trap "" INT; exec "$@" >/dev/null 2>&1', "milvus-lite"]
             return silently + [str(part) for part in super().args]
 
         @property
