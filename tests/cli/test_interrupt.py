@@ -25,9 +25,12 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 termios = pytest.importorskip("termios", reason="this system has no pseudo-terminals")
 
-# Makes its standard input the controlling terminal, so that Ctrl-C comes from there; becomes alir.
+# Makes its standard input the controlling terminal, so that Ctrl-C comes from there, and listens to
+# it, as a shell has a command do (one in the background, as this suite may be, is deaf to it);
+# becomes alir.
 ON_THE_TERMINAL = (
-    "import fcntl, os, sys, termios; "
+    "import fcntl, os, signal, sys, termios; "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "os.execv(sys.executable, [sys.executable, '-m', 'alir', *sys.argv[1:]])"
 )
