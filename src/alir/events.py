@@ -17,6 +17,7 @@ from alir.models import (
     Failure,
     FileOutcome,
     FilePart,
+    FileVersion,
     LoadedPart,
     Roots,
     SourcePassage,
@@ -71,6 +72,13 @@ class PathsSurveyed(_Strict):
     roots: Roots
     started: float
     """Clock reading, in seconds, when the run began."""
+
+
+class IndexRecovered(_Strict):
+    """What an earlier run that died left undone below the roots is done."""
+
+    roots: Roots
+    started: float
 
 
 class FilesIngested(_Strict):
@@ -172,7 +180,8 @@ class ChunksEmbedded(_Strict):
 class ChunksAdded(_Strict):
     """The batch is in the store, except the files' first chunks."""
 
-    written: int
+    written: dict[str, str]
+    """Chunk id to source id."""
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
@@ -185,6 +194,15 @@ class ShardSplit(_Strict):
     untouched: list[FilePart]
     failures: list[Failure]
     settled: list[FileOutcome]
+    seconds: Seconds
+
+
+class ChunksVerified(_Strict):
+    """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
+
+    shard: ShardSplit
+    first_chunks: list[TextNode]
+    refused: dict[str, str]
     seconds: Seconds
 
 
@@ -215,6 +233,10 @@ class SearchPlanned(_Strict):
     top_k: int
     started: float
     """Clock reading, in seconds, when the question came."""
+    excluded: list[FileVersion] = Field(default_factory=list)
+    """Versions that an earlier search found and that are not live."""
+    searches: int = 1
+    """This one included."""
 
 
 class DenseSearchPlanned(SearchPlanned):
@@ -242,6 +264,23 @@ class PassagesFused(_Strict):
     passages: list[NodeWithScore]
     degraded: list[str]
     seconds: Seconds
+
+
+class PassagesRead(_Strict):
+    """The passages are from the versions that the index holds, and these are their texts in it."""
+
+    plan: SearchPlanned
+    passages: list[NodeWithScore]
+    texts: dict[str, str]
+    degraded: list[str]
+    seconds: Seconds
+
+
+class VersionsMoved(_Strict):
+    """Files were brought up to date meanwhile: these versions are not live yet, or no more."""
+
+    plan: SearchPlanned
+    stale: list[FileVersion]
 
 
 class NothingFound(_Strict):

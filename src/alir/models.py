@@ -21,13 +21,13 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
-    replaces: bool = False
-    """Whether the index holds an older version of this file."""
+    generation: int = 0
+    """How many versions of this file the index held before this one."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
     first_chunk: TextNode | None = field(default=None, hash=False)
-    """The file's first chunk, embedded, from an earlier part; it is written last."""
+    """The file's head, embedded, from an earlier part; it is written last."""
 
     @property
     def source_id(self) -> str:
@@ -87,6 +87,17 @@ class StoredSource:
     source_id: str
     path: Path
     version: str
+    generation: int = 0
+    """Of two complete versions of a file, the one with the higher is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One version of a file, of which the index holds chunks."""
+
+    source_id: str
+    version: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,11 @@ def source_id(path: Path) -> str:
 def chunk_id(source: str, version: str, position: int) -> str:
     """Return the id of a chunk: the same source, version and position give the same id."""
     return digest(source, version, str(position))
+
+
+def head_id(source: str, generation: int) -> str:
+    """Return the id of the first chunk of a source's version: whoever knows a chunk finds it."""
+    return digest(source, "head", str(generation))
 
 
 def digest(*parts: str) -> str:

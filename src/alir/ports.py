@@ -14,12 +14,20 @@ class Catalog(Protocol):
         """The collection's name."""
         ...
 
-    async def versions(self, source_ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return the complete versions held of each of `source_ids`; absent ones are left out."""
+    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+        """Return the version held of each of `source_ids`; absent ones are left out."""
+        ...
+
+    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
         ...
 
     def sources(self) -> AsyncIterator[StoredSource]:
         """Yield every file the index holds completely."""
+        ...
+
+    def superseded(self) -> AsyncIterator[StoredSource]:
+        """Yield the complete versions that a newer one replaced and that are there still."""
         ...
 
     def unfinished(self) -> AsyncIterator[StoredSource]:

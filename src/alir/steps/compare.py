@@ -39,14 +39,15 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
 async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
     """Sort `parts` (with versions) into those to ingest and those the index holds already."""
     comparison = Comparison()
-    stored = await catalog.versions([part.source_id for part in parts if part.cursor is None])
+    held = await catalog.live([part.source_id for part in parts if part.cursor is None])
     for part in parts:
-        versions = stored.get(part.source_id, set())
-        if part.cursor is None and versions == {part.version}:
+        live = held.get(part.source_id) if part.cursor is None else None
+        if live is None:
+            comparison.changed.append(part)
+        elif live.version == part.version:
             comparison.settled.append(FileOutcome(part.path, "unchanged"))
         else:
-            replaces = part.replaces or bool(versions)
-            comparison.changed.append(replace(part, replaces=replaces))
+            comparison.changed.append(replace(part, generation=live.generation + 1))
     return comparison
 
 

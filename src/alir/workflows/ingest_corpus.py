@@ -11,6 +11,7 @@ from workflows import Context, Workflow, step
 from alir.events import (
     ChunksAdded,
     FilesIngested,
+    IndexRecovered,
     Ingest,
     IngestFiles,
     IngestProgress,
@@ -20,6 +21,7 @@ from alir.events import (
 )
 from alir.models import FileOutcome, FilePart
 from alir.ports import Catalog
+from alir.steps.recover import recover
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -58,7 +60,13 @@ class IngestCorpus(Workflow):
         return PathsSurveyed(roots=roots, started=started)
 
     @step
-    async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
+    async def recover(self, ev: PathsSurveyed) -> IndexRecovered:
+        """Finish what a run that died left undone."""
+        await recover(ev.roots.paths, catalog=self.catalog, vector_store=self.vector_store)
+        return IndexRecovered(roots=ev.roots, started=ev.started)
+
+    @step
+    async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
         run = _Run(ctx, ev.roots.files)
         files = groups(walk(ev.roots.paths))
@@ -112,7 +120,7 @@ class IngestCorpus(Workflow):
         try:
             async for event in handler.stream_events():
                 if isinstance(event, ChunksAdded):
-                    run.wrote(event.written)
+                    run.wrote(len(event.written))
             result = await handler
         except asyncio.CancelledError:
             await handler.cancel_run()

@@ -14,6 +14,7 @@ from alir.events import (
     ChunksAdded,
     ChunksEmbedded,
     ChunksSplit,
+    ChunksVerified,
     DocumentsLoaded,
     FilesCompared,
     IngestFiles,
@@ -29,6 +30,7 @@ from alir.steps.embed import embed
 from alir.steps.load import load
 from alir.steps.publish import publish
 from alir.steps.split import batches, split
+from alir.steps.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""
@@ -127,24 +129,39 @@ class IngestShard(Workflow):
         return event
 
     @step
-    async def publish(self, ev: list[ChunksAdded | ShardSplit]) -> ShardIngested:
-        """Make the new versions the ones the index holds, and report."""
+    async def verify(self, ev: list[ChunksAdded | ShardSplit]) -> ChunksVerified:
+        """Read back what was written."""
         started = perf_counter()
         [shard] = [event for event in ev if isinstance(event, ShardSplit)]
         added = [event for event in ev if isinstance(event, ChunksAdded)]
+        written = {chunk: source for batch in added for chunk, source in batch.written.items()}
+        refused = {source: why for batch in added for source, why in batch.refused.items()}
+        refused |= await verify(written, catalog=self.catalog)
+        seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
+        return ChunksVerified(
+            shard=shard,
+            first_chunks=[chunk for batch in added for chunk in batch.first_chunks],
+            refused=refused,
+            seconds={**seconds, "verify": perf_counter() - started},
+        )
+
+    @step
+    async def publish(self, ev: ChunksVerified) -> ShardIngested:
+        """Make the new versions the ones the index holds, and report."""
+        started = perf_counter()
         published = await publish(
-            shard.parts,
-            shard.failures,
-            [chunk for batch in added for chunk in batch.first_chunks],
-            {source: reason for batch in added for source, reason in batch.refused.items()},
+            ev.shard.parts,
+            ev.shard.failures,
+            ev.first_chunks,
+            ev.refused,
+            catalog=self.catalog,
             vector_store=self.vector_store,
         )
-        seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
         return ShardIngested(
-            outcomes=shard.settled + published.outcomes,
-            remaining=published.remaining + shard.untouched,
+            outcomes=ev.shard.settled + published.outcomes,
+            remaining=published.remaining + ev.shard.untouched,
             written=published.written,
-            seconds={**seconds, "publish": perf_counter() - started},
+            seconds={**ev.seconds, "publish": perf_counter() - started},
         )
 
 
