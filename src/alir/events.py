@@ -64,6 +64,8 @@ class Ingest(_Strict, StartEvent):
     """Make the index mirror these files and folders."""
 
     paths: list[str | Path]
+    delete_many: bool = False
+    """Whether more than half of the files held may be deleted."""
 
 
 class PathsSurveyed(_Strict):
@@ -72,12 +74,16 @@ class PathsSurveyed(_Strict):
     roots: Roots
     started: float
     """Clock reading, in seconds, when the run began."""
+    delete_many: bool = False
 
 
 class IndexRecovered(_Strict):
     """What an earlier run that died left undone below the roots is done."""
 
     roots: Roots
+    delete_many: bool = False
+    gone: frozenset[str]
+    """Content hashes of the files held that are gone from there."""
     started: float
 
 
@@ -88,8 +94,13 @@ class FilesIngested(_Strict):
     counts: dict[str, int]
     """Outcome to number of files."""
     failed: list[FileOutcome]
+    moved: frozenset[str]
+    """Content hashes of the files that were moved."""
+    embedded: int
+    reused: int
     seconds: Seconds
     started: float
+    delete_many: bool = False
 
 
 class IngestProgress(_Strict):
@@ -111,9 +122,14 @@ class IngestReport(_Strict, StopEvent):
     """Chunks the collection now holds."""
     added: int
     updated: int
+    moved: int
     deleted: int
     unchanged: int
     failed: list[FileOutcome]
+    embedded: int
+    """Chunks whose vector was computed."""
+    reused: int
+    """Chunks whose text the index held already, with its vector."""
     seconds: Seconds
     """By stage, summed over what ran in parallel, and `total`, by the clock."""
 
@@ -130,9 +146,12 @@ class IngestReport(_Strict, StopEvent):
             "chunks": self.chunks,
             "added": self.added,
             "updated": self.updated,
+            "moved": self.moved,
             "deleted": self.deleted,
             "unchanged": self.unchanged,
             "failed": [{"file": str(one.path), "reason": one.reason} for one in self.failed],
+            "embedded": self.embedded,
+            "reused": self.reused,
             "seconds": _rounded(self.seconds),
         }
 
@@ -144,6 +163,8 @@ class IngestFiles(_Strict, StartEvent):
     """Ingest a bounded group of files, or a part of a large one."""
 
     parts: list[FilePart]
+    gone: frozenset[str] = frozenset()
+    """Content hashes of the files held that are gone from the folder."""
 
 
 class FilesCompared(_Strict):
@@ -168,12 +189,16 @@ class ChunksSplit(_Strict):
     """A batch of chunks, ready to embed."""
 
     chunks: list[TextNode]
+    may_be_held: frozenset[str]
+    """Source ids of files of which the index may hold some text already."""
 
 
 class ChunksEmbedded(_Strict):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
+    reused: int
+    """Of them, those whose vector the index held."""
     seconds: float
 
 
@@ -182,6 +207,8 @@ class ChunksAdded(_Strict):
 
     written: dict[str, str]
     """Chunk id to source id."""
+    embedded: int
+    reused: int
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
@@ -203,6 +230,8 @@ class ChunksVerified(_Strict):
     shard: ShardSplit
     first_chunks: list[TextNode]
     refused: dict[str, str]
+    embedded: int
+    reused: int
     seconds: Seconds
 
 
@@ -212,6 +241,8 @@ class ShardIngested(_Strict, StopEvent):
     outcomes: list[FileOutcome]
     remaining: list[FilePart]
     written: int
+    embedded: int
+    reused: int
     seconds: Seconds
 
 

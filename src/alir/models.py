@@ -9,7 +9,7 @@ from llama_index.core.schema import TextNode
 
 from alir.formats.reading import Cursor, Segment
 
-Outcome = Literal["added", "updated", "unchanged", "failed"]
+Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,12 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
+    content_hash: str = ""
+    """Of the file's bytes; empty until compared."""
     generation: int = 0
     """How many versions of this file the index held before this one."""
+    moved: bool = False
+    """Whether a file with this content is gone from the folder."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
@@ -34,6 +38,11 @@ class FilePart:
         """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
         return source_id(self.path)
 
+    @property
+    def may_be_held(self) -> bool:
+        """Whether the index may hold some of its text already, and so the vectors of it."""
+        return self.moved or self.generation > 0
+
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
@@ -43,6 +52,8 @@ class FileOutcome:
     outcome: Outcome
     reason: str = ""
     """Why it failed."""
+    content_hash: str = ""
+    """Of the file's bytes, if it was ingested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,8 @@ class StoredSource:
     version: str
     generation: int = 0
     """Of two complete versions of a file, the one with the higher is live."""
+    content_hash: str = ""
+    """Of the file's bytes; empty for a version that is not complete."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 from alir.models import StoredSource
@@ -20,6 +20,10 @@ class Catalog(Protocol):
 
     async def held(self, chunk_ids: Sequence[str]) -> set[str]:
         """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
+        ...
+
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
         ...
 
     def sources(self) -> AsyncIterator[StoredSource]:

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-import random
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
+from pydantic import PrivateAttr
 
 from alir import Alir, Settings
 from alir.events import Answer
@@ -60,8 +61,10 @@ async def watch(app: Alir, done: asyncio.Event) -> Counter[str]:
 class SlowEmbedding(HashEmbedding):
     """Takes its time for texts, so that a version is half written for long."""
 
+    _delays_s: Iterator[float] = PrivateAttr(default_factory=lambda: cycle([0.0, 0.17, 0.03, 0.11]))
+
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        await asyncio.sleep(random.random() / 5)
+        await asyncio.sleep(next(self._delays_s))
         return await super()._aget_text_embeddings(texts)
 
 

@@ -1,7 +1,7 @@
 """What the tests of the steps share: fakes that can be read by eye."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,14 @@ class InMemoryCatalog:
         self.asked.append(list(chunk_ids))
         return self.store.nodes.keys() & set(chunk_ids)
 
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        self.asked.append(sorted(text_hashes))
+        return {
+            node.metadata["text_hash"]: node.embedding or []
+            for node in self.store.nodes.values()
+            if node.metadata.get("text_hash") in text_hashes
+        }
+
     async def sources(self) -> AsyncIterator[StoredSource]:
         for source in self._sources(complete=True):
             yield source
@@ -124,9 +132,9 @@ class InMemoryCatalog:
                 yield source
 
     async def unfinished(self) -> AsyncIterator[StoredSource]:
-        complete = set(self._sources(complete=True))
+        complete = {source.version for source in self._sources(complete=True)}
         for source in dict.fromkeys(self._sources(complete=False)):
-            if source not in complete:
+            if source.version not in complete:
                 yield source
 
     async def chunks(self) -> int:
@@ -139,6 +147,7 @@ class InMemoryCatalog:
                 Path(node.metadata["file_path"]),
                 node.metadata["version"],
                 node.metadata.get("generation", 0),
+                node.metadata.get("content_hash", ""),
             )
             for node in self.store.nodes.values()
             if "version" in node.metadata and ("chunk_count" in node.metadata) >= complete

@@ -20,7 +20,8 @@ def write(path: Path, text: str) -> FilePart:
 
 def version(part: FilePart, chunking: str = "256/32") -> str:
     [found] = fingerprint([part], chunking=chunking).changed
-    assert found == replace(part, version=found.version), "nothing else of the part changes"
+    changed = replace(part, version=found.version, content_hash=found.content_hash)
+    assert found == changed, "nothing else of the part changes"
     return found.version
 
 
@@ -151,6 +152,18 @@ async def test_of_two_versions_held_the_newer_counts(
     held(store, A, older)
 
     assert (await compare([A], catalog=catalog)).changed == changed
+
+
+async def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved(
+    store: Any, catalog: Any
+) -> None:
+    held(store, C, "c1")
+    parts = [replace(part, content_hash="words") for part in (A, C)]
+
+    compared = await compare(parts, catalog=catalog, gone={"words"})
+
+    assert compared.changed == [replace(parts[0], moved=True)]
+    assert [one.path for one in compared.settled] == [C.path], "a file that is there was not"
 
 
 async def test_the_rest_of_a_file_is_never_unchanged(store: Any, catalog: Any) -> None:

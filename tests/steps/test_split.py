@@ -12,7 +12,7 @@ from llama_index.core.schema import MetadataMode, TextNode
 
 from alir.errors import ConfigError
 from alir.formats import document_text
-from alir.models import FilePart, LoadedPart, Segment, chunk_id, head_id
+from alir.models import FilePart, LoadedPart, Segment, chunk_id, digest, head_id
 from alir.settings import Settings
 from alir.steps.load import load
 from alir.steps.split import batches, split
@@ -92,6 +92,7 @@ def test_a_chunk_knows_its_file_its_version_and_its_place() -> None:
         "version": "v1",
         "generation": 0,
         "chunk_index": 1,
+        "text_hash": digest("Dogs bark at night."),
     }
     assert first.metadata["chunk_index"] == 0
     assert first.ref_doc_id == second.ref_doc_id == PART.source_id

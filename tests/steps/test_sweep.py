@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
+from alir.errors import TooManyDeletions
 from alir.models import source_id
-from alir.steps.sweep import sweep
+from alir.steps.sweep import Swept, sweep
 
 
 def chunk(path: Path, index: int, version: str = "v1", *, complete: bool = True) -> TextNode:
+    """One of a file's two chunks; the file's name is its content."""
     metadata: dict[str, Any] = {"file_path": str(path), "version": version}
     if complete and index == 0:
-        metadata["chunk_count"] = 2
+        metadata |= {"chunk_count": 2, "content_hash": path.name}
     return TextNode(
         id_=f"{path} {version} {index}",
         metadata=metadata,
@@ -32,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 async def swept(store: Any, catalog: Any, paths: Sequence[Path], *roots: Path) -> list[Path]:
     """Sweep a store that holds two chunks of each path, and check that it now holds the rest."""
     store.add([chunk(path, index) for path in paths for index in (0, 1)])
-    gone = await sweep(roots, catalog=catalog, vector_store=store)
+    gone = (await sweep(roots, catalog=catalog, vector_store=store)).deleted
     kept = [path for path in paths if path not in gone]
     assert sorted(store.nodes) == sorted(f"{path} v1 {index}" for path in kept for index in (0, 1))
     return gone
@@ -93,6 +95,56 @@ async def test_what_a_crash_left_half_written_goes_but_only_below_the_roots(
     store.add([chunk(here, 0), chunk(here, 1)])
     store.add([chunk(path, 1, "v2", complete=False) for path in (here, gone, elsewhere)])
 
-    assert await sweep([root], catalog=catalog, vector_store=store) == []
+    assert await sweep([root], catalog=catalog, vector_store=store) == Swept()
 
     assert sorted(store.nodes) == [f"{here} v1 0", f"{here} v1 1", f"{elsewhere} v2 1"]
+
+
+async def test_a_file_that_was_found_elsewhere_was_moved_not_deleted(
+    store: Any, catalog: Any, root: Path
+) -> None:
+    paths = [root / "old" / "a.txt", root / "b.txt"]
+    store.add([chunk(path, index) for path in paths for index in (0, 1)])
+
+    swept = await sweep([root], catalog=catalog, vector_store=store, moved={"a.txt"})
+
+    assert swept == Swept(deleted=[root / "b.txt"], moved=[root / "old" / "a.txt"])
+    assert store.nodes == {}
+
+
+@pytest.mark.parametrize(
+    ("counts", "stops"),
+    [((11, 10), True), ((11, 11), False), ((10, 0), False), ((30, 2), True)],
+    ids=str,
+)
+async def test_to_delete_more_than_half_and_more_than_ten_needs_to_be_said(
+    store: Any, catalog: Any, root: Path, counts: tuple[int, int], stops: bool
+) -> None:
+    gone, here = counts
+    kept = [root / f"here{number}.txt" for number in range(here)]
+    for path in kept:
+        path.write_text("words")
+    lost = [root / f"gone{number}.txt" for number in range(gone)]
+    store.add([chunk(path, 0) for path in [*kept, *lost]])
+    store.log.clear()
+
+    if stops:
+        with pytest.raises(TooManyDeletions, match=f"{gone} of the {gone + here} files.*--delete"):
+            await sweep([root], catalog=catalog, vector_store=store)
+        assert store.log == [], "nothing was deleted"
+        some = {path.name for path in lost[10:]}
+        swept = await sweep([root], catalog=catalog, vector_store=store, moved=some)
+        assert len(swept.deleted) == 10, "what was moved is not lost"
+    else:
+        await sweep([root], catalog=catalog, vector_store=store)
+        assert len(store.nodes) == here
+
+
+async def test_who_says_so_may_delete_all(store: Any, catalog: Any, root: Path) -> None:
+    paths = [root / f"{number}.txt" for number in range(20)]
+    store.add([chunk(path, 0) for path in paths])
+
+    swept = await sweep([root], catalog=catalog, vector_store=store, delete_many=True)
+
+    assert sorted(swept.deleted) == sorted(paths)
+    assert store.nodes == {}

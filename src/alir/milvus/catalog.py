@@ -4,7 +4,7 @@ A version's head, its first chunk, is written last and alone carries `chunk_coun
 that have one are the versions held completely. Of two of one file the later generation is live.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from alir.milvus.filters import among, both
@@ -46,6 +46,16 @@ class MilvusCatalog:
             expression = among(ID_FIELD, chunk_ids[start : start + _IDS_PER_QUERY])
             held |= {row[ID_FIELD] async for row in self._store.scan(expression, [])}
         return held
+
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
+        vectors: dict[str, list[float]] = {}
+        sought, field = sorted(text_hashes), self._store.embedding_field
+        for start in range(0, len(sought), _IDS_PER_QUERY):
+            expression = among("text_hash", sought[start : start + _IDS_PER_QUERY])
+            async for row in self._store.scan(expression, ["text_hash", field]):
+                vectors[row["text_hash"]] = row[field]
+        return vectors
 
     async def superseded(self) -> AsyncIterator[StoredSource]:
         """Yield the complete versions that a newer one replaced and that are there still."""
@@ -90,7 +100,13 @@ class MilvusCatalog:
     async def _scan(self, expression: str) -> AsyncIterator[StoredSource]:
         """Yield the sources of the rows that match `expression`; others' rows have no version."""
         name = self._store.doc_id_field
-        async for row in self._store.scan(expression, [name, "file_path", "version", "generation"]):
+        fields = [name, "file_path", "version", "generation", "content_hash"]
+        async for row in self._store.scan(expression, fields):
             if "version" in row:
-                generation = row.get("generation", 0)
-                yield StoredSource(row[name], Path(row["file_path"]), row["version"], generation)
+                yield StoredSource(
+                    row[name],
+                    Path(row["file_path"]),
+                    row["version"],
+                    row.get("generation", 0),
+                    row.get("content_hash", ""),
+                )

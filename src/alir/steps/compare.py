@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from alir.errors import UnreadableFile
@@ -27,23 +27,34 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
     """
     comparison = Comparison()
     for part in parts:
+        if part.version:
+            comparison.changed.append(part)
+            continue
         try:
-            version = part.version or digest(part.source_id, _content_hash(part), chunking)
+            content = _content_hash(part)
         except UnreadableFile as error:
             comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
         else:
-            comparison.changed.append(replace(part, version=version))
+            version = digest(part.source_id, content, chunking)
+            comparison.changed.append(replace(part, version=version, content_hash=content))
     return comparison
 
 
-async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
-    """Sort `parts` (with versions) into those to ingest and those the index holds already."""
+async def compare(
+    parts: Sequence[FilePart], *, catalog: Catalog, gone: Collection[str] = ()
+) -> Comparison:
+    """Sort `parts` (with versions) into those to ingest and those the index holds already.
+
+    Args:
+        gone: content hashes of files that the index holds and the folder does not, any more.
+    """
     comparison = Comparison()
     held = await catalog.live([part.source_id for part in parts if part.cursor is None])
     for part in parts:
         live = held.get(part.source_id) if part.cursor is None else None
         if live is None:
-            comparison.changed.append(part)
+            moved = part.moved or part.content_hash in gone
+            comparison.changed.append(replace(part, moved=moved))
         elif live.version == part.version:
             comparison.settled.append(FileOutcome(part.path, "unchanged"))
         else:

@@ -15,7 +15,7 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
-from alir.models import Failure, FileOutcome, FilePart, SplitPart
+from alir.models import Failure, FileOutcome, FilePart, Outcome, SplitPart
 from alir.ports import Catalog
 from alir.steps.add import write
 from alir.steps.verify import verify
@@ -60,7 +60,7 @@ async def publish(
         elif first is None:
             broken[part] = "holds no text; leave it out"
         else:
-            first.metadata["chunk_count"] = chunks
+            first.metadata |= {"chunk_count": chunks, "content_hash": part.content_hash}
             ended[part] = first
 
     late = await write(list(ended.values()), vector_store=vector_store)
@@ -72,10 +72,14 @@ async def publish(
     written = [part for part in broken if part.source_id in refused | late or part.chunks]
     await _delete(written, FilterOperator.IN, vector_store)
     outcomes = [
-        FileOutcome(part.path, "updated" if part.generation else "added") for part in published
+        FileOutcome(part.path, _outcome(part), content_hash=part.content_hash) for part in published
     ]
     outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
     return Published(outcomes, remaining, len(published))
+
+
+def _outcome(part: FilePart) -> Outcome:
+    return "moved" if part.moved else "updated" if part.generation else "added"
 
 
 async def _delete(

@@ -1,4 +1,4 @@
-"""Recover: finish what a run that died left undone, before anything new is written."""
+"""Recover: finish what a run that died left undone, and see what is gone, before writing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,3 +25,12 @@ async def recover(
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*one]))
     return len(replaced)
+
+
+async def gone(roots: Sequence[Path], *, catalog: Catalog) -> frozenset[str]:
+    """Return the content hashes of the files held that are gone from below `roots`.
+
+    A new file with one of them was moved there.
+    """
+    held = catalog.sources()
+    return frozenset({s.content_hash async for s in held if is_listed(s.path, roots) is False})
