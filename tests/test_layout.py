@@ -29,6 +29,7 @@ LAYERS = [
         "formats",
         "layers",
         "per_loop",
+        "records",
         "settings",
     },  # formats: parsing must not need LlamaIndex
     {"models"},

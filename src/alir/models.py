@@ -10,8 +10,6 @@ from llama_index.core.schema import TextNode
 from alir.formats.reading import Cursor, Segment
 
 Outcome = Literal["added", "updated", "unchanged", "failed"]
-Stage = Literal["planned", "written", "verified", "settled"]
-"""How far a file's version came; settled: the version it replaces is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +87,6 @@ class StoredSource:
     source_id: str
     path: Path
     version: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
-    """What the ledger knows of a file: how it was when it was read, and what came of it."""
-
-    source_id: str
-    path: Path
-    size_bytes: int
-    mtime_ns: int
-    content_hash: str
-    """Empty where the ledger was made again from the index: not known until the file is read."""
-    version: str
-    chunks: int
-    stage: Stage
-    replaces: str = ""
-    """The older version, while the index may still hold it."""
-    ctime_ns: int = 0
-    """The inode's change time: another file of the same size and mtime, put there, has another."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """A file that could not be ingested. Times are seconds since 1970."""
-
-    path: Path
-    reason: str
-    attempts: int
-    first_s: float
-    last_s: float
-    next_try_s: float
 
 
 @dataclass(frozen=True, slots=True)

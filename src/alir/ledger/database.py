@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from alir.errors import AlirError, LedgerFailed
-from alir.ledger.schema import APPLICATION_ID, not_a_ledger, prepare, unusable
+from alir.ledger.schema import APPLICATION_ID, make_folder, not_a_ledger, prepare, unusable
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -23,6 +23,8 @@ _MAGIC = b"SQLite format 3\0"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REFUSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 
+_opening = threading.Lock()
+"""A file that this process closes loses the locks that SQLite has on it in the same process."""
 _log = logging.getLogger(__name__)
 
 
@@ -84,8 +86,8 @@ class _Thread:
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             if self._connection is None:
-                self._connection = _opened(self._path)
-                self._inode = self._path.stat().st_ino
+                with _opening:
+                    self._connection, self._inode = _opened(self._path)
             return work(self._connection)
         except sqlite3.Error as error:
             if _code(error) not in _DAMAGED:
@@ -106,15 +108,17 @@ class _Thread:
                 connection.close()
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
+    """The open file, and its inode."""
+    make_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        if not path.exists():
+            path.touch()
         inode = path.stat().st_ino
     except OSError as error:
         raise unusable(path, (error.strerror or str(error)).lower()) from error
     try:
-        return _connected(path)
+        return _connected(path), inode
     except sqlite3.DatabaseError as error:
         if _code(error) not in _DAMAGED:
             raise
@@ -122,7 +126,8 @@ def _opened(path: Path) -> sqlite3.Connection:
             raise not_a_ledger(path) from error
         aside = _move_aside(path, inode)
         _log.warning("The ledger %s is damaged (%s) and was moved to %s", path, error, aside)
-        return _connected(path)
+        connection = _connected(path)
+        return connection, path.stat().st_ino
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from alir.models import FailedFile
+from alir.records import FailedFile
 
 FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 86_400.0

@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 from uuid import uuid4
@@ -18,8 +19,8 @@ from alir.ledger import failures, fingerprints, sources
 from alir.ledger.database import Database
 from alir.ledger.lock import run_lock
 from alir.ledger.schema import transaction
-from alir.models import FailedFile, SourceRecord, Stage, digest
 from alir.per_loop import PerLoop
+from alir.records import FailedFile, SourceRecord, Stage
 
 MAX_WRITES = 256
 """Concurrent writes that share one transaction, at most."""
@@ -137,7 +138,7 @@ class Ledger:
             RunInProgress: another run is on it, in this process or another.
         """
         is_short = re.fullmatch(r"\w{1,64}", self.collection, re.ASCII)
-        name = self.collection if is_short else digest(self.collection)
+        name = self.collection if is_short else sha256(self.collection.encode()).hexdigest()
         path = self.path.with_name(f"{self.path.name}.{name}.lock")
         return run_lock(path, self.collection, what)
 

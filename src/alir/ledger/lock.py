@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from alir.errors import RunInProgress
-from alir.ledger.schema import unusable
+from alir.ledger.schema import make_folder, unusable
 
-_SAYS_WHO_WITHIN_S = 0.5
+_SAYS_WHO_WITHIN_S = 0.2
 """Longest wait for a holder to write down who it is."""
 _held: set[int] = set()
 
@@ -42,11 +42,11 @@ async def run_lock(path: Path, collection: str, what: str) -> AsyncIterator[None
 
 
 def _take(path: Path, collection: str, what: str) -> int:
+    make_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise unusable(path, error.strerror or str(error)) from error
+        raise unusable(path, (error.strerror or str(error)).lower()) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

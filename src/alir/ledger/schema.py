@@ -110,6 +110,19 @@ def unusable(path: Path, problem: str) -> InvalidSetting:
     return InvalidSetting(SETTING, f"{path} cannot be opened: {problem}", "Name another file.")
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder that the file `path` is to lie in.
+
+    Raises:
+        InvalidSetting: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder {path.parent} cannot be made: {(error.strerror or '').lower()}"
+        raise InvalidSetting(SETTING, problem, "Choose another place.") from error
+
+
 def _migrate(
     connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from alir.models import SourceRecord, Stage
+from alir.records import SourceRecord, Stage
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 PAGE = 1000
