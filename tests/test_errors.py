@@ -20,6 +20,11 @@ SPOKEN = [
     (errors.CollectionMismatch("notes", "has another dimension"), "'notes'", "ingest again"),
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
+    (
+        errors.RunInProgress("notes", what="alir ingest docs", pid=7, host="h", held_s=61.2),
+        "alir ingest docs (process 7 on h)",
+        "Wait for it",
+    ),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
     (errors.PathNotFound(Path("/docs")), "/docs", "Check the path"),
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
@@ -34,6 +39,11 @@ SPOKEN = [
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
+    (
+        errors.LedgerFailed("/l", "cannot be written", "Make room.", retryable=False),
+        "/l",
+        "Make room",
+    ),
     (errors.RetrievalFailed(["A is down. Start A.", "B."]), "A is down", "Start A"),
     (
         errors.LanguageModelFailed("gpt", "http://llm", "it answered 500", retryable=True),

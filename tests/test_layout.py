@@ -29,11 +29,12 @@ LAYERS = [
         "formats",
         "layers",
         "per_loop",
+        "records",
         "settings",
     },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
-    {"events", "steps", "embedding", "llm", "milvus"},
+    {"events", "steps", "embedding", "ledger", "llm", "milvus"},
     {"workflows"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
@@ -43,7 +44,7 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-CONCRETE = {"embedding", "llm", "milvus"}
+CONCRETE = {"embedding", "ledger", "llm", "milvus"}
 NOT_FOR_STEPS = (
     "alir.events",
     "alir.workflows",

@@ -98,6 +98,28 @@ def test_none_given_in_code_counts_as_not_given(monkeypatch: pytest.MonkeyPatch)
     assert Settings.load(collection=None).collection == "notes"
 
 
+@pytest.mark.parametrize(
+    ("milvus_uri", "ledger"),
+    [
+        ("./.alir/milvus.db", ".alir/milvus.ledger"),
+        ("/data/my.notes.db", "/data/my.notes.ledger"),
+        ("http://localhost:19530", ".alir/localhost-19530.ledger"),
+        ("https://user:secret@in01.zilliz.com/mine", ".alir/in01.zilliz.com-19530-mine.ledger"),
+        ("http://[::1]:19531/a/b", ".alir/__1-19531-a_b.ledger"),
+    ],
+)
+def test_the_ledger_of_each_file_and_of_each_server_is_another(
+    milvus_uri: str, ledger: str
+) -> None:
+    assert Settings.load(milvus_uri=milvus_uri).ledger_path == Path(ledger)
+
+
+def test_a_ledger_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIR_LEDGER", "/state/alir.ledger")
+
+    assert Settings.load().ledger_path == Path("/state/alir.ledger")
+
+
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_openais_own_variables_are_read_too(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     values = {"OPENAI_API_KEY": "openais", "OPENAI_BASE_URL": "https://openais"}

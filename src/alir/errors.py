@@ -7,6 +7,7 @@ AlirError
 │   ├── CollectionMismatch
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
+│   ├── RunInProgress
 │   └── AccessRefused
 ├── InputError               the caller must change what was asked
 │   ├── PathNotFound
@@ -22,6 +23,7 @@ AlirError
     ├── MilvusUnavailable
     ├── MilvusTimeout
     ├── MilvusFailed
+    ├── LedgerFailed
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -94,6 +96,18 @@ class StoreInUse(ConfigError):
             f"The Milvus Lite file {path} is in use by another process, and it serves one at a "
             "time. Wait for that process to end, point ALIR_MILVUS_URI at another file, or run a "
             "Milvus server."
+        )
+
+
+class RunInProgress(ConfigError):
+    """Another run writes to the collection: it takes one at a time."""
+
+    def __init__(self, collection: str, *, what: str, pid: int, host: str, held_s: float) -> None:
+        self.pid = pid
+        self.held_s = held_s
+        super().__init__(
+            f"The collection {collection!r} is being written by another run, for {held_s:.0f} s "
+            f"so far: {what} (process {pid} on {host}). Wait for it to end, or end it."
         )
 
 
@@ -210,6 +224,14 @@ class MilvusFailed(DependencyError):
         self.retryable = retryable
         what = "Try again." if retryable else "Look into the server's log."
         super().__init__(f"Milvus at {uri} failed in {operation}: {reason}. {what}")
+
+
+class LedgerFailed(DependencyError):
+    """The ledger's file cannot be written or read: a disk, damage, or another process."""
+
+    def __init__(self, path: str, problem: str, remedy: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(f"The ledger {path} {problem}. {remedy}")
 
 
 class RetrievalFailed(DependencyError):

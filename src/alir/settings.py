@@ -6,6 +6,7 @@ directory (the environment wins).
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -43,6 +44,8 @@ class Settings(BaseSettings):
     """Milvus consistency of searches; Session reads what this process wrote."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """Longest wait for one answer of Milvus."""
+    ledger: Path | None = None
+    """The ledger's file, on a local disk; None is what `ledger_path` says."""
 
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
@@ -70,6 +73,18 @@ class Settings(BaseSettings):
     ] = None
     """With neither a key nor a base URL, answers are extractive."""
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger's file: beside a Milvus Lite file, and for each server one in ./.alir."""
+        if self.ledger is not None:
+            return self.ledger
+        if "://" not in self.milvus_uri:
+            return Path(self.milvus_uri).with_suffix(".ledger")
+        server = urlsplit(self.milvus_uri)
+        names = [server.hostname or "", str(server.port or 19530), server.path.strip("/")]
+        file_name = "-".join(name for name in names if name)
+        return Path(".alir", f"{re.sub(r'[^A-Za-z0-9._-]', '_', file_name)}.ledger")
 
     @field_validator("llm_base_url")
     @classmethod

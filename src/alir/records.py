@@ -1,0 +1,39 @@
+"""What the ledger remembers of files. It loads no library: a command may only want to look."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Stage = Literal["planned", "written", "verified", "settled"]
+"""How far a file's version came; settled: the version it replaces is deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """A file as it was when it was read, and what came of it."""
+
+    source_id: str
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    content_hash: str
+    """Empty where the ledger was made again from the index: not known until the file is read."""
+    version: str
+    chunks: int
+    stage: Stage
+    replaces: str = ""
+    """The older version, while the index may still hold it."""
+    ctime_ns: int = 0
+    """The inode's change time: it tells a file from another of the same size and mtime."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that could not be ingested. Times are seconds since 1970."""
+
+    path: Path
+    reason: str
+    attempts: int
+    first_s: float
+    last_s: float
+    next_try_s: float
