@@ -9,7 +9,6 @@ from hypothesis import settings
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
 
-
 # Chosen with --hypothesis-profile=soak: what can run long then does.
 settings.register_profile("soak")
 

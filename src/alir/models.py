@@ -21,6 +21,8 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
+    content: tuple[str, int] | None = None
+    """What the file held when its version was made: see `alir.steps.compare.content`."""
     replaces: bool = False
     """Whether the index holds an older version of this file."""
     cursor: Cursor | None = None

@@ -125,7 +125,7 @@ class Mirror(RuleBasedStateMachine):
         moment=st.sampled_from(["before", "after"]),
         how=st.sampled_from(["failed", "cancelled"]),
     )
-    def crash(self, name: str, text: str, of: str, call: int, moment: Moment, how: str) -> None:
+    def crash(self, *, name: str, text: str, of: str, call: int, moment: Moment, how: str) -> None:
         """A run that takes in an edit, at least, and may end before it is done."""
         self.write(name, text)
         self.runner.run(self.ingest(call=call, of=of, moment=moment, how=how))

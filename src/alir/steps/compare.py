@@ -1,9 +1,11 @@
 """Compare: which files the index does not hold in their present version."""
 
 import hashlib
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from alir.errors import UnreadableFile
 from alir.models import FileOutcome, FilePart, digest
@@ -28,11 +30,14 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
     comparison = Comparison()
     for part in parts:
         try:
-            version = part.version or digest(part.source_id, _content_hash(part), chunking)
+            if not part.version:
+                seen = content(part.path)
+                version = digest(part.source_id, seen[0], chunking)
+                part = replace(part, version=version, content=seen)  # noqa: PLW2901
         except UnreadableFile as error:
             comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
         else:
-            comparison.changed.append(replace(part, version=version))
+            comparison.changed.append(part)
     return comparison
 
 
@@ -50,19 +55,24 @@ async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
     return comparison
 
 
-def _content_hash(part: FilePart) -> str:
+def content(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 of what the file holds, and when it was last written, in ns.
+
+    Raises: UnreadableFile.
+    """
     try:
-        str(part.path).encode()
+        str(path).encode()
     except UnicodeEncodeError as error:
-        raise UnreadableFile(part.path, "has a name that is not UTF-8; rename it") from error
+        raise UnreadableFile(path, "has a name that is not UTF-8; rename it") from error
     try:
-        # A pipe or a device would block for ever on opening.
-        if not stat.S_ISREG(part.path.stat().st_mode):
-            raise UnreadableFile(part.path, "is not a regular file; leave it out")
-        with part.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        # A pipe or a device would block for ever on opening, a link leads out of the root.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise UnreadableFile(path, "is not a regular file; leave it out")
+        with path.open("rb") as file:
+            written_ns = os.fstat(file.fileno()).st_mtime_ns
+            return hashlib.file_digest(file, "sha256").hexdigest(), written_ns
     except FileNotFoundError as error:
-        raise UnreadableFile(part.path, "vanished while it was read") from error
+        raise UnreadableFile(path, "vanished while it was read") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UnreadableFile(part.path, f"cannot be read: {reason}") from error
+        raise UnreadableFile(path, f"cannot be read: {reason}") from error

@@ -22,7 +22,7 @@ class Chunk(NamedTuple):
     """Where a chunk stands, and what it says."""
 
     path: str
-    index: int
+    position: int
     text: str
 
 
@@ -68,9 +68,9 @@ def difference(
 ) -> Difference:
     """Compare `rows` with the chunks of `texts`, by file."""
     wanted = Counter(
-        Chunk(str(path), index, chunk)
+        Chunk(str(path), position, chunk)
         for path, text in texts.items()
-        for index, chunk in enumerate(chunks_of(text, node_parser))
+        for position, chunk in enumerate(chunks_of(text, node_parser))
     )
     held = Counter(Chunk(row["file_path"], row["chunk_index"], row["text"]) for row in rows)
     return Difference(
