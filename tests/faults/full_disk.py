@@ -14,8 +14,7 @@ from alir.testing import HashEmbedding
 
 
 async def main(folder: str, lite_file: str, size_bytes: int) -> None:
-    if size_bytes:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
     settings = Settings.load(milvus_uri=lite_file, timeout_s=5)
     async with Alir(settings, embedding=HashEmbedding(dim=384)) as app:
         try:

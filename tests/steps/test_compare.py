@@ -39,7 +39,9 @@ def write(path: Path, text: str) -> FilePart:
 
 def version(part: FilePart, chunking: str = "256/32") -> str:
     [found] = fingerprint([part], chunking=chunking).changed
-    assert found == replace(part, version=found.version), "nothing else of the part changes"
+    assert found == replace(part, version=found.version, content=found.content), (
+        "nothing else of the part changes"
+    )
     return found.version
 
 
