@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
+
+# Chosen with --hypothesis-profile=soak: what can run long then does.
+settings.register_profile("soak")
 
 
 @pytest.fixture(scope="session")

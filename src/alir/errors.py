@@ -204,6 +204,9 @@ class MilvusUnavailable(DependencyError):
         super().__init__(
             f"No Milvus answers at {uri}. Start it (docker compose up -d) or correct "
             "ALIR_MILVUS_URI; without that setting alir uses a local file."
+            if "://" in uri
+            else f"Milvus Lite, which serves {uri}, has ended: the disk may be full, or somebody "
+            "stopped it. Make room and run the same command again; what was written stays."
         )
 
 

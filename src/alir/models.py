@@ -13,6 +13,20 @@ Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a file held when it was read, and how to tell without reading that it still does."""
+
+    hash: str
+    """SHA-256 of its bytes."""
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    """The inode's change time."""
+    is_old: bool = False
+    """Whether it was last written so long before it was read that a write since shows in these."""
+
+
+@dataclass(frozen=True, slots=True)
 class FilePart:
     """A file to ingest, or the rest of one whose beginning was ingested already."""
 
@@ -21,8 +35,8 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
-    content_hash: str = ""
-    """Of the file's bytes; empty until compared."""
+    content: FileContent | None = None
+    """What it held when its version was made; None until compared."""
     generation: int = 0
     """How many versions of this file the index held before this one."""
     moved: bool = False
@@ -37,6 +51,11 @@ class FilePart:
     def source_id(self) -> str:
         """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
         return source_id(self.path)
+
+    @property
+    def content_hash(self) -> str:
+        """The hash of the file's bytes; empty until compared."""
+        return "" if self.content is None else self.content.hash
 
     @property
     def may_be_held(self) -> bool:

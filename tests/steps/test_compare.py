@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
-from alir.models import Cursor, FileOutcome, FilePart, head_id
+from alir.models import Cursor, FileContent, FileOutcome, FilePart, head_id
 from alir.steps.compare import compare, fingerprint
 
 
@@ -20,7 +20,7 @@ def write(path: Path, text: str) -> FilePart:
 
 def version(part: FilePart, chunking: str = "256/32") -> str:
     [found] = fingerprint([part], chunking=chunking).changed
-    changed = replace(part, version=found.version, content_hash=found.content_hash)
+    changed = replace(part, version=found.version, content=found.content)
     assert found == changed, "nothing else of the part changes"
     return found.version
 
@@ -158,7 +158,7 @@ async def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved(
     store: Any, catalog: Any
 ) -> None:
     held(store, C, "c1")
-    parts = [replace(part, content_hash="words") for part in (A, C)]
+    parts = [replace(part, content=FileContent("words")) for part in (A, C)]
 
     compared = await compare(parts, catalog=catalog, gone={"words"})
 

@@ -1,13 +1,20 @@
 """Compare: which files the index does not hold in their present version."""
 
 import hashlib
+import os
 import stat
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from alir.errors import UnreadableFile
-from alir.models import FileOutcome, FilePart, digest
+from alir.models import FileContent, FileOutcome, FilePart, digest
 from alir.ports import Catalog
+from alir.records import SourceRecord
+
+TICK_NS = 2_000_000_000
+"""Of the coarsest file system's clock: FAT's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +26,13 @@ class Comparison:
     """Unchanged files, and those that could not be read."""
 
 
-def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
+def fingerprint(
+    parts: Sequence[FilePart], *, chunking: str, known: Mapping[str, SourceRecord] | None = None
+) -> Comparison:
     """Give each new part its version: a hash of the file's path, its content and `chunking`.
 
-    Reads every file whole, in bounded memory; a part that has a version keeps it. Blocks; call
-    it off the event loop.
+    Reads every file whole, in bounded memory, but for those that `known`, by source id, holds as
+    they are; a part that has a version keeps it. Blocks; call it off the event loop.
     """
     comparison = Comparison()
     for part in parts:
@@ -31,12 +40,12 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
             comparison.changed.append(part)
             continue
         try:
-            content = _content_hash(part)
+            seen = content(part.path, (known or {}).get(part.source_id))
         except UnreadableFile as error:
             comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
         else:
-            version = digest(part.source_id, content, chunking)
-            comparison.changed.append(replace(part, version=version, content_hash=content))
+            version = digest(part.source_id, seen.hash, chunking)
+            comparison.changed.append(replace(part, version=version, content=seen))
     return comparison
 
 
@@ -62,19 +71,55 @@ async def compare(
     return comparison
 
 
-def _content_hash(part: FilePart) -> str:
+def content(path: Path, known: SourceRecord | None = None) -> FileContent:
+    """Return what the file holds; unread, if its size and times are those of `known`.
+
+    Raises:
+        UnreadableFile: it is no regular file, or the system does not let it be read.
+    """
     try:
-        str(part.path).encode()
+        str(path).encode()
     except UnicodeEncodeError as error:
-        raise UnreadableFile(part.path, "has a name that is not UTF-8; rename it") from error
+        raise UnreadableFile(path, "has a name that is not UTF-8; rename it") from error
     try:
-        # A pipe or a device would block for ever on opening.
-        if not stat.S_ISREG(part.path.stat().st_mode):
-            raise UnreadableFile(part.path, "is not a regular file; leave it out")
-        with part.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.lstat()
+        # A pipe or a device would block for ever on opening, a link leads out of the root.
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableFile(path, "is not a regular file; leave it out")
+        if known is not None and known.content_hash and _is_as(known, status):
+            return _seen(known.content_hash, status, is_old=True)
+        now_ns = time.time_ns()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+        # A write within a tick of the file system's clock may leave the times as they are.
+        is_old = max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - TICK_NS
+        return _seen(content_hash, status, is_old=is_old)
     except FileNotFoundError as error:
-        raise UnreadableFile(part.path, "vanished while it was read") from error
+        raise UnreadableFile(path, "vanished while it was read") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UnreadableFile(part.path, f"cannot be read: {reason}") from error
+        raise UnreadableFile(path, f"cannot be read: {reason}") from error
+
+
+def is_unchanged(path: Path, seen: FileContent) -> bool:
+    """Return whether the file holds what it did; reads it only where its times cannot tell.
+
+    Raises:
+        UnreadableFile: it is gone, or the system does not let it be read.
+    """
+    try:
+        if seen.is_old:
+            return _is_as(seen, path.lstat())
+    except OSError:
+        pass
+    return content(path).hash == seen.hash
+
+
+def _is_as(known: SourceRecord | FileContent, status: os.stat_result) -> bool:
+    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return (known.size_bytes, known.mtime_ns, known.ctime_ns) == now
+
+
+def _seen(content_hash: str, status: os.stat_result, *, is_old: bool) -> FileContent:
+    return FileContent(content_hash, status.st_size, status.st_mtime_ns, status.st_ctime_ns, is_old)

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from alir import formats
@@ -27,7 +27,7 @@ def survey(paths: Sequence[str | Path]) -> Roots:
     # `Path.expanduser` raises for a user the system does not know.
     absolute = [Path(os.path.realpath(os.path.expanduser(path))) for path in paths]  # noqa: PTH111
     for given, path in zip(paths, absolute, strict=True):
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  `Path.exists` raises where it may not look
             raise PathNotFound(Path(given))
     distinct = sorted(set(absolute))
     roots = tuple(path for path in distinct if not any(other in path.parents for other in distinct))
@@ -48,11 +48,10 @@ def walk(roots: Sequence[Path]) -> Iterator[FilePart | FileOutcome]:
     folder that cannot be listed comes as a failed outcome.
     """
     for root in roots:
-        if root.is_dir():
+        if os.path.isdir(root):  # noqa: PTH112  as above
             yield from _below(root)
         else:
-            with suppress(FileNotFoundError):  # it may vanish after the survey
-                yield FilePart(root, root.stat().st_size)
+            yield from _file(root, root.stat)
 
 
 def groups(
@@ -110,10 +109,17 @@ def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:
         if entry.is_dir(follow_symlinks=False):
             yield from _below(path)
         elif entry.is_file(follow_symlinks=False) and formats.kind(path) is not None:
-            try:
-                yield FilePart(path, entry.stat(follow_symlinks=False).st_size)
-            except FileNotFoundError:
-                continue
+            yield from _file(path, partial(entry.stat, follow_symlinks=False))
+
+
+def _file(path: Path, status: Callable[[], os.stat_result]) -> Iterator[FilePart | FileOutcome]:
+    try:
+        yield FilePart(path, status().st_size)
+    except FileNotFoundError:
+        return  # it vanished since it was listed
+    except OSError as error:
+        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        yield FileOutcome(path, "failed", reason)
 
 
 def _is_hidden(name: str) -> bool:

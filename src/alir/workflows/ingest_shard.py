@@ -26,6 +26,7 @@ from alir.per_loop import PerLoop
 from alir.ports import Catalog
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint
+from alir.steps.confirm import confirm
 from alir.steps.embed import embed, reuse
 from alir.steps.load import load
 from alir.steps.publish import publish
@@ -78,6 +79,7 @@ class IngestShard(Workflow):
         """Read the changed files' text."""
         started = perf_counter()
         read = await asyncio.to_thread(load, ev.changed, budget_chars=self.shard_chars)
+        read = await asyncio.to_thread(confirm, read)
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
             loaded=read.loaded,

@@ -1,0 +1,35 @@
+"""Confirm: what was read is what the file's version says it is."""
+
+from dataclasses import replace
+
+from alir.errors import UnreadableFile
+from alir.models import Failure, LoadedPart
+from alir.steps.compare import is_unchanged
+from alir.steps.load import Load
+
+_CHANGED = "changed while it was read; the next run reads it again"
+
+
+def confirm(read: Load) -> Load:
+    """Fail the files that were written to since their version was made.
+
+    Their text may be of no version the file ever had, and would be kept under a version it is not
+    of. Looks once a file, when its end was read. Blocks; call it off the event loop.
+    """
+    loaded, failures = [], list(read.failures)
+    for one in read.loaded:
+        if one.next is None and (reason := _change(one)):
+            failures.append(Failure(one.part, reason))
+        else:
+            loaded.append(one)
+    return replace(read, loaded=loaded, failures=failures)
+
+
+def _change(one: LoadedPart) -> str:
+    """Why the file is not what it was; empty if it is, or if nobody looked then."""
+    if one.part.content is None:
+        return ""
+    try:
+        return "" if is_unchanged(one.part.path, one.part.content) else _CHANGED
+    except UnreadableFile as error:
+        return error.reason
