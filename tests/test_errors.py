@@ -24,6 +24,7 @@ SPOKEN = [
     (errors.PathNotFound(Path("/docs")), "/docs", "Check the path"),
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
     (errors.NothingToIngest("No path was given", "there is nothing"), "No path", "Name a text"),
+    (errors.TooManyDeletions(20, 30, Path("/docs/a.txt")), "/docs/a.txt", "--delete-many"),
     (errors.EmptyQuestion(), "question", "Ask something"),
     (errors.InvalidTopK(0, 100), "top_k is 0", "Ask for 1 to 100"),
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),

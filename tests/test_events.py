@@ -64,9 +64,12 @@ REPORT = IngestReport(
     chunks=40,
     added=1,
     updated=2,
+    moved=0,
     deleted=3,
     unchanged=2,
     failed=[FileOutcome(Path("/docs/a.pdf"), "failed", "is a damaged or truncated PDF")],
+    embedded=12,
+    reused=4,
     seconds={"load": 0.123456, "embed": 2.0, "total": 2.34567},
 )
 ANSWER = Answer(
@@ -89,9 +92,12 @@ def test_a_report_as_json_is_exactly_this() -> None:
         "chunks": 40,
         "added": 1,
         "updated": 2,
+        "moved": 0,
         "deleted": 3,
         "unchanged": 2,
         "failed": [{"file": "/docs/a.pdf", "reason": "is a damaged or truncated PDF"}],
+        "embedded": 12,
+        "reused": 4,
         "seconds": {"load": 0.1235, "embed": 2.0, "total": 2.3457},
     }
 
@@ -125,7 +131,17 @@ def test_the_bottleneck_is_the_longest_stage_and_not_the_total() -> None:
 
 def test_a_report_and_an_answer_may_be_about_nothing() -> None:
     nothing = IngestReport(
-        files=0, chunks=0, added=0, updated=0, deleted=0, unchanged=0, failed=[], seconds={}
+        files=0,
+        chunks=0,
+        added=0,
+        updated=0,
+        moved=0,
+        deleted=0,
+        unchanged=0,
+        failed=[],
+        embedded=0,
+        reused=0,
+        seconds={},
     )
     silence = Answer(text="", mode="extractive", citations=[], sources=[], degraded=[], seconds={})
 

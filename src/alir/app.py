@@ -19,7 +19,7 @@ from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
 
-CHUNKING = "1"
+CHUNKING = "2"
 """Raised when a change of ours gives other text or other chunks for the same file."""
 DEFAULT_CHUNK_TOKENS = 256
 """For an embedding whose window alir does not know."""

@@ -54,6 +54,12 @@ def ingest(
     paths: Annotated[
         list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
     ],
+    delete_many: Annotated[
+        bool,
+        typer.Option(
+            "--delete-many", help="Delete even if more than half of the files held are gone."
+        ),
+    ] = False,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
@@ -66,7 +72,7 @@ def ingest(
     """
 
     async def run(app: "Alir") -> "IngestReport":
-        return await _ingest(app, paths)
+        return await _ingest(app, paths, delete_many=delete_many)
 
     report = _run(run, collection=collection)
     if as_json:
@@ -168,11 +174,11 @@ def main() -> None:
     cli()
 
 
-async def _ingest(app: "Alir", paths: list[Path]) -> "IngestReport":
+async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
     from alir.console import IngestBar  # noqa: PLC0415
     from alir.events import Ingest, IngestProgress  # noqa: PLC0415
 
-    handler = app.ingest.run(start_event=Ingest(paths=list(paths)))
+    handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
     with IngestBar() as bar:
         async for event in _events(handler):
             if isinstance(event, IngestProgress):

@@ -73,6 +73,7 @@ def summary(report: IngestReport) -> str:
         for word, count in (
             ("added", report.added),
             ("updated", report.updated),
+            ("moved", report.moved),
             ("deleted", report.deleted),
             ("unchanged", report.unchanged),
             ("failed", len(report.failed)),

@@ -11,6 +11,7 @@ AlirError
 ├── InputError               the caller must change what was asked
 │   ├── PathNotFound
 │   ├── NothingToIngest
+│   ├── TooManyDeletions
 │   ├── EmptyQuestion
 │   ├── InvalidTopK
 │   ├── NothingIngested
@@ -117,6 +118,17 @@ class NothingToIngest(InputError):
         super().__init__(
             f"{paths}: {why}. Name a text, Markdown, HTML, PDF, DOCX, CSV, JSON or source code "
             "file, or a folder of them."
+        )
+
+
+class TooManyDeletions(InputError):
+    """More than half of the files held are gone from the folder: perhaps it is the wrong one."""
+
+    def __init__(self, files: int, held: int, example: Path) -> None:
+        super().__init__(
+            f"{files} of the {held} files in the index are gone from the folder, {example} for "
+            "one. New and changed files are ingested, nothing was deleted. If they are to go, "
+            "say --delete-many; if not, check the path and what is mounted there."
         )
 
 

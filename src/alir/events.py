@@ -17,6 +17,7 @@ from alir.models import (
     Failure,
     FileOutcome,
     FilePart,
+    FileVersion,
     LoadedPart,
     Roots,
     SourcePassage,
@@ -63,6 +64,8 @@ class Ingest(_Strict, StartEvent):
     """Make the index mirror these files and folders."""
 
     paths: list[str | Path]
+    delete_many: bool = False
+    """Whether more than half of the files held may be deleted."""
 
 
 class PathsSurveyed(_Strict):
@@ -71,6 +74,17 @@ class PathsSurveyed(_Strict):
     roots: Roots
     started: float
     """Clock reading, in seconds, when the run began."""
+    delete_many: bool = False
+
+
+class IndexRecovered(_Strict):
+    """What an earlier run that died left undone below the roots is done."""
+
+    roots: Roots
+    delete_many: bool = False
+    gone: frozenset[str]
+    """Content hashes of the files held that are gone from there."""
+    started: float
 
 
 class FilesIngested(_Strict):
@@ -80,8 +94,13 @@ class FilesIngested(_Strict):
     counts: dict[str, int]
     """Outcome to number of files."""
     failed: list[FileOutcome]
+    moved: frozenset[str]
+    """Content hashes of the files that were moved."""
+    embedded: int
+    reused: int
     seconds: Seconds
     started: float
+    delete_many: bool = False
 
 
 class IngestProgress(_Strict):
@@ -103,9 +122,14 @@ class IngestReport(_Strict, StopEvent):
     """Chunks the collection now holds."""
     added: int
     updated: int
+    moved: int
     deleted: int
     unchanged: int
     failed: list[FileOutcome]
+    embedded: int
+    """Chunks whose vector was computed."""
+    reused: int
+    """Chunks whose text the index held already, with its vector."""
     seconds: Seconds
     """By stage, summed over what ran in parallel, and `total`, by the clock."""
 
@@ -122,9 +146,12 @@ class IngestReport(_Strict, StopEvent):
             "chunks": self.chunks,
             "added": self.added,
             "updated": self.updated,
+            "moved": self.moved,
             "deleted": self.deleted,
             "unchanged": self.unchanged,
             "failed": [{"file": str(one.path), "reason": one.reason} for one in self.failed],
+            "embedded": self.embedded,
+            "reused": self.reused,
             "seconds": _rounded(self.seconds),
         }
 
@@ -136,6 +163,8 @@ class IngestFiles(_Strict, StartEvent):
     """Ingest a bounded group of files, or a part of a large one."""
 
     parts: list[FilePart]
+    gone: frozenset[str] = frozenset()
+    """Content hashes of the files held that are gone from the folder."""
 
 
 class FilesCompared(_Strict):
@@ -160,19 +189,26 @@ class ChunksSplit(_Strict):
     """A batch of chunks, ready to embed."""
 
     chunks: list[TextNode]
+    may_be_held: frozenset[str]
+    """Source ids of files of which the index may hold some text already."""
 
 
 class ChunksEmbedded(_Strict):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
+    reused: int
+    """Of them, those whose vector the index held."""
     seconds: float
 
 
 class ChunksAdded(_Strict):
     """The batch is in the store, except the files' first chunks."""
 
-    written: int
+    written: dict[str, str]
+    """Chunk id to source id."""
+    embedded: int
+    reused: int
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
@@ -188,12 +224,25 @@ class ShardSplit(_Strict):
     seconds: Seconds
 
 
+class ChunksVerified(_Strict):
+    """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
+
+    shard: ShardSplit
+    first_chunks: list[TextNode]
+    refused: dict[str, str]
+    embedded: int
+    reused: int
+    seconds: Seconds
+
+
 class ShardIngested(_Strict, StopEvent):
     """The shard is done; `remaining` is for another one."""
 
     outcomes: list[FileOutcome]
     remaining: list[FilePart]
     written: int
+    embedded: int
+    reused: int
     seconds: Seconds
 
 
@@ -215,6 +264,10 @@ class SearchPlanned(_Strict):
     top_k: int
     started: float
     """Clock reading, in seconds, when the question came."""
+    excluded: list[FileVersion] = Field(default_factory=list)
+    """Versions that an earlier search found and that are not live."""
+    searches: int = 1
+    """This one included."""
 
 
 class DenseSearchPlanned(SearchPlanned):
@@ -242,6 +295,23 @@ class PassagesFused(_Strict):
     passages: list[NodeWithScore]
     degraded: list[str]
     seconds: Seconds
+
+
+class PassagesRead(_Strict):
+    """The passages are from the versions that the index holds, and these are their texts in it."""
+
+    plan: SearchPlanned
+    passages: list[NodeWithScore]
+    texts: dict[str, str]
+    degraded: list[str]
+    seconds: Seconds
+
+
+class VersionsMoved(_Strict):
+    """Files were brought up to date meanwhile: these versions are not live yet, or no more."""
+
+    plan: SearchPlanned
+    stale: list[FileVersion]
 
 
 class NothingFound(_Strict):

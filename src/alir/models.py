@@ -9,7 +9,7 @@ from llama_index.core.schema import TextNode
 
 from alir.formats.reading import Cursor, Segment
 
-Outcome = Literal["added", "updated", "unchanged", "failed"]
+Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +21,29 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
-    content: tuple[str, int] | None = None
-    """What the file held when its version was made: see `alir.steps.compare.content`."""
-    replaces: bool = False
-    """Whether the index holds an older version of this file."""
+    content_hash: str = ""
+    """Of the file's bytes; empty until compared."""
+    written_ns: int = 0
+    """When the file was last written to, as of that hash; 0 if nobody looked."""
+    generation: int = 0
+    """How many versions of this file the index held before this one."""
+    moved: bool = False
+    """Whether a file with this content is gone from the folder."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
     first_chunk: TextNode | None = field(default=None, hash=False)
-    """The file's first chunk, embedded, from an earlier part; it is written last."""
+    """The file's head, embedded, from an earlier part; it is written last."""
 
     @property
     def source_id(self) -> str:
         """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
         return source_id(self.path)
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether the index may hold some of its text already, and so the vectors of it."""
+        return self.moved or self.generation > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class FileOutcome:
     outcome: Outcome
     reason: str = ""
     """Why it failed."""
+    content_hash: str = ""
+    """Of the file's bytes, if it was ingested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,19 @@ class StoredSource:
     source_id: str
     path: Path
     version: str
+    generation: int = 0
+    """Of two complete versions of a file, the one with the higher is live."""
+    content_hash: str = ""
+    """Of the file's bytes; empty for a version that is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One version of a file, of which the index holds chunks."""
+
+    source_id: str
+    version: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +163,11 @@ def source_id(path: Path) -> str:
 def chunk_id(source: str, version: str, position: int) -> str:
     """Return the id of a chunk: the same source, version and position give the same id."""
     return digest(source, version, str(position))
+
+
+def head_id(source: str, generation: int) -> str:
+    """Return the id of the first chunk of a source's version: whoever knows a chunk finds it."""
+    return digest(source, "head", str(generation))
 
 
 def digest(*parts: str) -> str:

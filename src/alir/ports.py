@@ -1,6 +1,6 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Protocol
 
 from alir.models import StoredSource
@@ -14,12 +14,24 @@ class Catalog(Protocol):
         """The collection's name."""
         ...
 
-    async def versions(self, source_ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return the complete versions held of each of `source_ids`; absent ones are left out."""
+    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+        """Return the version held of each of `source_ids`; absent ones are left out."""
+        ...
+
+    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
+        ...
+
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
         ...
 
     def sources(self) -> AsyncIterator[StoredSource]:
         """Yield every file the index holds completely."""
+        ...
+
+    def superseded(self) -> AsyncIterator[StoredSource]:
+        """Yield the complete versions that a newer one replaced and that are there still."""
         ...
 
     def unfinished(self) -> AsyncIterator[StoredSource]:

@@ -122,14 +122,25 @@ def test_questions_are_asked_on_all_sides_and_while_ingesting(bench: Bench) -> N
     found = bench("ask", "corpus", "--fake-embedding", "--counts", "1,5", "--repeats", "1",
                   "--json").found  # fmt: skip
 
-    assert found["sides"].keys() == {"llama_index", "drop_in", "alir", "alir_extractive"}
+    assert found["sides"].keys() == {
+        "llama_index",
+        "llama_index_fused",
+        "drop_in",
+        "alir",
+        "alir_extractive",
+    }
     for by_count in found["sides"].values():
         assert by_count.keys() == {"1", "5"}
         five = by_count["5"]
         assert five["per_s"] == pytest.approx(5 / five["seconds"], rel=1e-3)
         assert 0 < five["p50_ms"] <= five["p95_ms"] <= five["p99_ms"]
     assert found["same_passages"] == 1
-    assert found["ratios"]["5"].keys() == {"drop_in", "alir", "alir_extractive"}
+    assert found["ratios"]["5"].keys() == {
+        "llama_index_fused",
+        "drop_in",
+        "alir",
+        "alir_extractive",
+    }
     assert found["while_ingesting"]["p95_ratio"] > 0
 
 

@@ -60,9 +60,12 @@ def test_ingest_prints_one_json_object_and_failed_files_on_stderr(library: Libra
         "chunks": 4,
         "added": 3,
         "updated": 0,
+        "moved": 0,
         "deleted": 0,
         "unchanged": 0,
         "failed": [{"file": str(library.folder / "docs" / "broken.pdf")}],
+        "embedded": 4,
+        "reused": 0,
     }
     assert "damaged" in reason
     assert library.ingested.stderr == f"docs/broken.pdf: {reason}\n"

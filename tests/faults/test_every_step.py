@@ -119,7 +119,7 @@ async def test_at_whatever_call_an_update_ends_every_file_is_whole_and_the_next_
     assert not difference(stored(client, collection), new, node_parser)
     print(f"\n{len(tried)} calls of an update, each {how} {moment} once: 0 lost, 0 torn")
     assert {
-        "catalog.versions",
+        "catalog.live",
         "catalog.sources",
         "catalog.chunks",
         "embedding.aget_text_embedding_batch",

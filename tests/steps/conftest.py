@@ -1,7 +1,8 @@
 """What the tests of the steps share: fakes that can be read by eye."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from llama_index.core.vector_stores.types import (
 from pydantic import Field
 
 from alir.errors import NodeRefused
+from alir.models import StoredSource
 
 # The same examples on every machine, and no folder of them left behind.
 settings.register_profile("alir", derandomize=True, deadline=None, database=None)
@@ -92,6 +94,66 @@ class InMemoryStore(BasePydanticVectorStore):
         )
 
 
+class InMemoryCatalog:
+    """What an `InMemoryStore` says of its files, by the rules of the collection."""
+
+    collection = "in memory"
+
+    def __init__(self, store: InMemoryStore) -> None:
+        self.store = store
+        self.asked: list[list[str]] = []
+        """The ids of every question, in order."""
+
+    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+        self.asked.append(list(source_ids))
+        newest = sorted(self._sources(complete=True), key=lambda source: source.generation)
+        return {source.source_id: source for source in newest if source.source_id in source_ids}
+
+    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+        self.asked.append(list(chunk_ids))
+        return self.store.nodes.keys() & set(chunk_ids)
+
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        self.asked.append(sorted(text_hashes))
+        return {
+            node.metadata["text_hash"]: node.embedding or []
+            for node in self.store.nodes.values()
+            if node.metadata.get("text_hash") in text_hashes
+        }
+
+    async def sources(self) -> AsyncIterator[StoredSource]:
+        for source in self._sources(complete=True):
+            yield source
+
+    async def superseded(self) -> AsyncIterator[StoredSource]:
+        live = await self.live([source.source_id for source in self._sources(complete=True)])
+        for source in self._sources(complete=True):
+            if source != live[source.source_id]:
+                yield source
+
+    async def unfinished(self) -> AsyncIterator[StoredSource]:
+        complete = {source.version for source in self._sources(complete=True)}
+        for source in dict.fromkeys(self._sources(complete=False)):
+            if source.version not in complete:
+                yield source
+
+    async def chunks(self) -> int:
+        return len(self.store.nodes)
+
+    def _sources(self, *, complete: bool) -> list[StoredSource]:
+        return [
+            StoredSource(
+                node.ref_doc_id or "",
+                Path(node.metadata["file_path"]),
+                node.metadata["version"],
+                node.metadata.get("generation", 0),
+                node.metadata.get("content_hash", ""),
+            )
+            for node in self.store.nodes.values()
+            if "version" in node.metadata and ("chunk_count" in node.metadata) >= complete
+        ]
+
+
 def _holds(test: MetadataFilter, node: BaseNode) -> bool:
     value: Any = node.ref_doc_id if test.key == "doc_id" else node.metadata.get(test.key)
     wanted: Any = test.value
@@ -136,6 +198,11 @@ class VocabularyEmbedding(BaseEmbedding):
 @pytest.fixture
 def store() -> InMemoryStore:
     return InMemoryStore()
+
+
+@pytest.fixture
+def catalog(store: InMemoryStore) -> InMemoryCatalog:
+    return InMemoryCatalog(store)
 
 
 @pytest.fixture

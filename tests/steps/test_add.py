@@ -29,7 +29,7 @@ async def test_chunks_are_written_in_one_call_except_each_files_first(store: Any
     added = await add(chunks, vector_store=store)
 
     assert store.log == ["add a1 b1 b2"]
-    assert added.written == 3
+    assert added.written == {"a1": "a", "b1": "b", "b2": "b"}
     assert ids(added.first_chunks) == ["a0", "b0"]
     assert added.refused == {}
 
@@ -38,7 +38,7 @@ async def test_only_first_chunks_are_no_call_to_the_store(store: Any) -> None:
     added = await add([chunk("a", 0), chunk("b", 0)], vector_store=store)
 
     assert store.log == []
-    assert added.written == 0
+    assert added.written == {}
     assert ids(added.first_chunks) == ["a0", "b0"]
     assert await add([], vector_store=store) == Added()
 
@@ -50,7 +50,9 @@ async def test_a_refused_chunk_takes_its_file_out_of_the_batch_and_no_other(stor
     added = await add(chunks, vector_store=store)
 
     assert store.log == ["refuse b2", "add a1 c1"]
-    assert added == Added(written=2, refused={"b": "its text is too long"})
+    assert added == Added(
+        written={"a1": "a", "c1": "c"}, refused={"b": "cannot be stored: its text is too long"}
+    )
 
 
 async def test_every_refused_file_is_reported_with_its_reason(store: Any) -> None:
@@ -59,9 +61,12 @@ async def test_every_refused_file_is_reported_with_its_reason(store: Any) -> Non
 
     added = await add(chunks, vector_store=store)
 
-    assert added.refused == {"a": "its text is too long", "c": "its embedding holds NaN"}
+    assert added.refused == {
+        "a": "cannot be stored: its text is too long",
+        "c": "cannot be stored: its embedding holds NaN",
+    }
     assert list(store.nodes) == ["b1"]
-    assert added.written == 1
+    assert added.written == {"b1": "b"}
     assert ids(added.first_chunks) == ["a0"], "publishing looks at what was refused"
 
 
@@ -71,7 +76,7 @@ async def test_a_batch_of_refused_chunks_writes_nothing(store: Any) -> None:
     added = await add([chunk("a", 1), chunk("a", 2)], vector_store=store)
 
     assert store.nodes == {}
-    assert added == Added(refused={"a": "its text is too long"})
+    assert added == Added(refused={"a": "cannot be stored: its text is too long"})
 
 
 async def test_a_store_that_fails_is_not_a_refusal(store: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.models import Citation, Quote, SourcePassage
-from alir.steps.cite import Citations, CitedText, source, stored_texts
+from alir.steps.cite import Citations, CitedText, source
 
 BIRDS = "Birds fly south in winter. Fish swim deep."
 CATS = "Cats sleep long hours. Dogs bark at night."
@@ -39,22 +39,6 @@ def quotes(made: Citations) -> list[str]:
 
 
 # The stored text
-
-
-async def test_the_texts_are_read_again_from_the_store(store: Any) -> None:
-    store.add([TextNode(id_="birds", text="Birds were changed."), TextNode(id_="other", text="x")])
-
-    assert await stored_texts(PASSAGES, vector_store=store) == {"birds": "Birds were changed."}
-
-
-async def test_a_stored_text_is_only_the_text(store: Any) -> None:
-    store.add([TextNode(id_="birds", text=BIRDS, metadata={"file_name": "birds.txt"})])
-
-    assert await stored_texts(PASSAGES[:1], vector_store=store) == {"birds": BIRDS}
-
-
-async def test_without_passages_the_store_is_not_asked() -> None:
-    assert await stored_texts([], vector_store=None) == {}  # type: ignore[arg-type]
 
 
 def test_a_source_is_what_a_person_sees_of_a_passage() -> None:

@@ -2,34 +2,15 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
-from alir.models import Cursor, FileOutcome, FilePart, StoredSource, source_id
+from alir.models import Cursor, FileOutcome, FilePart, head_id
 from alir.steps.compare import compare, fingerprint
-
-
-@dataclass
-class HeldVersions:
-    """A catalog that says what it was told."""
-
-    held: dict[str, set[str]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    collection: str = "held"
-
-    async def versions(self, source_ids: Sequence[str]) -> dict[str, set[str]]:
-        self.asked += source_ids
-        return {source: self.held[source] for source in source_ids if source in self.held}
-
-    async def sources(self) -> AsyncIterator[StoredSource]:
-        raise NotImplementedError
-        yield
-
-    async def chunks(self) -> int:
-        raise NotImplementedError
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -39,9 +20,13 @@ def write(path: Path, text: str) -> FilePart:
 
 def version(part: FilePart, chunking: str = "256/32") -> str:
     [found] = fingerprint([part], chunking=chunking).changed
-    assert found == replace(part, version=found.version, content=found.content), (
-        "nothing else of the part changes"
+    changed = replace(
+        part,
+        version=found.version,
+        content_hash=found.content_hash,
+        written_ns=found.written_ns,
     )
+    assert found == changed, "nothing else of the part changes"
     return found.version
 
 
@@ -49,7 +34,7 @@ def test_a_version_stands_for_the_content_of_one_file(tmp_path: Path) -> None:
     part, other = write(tmp_path / "a.txt", "words"), write(tmp_path / "b.txt", "words")
 
     assert re.fullmatch("[0-9a-f]{32}", version(part))
-    assert version(replace(part, size_bytes=0, replaces=True)) == version(part)
+    assert version(replace(part, size_bytes=0, generation=3)) == version(part)
     # The index is cleared of old versions of many files at once: none may be another's new one.
     assert version(part) != version(other)
 
@@ -108,10 +93,32 @@ def test_a_file_whose_reading_fails_says_what_the_system_said() -> None:
 
 A = FilePart(Path("/docs/a.txt"), 5, version="a2")
 B = FilePart(Path("/docs/b.txt"), 5, version="b1")
+C = FilePart(Path("/docs/c.txt"), 5, version="c1")
 
 
-async def test_a_file_held_in_its_present_version_is_unchanged() -> None:
-    catalog = HeldVersions({A.source_id: {"a2"}, B.source_id: {"b1"}})
+def held(store: Any, part: FilePart, version: str, generation: int = 0) -> None:
+    """Put a complete version of a file, of one chunk, into the store."""
+    metadata = {
+        "file_path": str(part.path),
+        "version": version,
+        "generation": generation,
+        "chunk_count": 1,
+    }
+    source = RelatedNodeInfo(node_id=part.source_id)
+    store.add(
+        [
+            TextNode(
+                id_=head_id(part.source_id, generation),
+                metadata=metadata,
+                relationships={NodeRelationship.SOURCE: source},
+            )
+        ]
+    )
+
+
+async def test_a_file_held_in_its_present_version_is_unchanged(store: Any, catalog: Any) -> None:
+    held(store, A, "a2")
+    held(store, B, "b1", generation=7)
 
     compared = await compare([A, B], catalog=catalog)
 
@@ -119,63 +126,64 @@ async def test_a_file_held_in_its_present_version_is_unchanged() -> None:
     assert compared.settled == [FileOutcome(A.path, "unchanged"), FileOutcome(B.path, "unchanged")]
 
 
-async def test_a_new_file_replaces_nothing() -> None:
-    compared = await compare([A], catalog=HeldVersions({source_id(Path("/docs/c.txt")): {"a2"}}))
+async def test_a_new_file_is_of_the_first_generation(store: Any, catalog: Any) -> None:
+    held(store, C, "a2")
+
+    compared = await compare([A], catalog=catalog)
 
     assert compared.changed == [A]
     assert compared.settled == []
 
 
-async def test_a_changed_file_replaces_the_version_held() -> None:
-    compared = await compare([A, B], catalog=HeldVersions({A.source_id: {"a1"}}))
+async def test_a_changed_file_is_of_the_generation_after_the_one_held(
+    store: Any, catalog: Any
+) -> None:
+    held(store, A, "a1", generation=3)
 
-    assert compared.changed == [replace(A, replaces=True), B]
+    compared = await compare([A, B], catalog=catalog)
 
-
-async def test_a_file_held_in_two_versions_is_ingested_again_so_that_one_goes() -> None:
-    compared = await compare([A], catalog=HeldVersions({A.source_id: {"a1", "a2"}}))
-
-    assert compared.changed == [replace(A, replaces=True)]
-    assert compared.settled == []
+    assert compared.changed == [replace(A, generation=4), B]
 
 
-async def test_the_rest_of_a_file_is_never_unchanged() -> None:
-    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3)
-    held = HeldVersions({A.source_id: {"a2"}})
+@pytest.mark.parametrize(
+    ("older", "newer", "changed"),
+    [("a1", "a2", []), ("a2", "a1", [replace(A, generation=2)])],
+    ids=["unchanged", "back to what it was"],
+)
+async def test_of_two_versions_held_the_newer_counts(
+    store: Any, catalog: Any, older: str, newer: str, changed: list[FilePart]
+) -> None:
+    held(store, A, newer, generation=1)
+    held(store, A, older)
 
-    compared = await compare([rest, A], catalog=held)
+    assert (await compare([A], catalog=catalog)).changed == changed
 
-    assert [part.cursor for part in compared.changed] == [rest.cursor]
+
+async def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved(
+    store: Any, catalog: Any
+) -> None:
+    held(store, C, "c1")
+    parts = [replace(part, content_hash="words") for part in (A, C)]
+
+    compared = await compare(parts, catalog=catalog, gone={"words"})
+
+    assert compared.changed == [replace(parts[0], moved=True)]
+    assert [one.path for one in compared.settled] == [C.path], "a file that is there was not"
+
+
+async def test_the_rest_of_a_file_is_never_unchanged(store: Any, catalog: Any) -> None:
+    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3, generation=5)
+    held(store, A, "a2")
+
+    compared = await compare([rest, A], catalog=catalog)
+
+    assert compared.changed == [rest], "it keeps the generation of its beginning"
     assert compared.settled == [FileOutcome(A.path, "unchanged")]
 
 
-async def test_the_rest_of_a_file_replaces_what_its_beginning_does() -> None:
-    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3)
-    replacing = replace(rest, replaces=True)
-
-    compared = await compare([rest, replacing], catalog=HeldVersions())
-
-    assert compared.changed == [rest, replacing]
-
-
-async def test_the_catalog_is_asked_about_each_new_part_in_one_call() -> None:
-    catalog = HeldVersions()
+async def test_the_catalog_is_asked_about_each_new_part_in_one_call(catalog: Any) -> None:
     rest = replace(B, cursor=Cursor(position=100, chars=100))
 
     await compare([A, rest], catalog=catalog)
 
-    assert catalog.asked == [A.source_id]
-
-
-async def test_nothing_to_compare_is_nothing_to_do() -> None:
-    compared = await compare([], catalog=HeldVersions())
-
-    assert (compared.changed, compared.settled) == ([], [])
-
-
-def test_a_name_that_is_not_utf_8_fails_with_a_reason(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
-    path.write_text("Coffee.")
-    read = fingerprint([FilePart(path, 7)], chunking="c")
-    assert read.changed == []
-    assert read.settled == [FileOutcome(path, "failed", "has a name that is not UTF-8; rename it")]
+    assert catalog.asked == [[A.source_id]]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from llama_index.core.schema import TextNode
 
-from alir.steps.embed import embed, embed_question
+from alir.steps.embed import embed, embed_question, reuse
 
 
 def chunk(text: str, **metadata: str) -> TextNode:
@@ -54,3 +54,25 @@ async def test_a_question_is_embedded_as_a_question(embedding: Any) -> None:
     vector = await embed_question("Do cats sleep in winter?", embedding=embedding)
 
     assert vector == [1.0, 0.0, 0.0, 1.0, 1.0]
+
+
+def hashed(text: str, **fields: Any) -> TextNode:
+    return TextNode(text=text, metadata={"text_hash": f"#{text}"}, **fields)
+
+
+async def test_a_text_that_the_index_holds_gets_the_vector_it_has_there(
+    store: Any, catalog: Any
+) -> None:
+    store.add([hashed("cats", embedding=[0.25, 0.5]), hashed("dogs", embedding=[1.0, 0.0])])
+    chunks = [hashed("cats"), hashed("birds"), hashed("cats")]
+
+    left = await reuse(chunks, catalog=catalog)
+
+    assert [one.embedding for one in chunks] == [[0.25, 0.5], None, [0.25, 0.5]]
+    assert left == [chunks[1]]
+    assert catalog.asked == [["#birds", "#cats"]], "once for all of them"
+
+
+async def test_without_chunks_the_index_is_not_asked(catalog: Any) -> None:
+    assert await reuse([], catalog=catalog) == []
+    assert catalog.asked == []

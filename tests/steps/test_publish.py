@@ -22,9 +22,26 @@ def chunk(part: FilePart, index: int, version: str = "") -> TextNode:
     return TextNode(
         id_=f"{version}-{index}",
         text=f"chunk {index}",
-        metadata={"version": version, "chunk_index": index},
+        metadata={
+            "file_path": str(part.path),
+            "version": version,
+            "generation": part.generation,
+            "chunk_index": index,
+        },
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=part.source_id)},
     )
+
+
+class Forgetful:
+    """A catalog of a store that acknowledges chunks and loses these."""
+
+    def __init__(self, store: Any, loses: Sequence[str]) -> None:
+        self.store, self.loses = store, loses
+
+    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+        for lost in self.loses:
+            self.store.nodes.pop(lost, None)
+        return self.store.nodes.keys() & set(chunk_ids)
 
 
 def was_split(part: FilePart, chunks: int, rest: Cursor | None = None) -> SplitPart:
@@ -34,12 +51,16 @@ def was_split(part: FilePart, chunks: int, rest: Cursor | None = None) -> SplitP
 async def published(
     store: Any,
     *parts: SplitPart,
+    loses: Sequence[str] = (),
     failures: Sequence[Failure] = (),
     first_chunks: Sequence[TextNode] = (),
     refused: Mapping[str, str] | None = None,
 ) -> Published:
     store.log.clear()
-    return await publish(parts, failures, first_chunks, refused or {}, vector_store=store)
+    catalog = Forgetful(store, loses)
+    return await publish(
+        parts, failures, first_chunks, refused or {}, catalog=catalog, vector_store=store
+    )
 
 
 async def test_the_first_chunk_is_written_and_says_how_many_there_are(store: Any) -> None:
@@ -62,7 +83,7 @@ async def test_no_other_chunk_says_how_many_there_are(store: Any) -> None:
 
 
 async def test_the_old_version_is_deleted_only_after_the_new_one_is_complete(store: Any) -> None:
-    part = replace(A, replaces=True)
+    part = replace(A, generation=1)
     store.add([chunk(A, 0, "a1"), chunk(A, 1, "a1"), chunk(B, 0, "a1 of b"), chunk(A, 1)])
 
     done = await published(store, was_split(part, 2), first_chunks=[chunk(A, 0)])
@@ -71,6 +92,27 @@ async def test_the_old_version_is_deleted_only_after_the_new_one_is_complete(sto
     assert [line.split()[0] for line in store.log] == ["add", "delete"]
     assert sorted(store.nodes) == ["a1 of b-0", "a2-0", "a2-1"]
     assert done.outcomes == [FileOutcome(A.path, "updated")]
+
+
+async def test_a_head_that_was_acknowledged_and_is_not_there_keeps_the_old_version(
+    store: Any,
+) -> None:
+    part = replace(A, generation=1)
+    store.add([chunk(A, 0, "a1"), chunk(A, 1, "a1"), chunk(A, 1)])
+
+    done = await published(
+        store,
+        was_split(part, 2),
+        was_split(B, 1),
+        first_chunks=[chunk(A, 0), chunk(B, 0)],
+        loses=["a2-0"],
+    )
+
+    assert sorted(store.nodes) == ["a1-0", "a1-1", "b1-0"]
+    assert done.outcomes == [
+        FileOutcome(B.path, "added"),
+        FileOutcome(A.path, "failed", "a chunk was acknowledged and not there"),
+    ]
 
 
 async def test_each_file_is_published_with_its_own_first_chunk_and_count(store: Any) -> None:
@@ -89,8 +131,8 @@ async def test_the_old_versions_of_many_files_go_and_nothing_else(store: Any) ->
 
     await published(
         store,
-        was_split(replace(A, replaces=True), 1),
-        was_split(replace(B, replaces=True), 1),
+        was_split(replace(A, generation=1), 1),
+        was_split(replace(B, generation=1), 1),
         first_chunks=[chunk(A, 0), chunk(B, 0)],
     )
 
@@ -108,7 +150,7 @@ async def test_what_an_interrupted_run_left_of_another_version_goes_too(store: A
 
 
 async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: Any) -> None:
-    part = replace(A, replaces=True)
+    part = replace(A, generation=1)
     store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
 
     done = await published(
@@ -116,7 +158,7 @@ async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: A
         was_split(part, 3),
         was_split(B, 2),
         first_chunks=[chunk(A, 0), chunk(B, 0)],
-        refused={A.source_id: "its text is too long"},
+        refused={A.source_id: "cannot be stored: its text is too long"},
     )
 
     assert sorted(store.nodes) == ["a1-0", "b1-0", "b1-1"], "the old version stays"
@@ -128,7 +170,7 @@ async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: A
 
 
 async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: Any) -> None:
-    part = replace(A, replaces=True)
+    part = replace(A, generation=1)
     store.add([chunk(A, 0, "a1"), chunk(A, 1)])
     store.refuses = {"a2-0": "its embedding holds NaN"}
 
@@ -140,7 +182,7 @@ async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: An
 
 
 async def test_a_first_chunk_that_is_refused_does_not_stop_the_other_files(store: Any) -> None:
-    parts = [A, replace(B, replaces=True), C]
+    parts = [A, replace(B, generation=1), C]
     store.add([chunk(one, 1) for one in parts] + [chunk(B, 0, "b0")])
     store.refuses = {"b1-0": "its embedding holds NaN"}
 
@@ -170,7 +212,7 @@ async def test_a_file_that_went_on_is_published_with_the_chunks_of_all_its_parts
     store: Any,
 ) -> None:
     first = chunk(A, 0)
-    middle = replace(A, replaces=True, cursor=REST, chunks=2, first_chunk=first)
+    middle = replace(A, generation=1, cursor=REST, chunks=2, first_chunk=first)
     later = Cursor(position=80, chars=80)
 
     going = await published(store, was_split(middle, 3, later))
@@ -199,7 +241,7 @@ async def test_a_file_that_goes_on_is_given_up_when_a_chunk_is_refused(store: An
         store,
         was_split(A, 2, REST),
         first_chunks=[chunk(A, 0)],
-        refused={A.source_id: "its text is too long"},
+        refused={A.source_id: "cannot be stored: its text is too long"},
     )
 
     assert done.remaining == []
@@ -210,7 +252,7 @@ async def test_a_file_that_goes_on_is_given_up_when_a_chunk_is_refused(store: An
 async def test_a_file_that_fails_in_the_middle_leaves_nothing_of_its_new_version(
     store: Any,
 ) -> None:
-    part = replace(A, replaces=True, cursor=REST, chunks=2, first_chunk=chunk(A, 0))
+    part = replace(A, generation=1, cursor=REST, chunks=2, first_chunk=chunk(A, 0))
     store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
 
     done = await published(store, failures=[Failure(part, "changed while it was being read")])
@@ -225,7 +267,7 @@ async def test_a_file_that_fails_at_its_beginning_keeps_its_old_version(store: A
     store.add([chunk(A, 0, "a1")])
 
     done = await published(
-        store, failures=[Failure(replace(A, replaces=True), "is empty; fill it or leave it out")]
+        store, failures=[Failure(replace(A, generation=1), "is empty; fill it or leave it out")]
     )
 
     assert sorted(store.nodes) == ["a1-0"]
@@ -235,7 +277,7 @@ async def test_a_file_that_fails_at_its_beginning_keeps_its_old_version(store: A
 async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
     store.add([chunk(A, 0, "a1")])
 
-    done = await published(store, was_split(replace(A, replaces=True), 0))
+    done = await published(store, was_split(replace(A, generation=1), 0))
 
     assert sorted(store.nodes) == ["a1-0"], "the old version stays"
     assert done == Published(

@@ -12,7 +12,7 @@ from llama_index.core.schema import MetadataMode, TextNode
 
 from alir.errors import ConfigError
 from alir.formats import document_text
-from alir.models import FilePart, LoadedPart, Segment, chunk_id
+from alir.models import FilePart, LoadedPart, Segment, chunk_id, digest, head_id
 from alir.settings import Settings
 from alir.steps.load import load
 from alir.steps.split import batches, split
@@ -90,7 +90,9 @@ def test_a_chunk_knows_its_file_its_version_and_its_place() -> None:
         "file_path": "/docs/notes.txt",
         "file_name": "notes.txt",
         "version": "v1",
+        "generation": 0,
         "chunk_index": 1,
+        "text_hash": digest("Dogs bark at night."),
     }
     assert first.metadata["chunk_index"] == 0
     assert first.ref_doc_id == second.ref_doc_id == PART.source_id
@@ -110,9 +112,12 @@ def test_the_same_part_gives_the_same_ids_and_another_version_others() -> None:
 
     ids = [chunk.node_id for chunk in chunks_of(text, words=4)]
 
-    assert ids == [chunk_id(PART.source_id, "v1", 0), chunk_id(PART.source_id, "v1", 1)]
+    assert ids == [head_id(PART.source_id, 0), chunk_id(PART.source_id, "v1", 1)]
     assert ids == [chunk.node_id for chunk in chunks_of(text, words=4)]
-    for other in (replace(PART, version="v2"), replace(PART, path=Path("/docs/other.txt"))):
+    for other in (
+        replace(PART, version="v2", generation=1),
+        replace(PART, path=Path("/docs/other.txt")),
+    ):
         others = [chunk.node_id for chunk in chunks_of(text, words=4, part=other)]
         assert not set(ids) & set(others)
 

@@ -1,15 +1,18 @@
 """The mirror: after a run the index holds what the folder holds."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import Field
 from workflows.errors import WorkflowCancelledByUser
 from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir, Ingest, IngestProgress, IngestReport
-from alir.errors import MilvusUnavailable, NothingToIngest, PathNotFound
+from alir.errors import MilvusUnavailable, NothingToIngest, PathNotFound, TooManyDeletions
 from alir.settings import Settings
 from alir.testing import HashEmbedding
 
@@ -24,6 +27,7 @@ def counts(report: IngestReport) -> dict[str, int]:
     return {
         "added": report.added,
         "updated": report.updated,
+        "moved": report.moved,
         "deleted": report.deleted,
         "unchanged": report.unchanged,
         "failed": len(report.failed),
@@ -45,7 +49,7 @@ async def test_progress_is_streamed_and_a_report_ends_it(app: Alir, folder: Path
 
 
 async def test_a_folder_is_mirrored_through_every_kind_of_change(app: Alir, folder: Path) -> None:
-    nothing = {"added": 0, "updated": 0, "deleted": 0, "unchanged": 0, "failed": 0}
+    nothing = {"added": 0, "updated": 0, "moved": 0, "deleted": 0, "unchanged": 0, "failed": 0}
     report = await ingest(app, folder)
     assert counts(report) == nothing | {"added": 3, "files": 3}
     assert report.chunks == 3
@@ -64,9 +68,75 @@ async def test_a_folder_is_mirrored_through_every_kind_of_change(app: Alir, fold
     (folder / "bees.txt").rename(folder / "wasps.txt")
     (folder / "dogs.md").unlink()
     report = await ingest(app, folder)
-    assert counts(report) == nothing | {"added": 1, "deleted": 2, "unchanged": 1, "files": 2}
+    assert counts(report) == nothing | {"moved": 1, "deleted": 1, "unchanged": 1, "files": 2}
     paths = {source.path.name async for source in app.catalog.sources()}
     assert paths == {"cats.txt", "wasps.txt"}
+
+
+class Embedded(HashEmbedding):
+    """Remembers which texts it was asked for."""
+
+    texts: list[str] = Field(default_factory=list)
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        self.texts += texts
+        return await super()._aget_text_embeddings(texts)
+
+
+async def test_only_text_that_the_index_does_not_hold_is_embedded(app: Alir, folder: Path) -> None:
+    model = Embedded(dim=64)
+    settings = app.settings.model_copy(update={"chunk_tokens": 32, "chunk_overlap_tokens": 0})
+    paragraphs = [f"Paragraph {number} speaks of {number} bees. " * 4 for number in range(9)]
+    long = folder / "bees.txt"
+    async with Alir(settings, embedding=model) as mirror:
+        long.write_text("\n\n".join(paragraphs))
+        first = await ingest(mirror, folder)
+        assert (first.embedded, first.reused) == (len(model.texts), 0)
+        before = {row["text"]: row["embedding"] async for row in vectors(mirror)}
+
+        model.texts.clear()
+        paragraphs[4] = "Another one, of wasps. " * 4
+        long.write_text("\n\n".join(paragraphs))
+        changed = await ingest(mirror, folder)
+        assert model.texts
+        assert all("wasps" in text for text in model.texts)
+        assert (changed.updated, changed.embedded) == (1, len(model.texts))
+        assert changed.embedded + changed.reused == await mirror.catalog.chunks() - 2
+
+        model.texts.clear()
+        (folder / "sub").mkdir()
+        long.rename(folder / "sub" / "insects.txt")
+        moved = await ingest(mirror, folder)
+        assert (moved.moved, moved.deleted, moved.added, moved.unchanged) == (1, 0, 0, 2)
+        assert model.texts == []
+        assert (moved.embedded, moved.reused) == (0, changed.embedded + changed.reused)
+        after = {row["text"]: row["embedding"] async for row in vectors(mirror)}
+
+    kept = before.keys() & after.keys()
+    assert len(kept) > 8
+    assert {text: after[text] for text in kept} == {text: before[text] for text in kept}
+
+
+def vectors(app: Alir) -> AsyncIterator[dict[str, Any]]:
+    return app.vector_store.scan("", ["text", "embedding"])
+
+
+async def test_a_folder_that_lost_most_of_its_files_is_not_taken_at_its_word(
+    app: Alir, tmp_path: Path
+) -> None:
+    for number in range(15):
+        (tmp_path / f"{number}.txt").write_text(f"This is number {number}.")
+    await ingest(app, tmp_path)
+    for number in range(14):
+        (tmp_path / f"{number}.txt").unlink()
+    (tmp_path / "new.txt").write_text("This is new.")
+
+    with pytest.raises(TooManyDeletions, match="14 of the 16 files"):
+        await ingest(app, tmp_path)
+    assert await app.catalog.files() == 16
+
+    report = await app.ingest.run(paths=[tmp_path], delete_many=True)
+    assert (report.deleted, report.unchanged, report.chunks) == (14, 2, 2)
 
 
 async def test_two_folders_in_one_collection_leave_each_other_alone(

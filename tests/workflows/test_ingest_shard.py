@@ -48,7 +48,15 @@ async def test_a_shard_goes_through_its_events_in_order(app: Alir, folder: Path)
     assert [one.outcome for one in run.result.outcomes] == ["added", "added"]
     assert run.result.remaining == []
     assert run.event_types == {ChunksAdded: 2, ShardIngested: 1}
-    assert set(run.result.seconds) == {"compare", "load", "split", "embed", "add", "publish"}
+    assert set(run.result.seconds) == {
+        "compare",
+        "load",
+        "split",
+        "embed",
+        "add",
+        "verify",
+        "publish",
+    }
 
 
 async def test_its_steps_can_be_called_one_by_one(app: Alir, folder: Path) -> None:

@@ -6,18 +6,22 @@ All sides ask the same collection, which alir ingested. The JSON, beside what ev
 - `corpus`: `files` and `chunks`; `questions`: how many different ones there are; `embedding`;
   `milvus`; `top_k`; `consistency_level`.
 - `sides`: `llama_index` (`VectorStoreIndex.from_vector_store(...).as_query_engine(use_async=True)`
-  `.aquery` with LlamaIndex's store and embedding), `drop_in` (the same code with alir's store and
+  `.aquery` with LlamaIndex's store and embedding), `llama_index_fused` (the same over LlamaIndex's
+  `QueryFusionRetriever`, which searches what alir's workflow does: by meaning and by words; missing
+  where Milvus cannot search by words), `drop_in` (`llama_index`'s code with alir's store and
   embedding), `alir` (alir's workflow: keyword search and checked citations as well) and
   `alir_extractive` (the same without a language model, and at most 100 at once). The language model
   of the others takes no time. Of each by number of questions asked at once, medians: `seconds` for
   all, `per_s`, `p50_ms`, `p95_ms`, `p99_ms`, counted from the moment all were asked. For 1: 20
   questions, each after the other.
-- `ratios`, by number: how many times the questions per second of `llama_index` are `drop_in`'s,
-  `alir`'s and `alir_extractive`'s.
+- `ratios`, by number: how many times the questions per second of `llama_index` are those of each
+  other side. `alir_over_fused`, by number: `alir`'s over those of `llama_index_fused`, or null.
 - `while_ingesting`: lone questions to `alir`: how many were `asked` (fewer than 40 where they took
   more than a minute), `p50_ms` and `p95_ms` at `rest` and `busy`, and `p95_ratio`, busy over rest;
   null where it was not measured.
 - `same_passages`: the share of questions for which `drop_in` found what `llama_index` did.
+  `fused_passages`: the share of its passages that `llama_index_fused` found, too, of those of
+  `alir`; LlamaIndex has Milvus drop the question's lightest words. Null without it.
 - `spread` and `runs`: in the shape of `sides` and `while_ingesting`.
 """
 
@@ -59,6 +63,7 @@ EXTRACTIVE_UP_TO = 100
 """It embeds the sentences of every passage, and so takes minutes for more at once."""
 SAME_PASSAGES = 0.95
 """Two ways to run one model differ in the last digit, and so may the order of near equals."""
+SHARED_PASSAGES = 0.5
 TIMEOUT_S = 600.0
 
 
@@ -127,8 +132,12 @@ async def _measured(
         raise WrongResult("the corpus holds no sentence to ask about")
     questions = list(islice(cycle(asked), max(most, ASKED)))
     async with askers(app) as sides:
-        by_name = {name: getattr(sides, name) for name in sides.__slots__}
+        by_name: dict[str, Asker] = {
+            name: side for name in sides.__slots__ if (side := getattr(sides, name)) is not None
+        }
         same = await _same_passages(sides.llama_index, sides.drop_in, questions[:ASKED])
+        fused = sides.llama_index_fused
+        shared = fused and await _shared_passages(fused, sides.alir, questions[:ASKED])
         figures: dict[str, dict[str, dict[str, Figure]]] = {name: {} for name in by_name}
         for count in options.counts:
             found = await interleaved(
@@ -165,8 +174,11 @@ async def _measured(
         "repeats": options.repeats,
         "sides": medians(figures),
         "ratios": {str(count): _ratios(figures, str(count)) for count in options.counts},
+        "alir_over_fused": fused
+        and {str(count): _over_fused(figures, str(count)) for count in options.counts},
         "while_ingesting": busy and {**medians(busy), "p95_ratio": _p95_ratio(busy)},
         "same_passages": same,
+        "fused_passages": shared,
         "spread": {"sides": spreads(figures), "while_ingesting": busy and spreads(busy)},
         "runs": {"sides": runs(figures), "while_ingesting": busy and runs(busy)},
     }
@@ -206,6 +218,19 @@ async def _same_passages(one: Asker, other: Asker, questions: Sequence[str]) -> 
     return share
 
 
+async def _shared_passages(one: Asker, other: Asker, questions: Sequence[str]) -> float:
+    """Return the share of the passages that `other` finds that `one` finds, too.
+
+    Raises:
+        WrongResult: it is less than half: they do not search alike.
+    """
+    found = [(set(await one(question)), set(await other(question))) for question in questions]
+    share = sum(len(a & b) for a, b in found) / sum(len(b) for _, b in found)
+    if share < SHARED_PASSAGES:
+        raise WrongResult(f"LlamaIndex's fusion found only {share:.0%} of alir's passages")
+    return rounded(share)
+
+
 def _ratios(figures: dict[str, dict[str, dict[str, Figure]]], count: str) -> dict[str, float]:
     per_s = {
         name: by_count[count]["per_s"].median
@@ -214,6 +239,11 @@ def _ratios(figures: dict[str, dict[str, dict[str, Figure]]], count: str) -> dic
     }
     theirs = per_s.pop("llama_index")
     return {name: rounded(ours / theirs) for name, ours in per_s.items()}
+
+
+def _over_fused(figures: dict[str, dict[str, dict[str, Figure]]], count: str) -> float:
+    ours, theirs = (figures[name][count]["per_s"].median for name in ("alir", "llama_index_fused"))
+    return rounded(ours / theirs)
 
 
 def _p95_ratio(busy: dict[str, dict[str, Figure]]) -> float:

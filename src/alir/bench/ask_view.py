@@ -6,6 +6,7 @@ from alir.bench.tables import Bar, Chart, Table, number, seconds, times, with_no
 
 SIDES = {
     "llama_index": "LlamaIndex",
+    "llama_index_fused": "LlamaIndex, also by words",
     "drop_in": "LlamaIndex, alir's parts",
     "alir": "alir",
     "alir_extractive": "alir, extractive",
@@ -26,7 +27,7 @@ def ask_tables(found: dict[str, Any]) -> list[Table]:
     for count, ratios in found["ratios"].items():
         rows = []
         for side, name in SIDES.items():
-            if count not in found["sides"][side]:
+            if count not in found["sides"].get(side, {}):
                 continue
             one = found["sides"][side][count]
             rows.append(
@@ -66,10 +67,10 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
                     name,
                     found["sides"][side][count][key],
                     found["spread"]["sides"][side][count][key],
-                    "theirs" if side == "llama_index" else "ours",
+                    "theirs" if side.startswith("llama_index") else "ours",
                 )
                 for side, name in SIDES.items()
-                if count in found["sides"][side]
+                if count in found["sides"].get(side, {})
             ]
             for count in found["ratios"]
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from llama_index.core import VectorStoreIndex
+from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import (
     CompletionResponse,
@@ -14,14 +15,19 @@ from llama_index.core.llms import (
     CustomLLM,
     LLMMetadata,
 )
-from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index.core.retrievers import BaseRetriever, QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
+from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 
 from alir.app import Alir
 from alir.bench.measure import WrongResult
 from alir.embedding import find_model
 from alir.events import Answer
 from alir.testing import HashEmbedding
+from alir.workflows.ask_corpus import CANDIDATES_PER_PASSAGE
 
 Asker = Callable[[str], Awaitable[list[str]]]
 """Answers a question; returns the texts of the passages it found, best first."""
@@ -61,6 +67,8 @@ class Askers:
     """The sides of `bench ask`; see that module for what each is."""
 
     llama_index: Asker
+    llama_index_fused: Asker | None
+    """None where Milvus cannot search by words."""
     drop_in: Asker
     alir: Asker
     alir_extractive: Asker
@@ -70,18 +78,24 @@ class Askers:
 async def askers(app: Alir) -> AsyncIterator[Askers]:
     """Open all sides on the collection of `app`, whose language model is an `InstantLLM`."""
     settings = app.settings
+    by_words = await app.vector_store.keyword_search()
     store = MilvusVectorStore(
         settings.milvus_uri,
         settings.milvus_token.get_secret_value(),
         settings.collection,
         similarity_metric="COSINE",
         consistency_level=settings.consistency_level,
+        enable_sparse=by_words,
+        sparse_embedding_function=BM25BuiltInFunction() if by_words else None,
     )
+    theirs = VectorStoreIndex.from_vector_store(store, embed_model=_their_embedding(app))
+    ours = VectorStoreIndex.from_vector_store(app.vector_store, embed_model=app.embedding)
     extractive = Alir(settings, embedding=app.embedding)
     try:
         yield Askers(
-            llama_index=_engine(store, _their_embedding(app), settings.top_k),
-            drop_in=_engine(app.vector_store, app.embedding, settings.top_k),
+            llama_index=_engine(theirs, settings.top_k),
+            llama_index_fused=_fused(theirs, settings.top_k) if by_words else None,
+            drop_in=_engine(ours, settings.top_k),
             alir=_workflow(app, "llm"),
             alir_extractive=_workflow(extractive, "extractive"),
         )
@@ -100,11 +114,30 @@ def _their_embedding(app: Alir) -> BaseEmbedding:
     return HuggingFaceEmbedding(str(find_model(app.settings.embed_model).folder))
 
 
-def _engine(store: BasePydanticVectorStore, embedding: BaseEmbedding, top_k: int) -> Asker:
+def _engine(index: VectorStoreIndex, top_k: int) -> Asker:
     """LlamaIndex's query engine, as its documentation makes one."""
-    index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
-    engine = index.as_query_engine(use_async=True, llm=InstantLLM(), similarity_top_k=top_k)
+    return _asker(index.as_query_engine(use_async=True, llm=InstantLLM(), similarity_top_k=top_k))
 
+
+def _fused(index: VectorStoreIndex, top_k: int) -> Asker:
+    """LlamaIndex's query engine over what alir's workflow searches: by meaning and by words."""
+    branches: list[BaseRetriever] = [
+        index.as_retriever(
+            similarity_top_k=top_k * CANDIDATES_PER_PASSAGE, vector_store_query_mode=mode
+        )
+        for mode in (VectorStoreQueryMode.DEFAULT, VectorStoreQueryMode.TEXT_SEARCH)
+    ]
+    retriever = QueryFusionRetriever(
+        branches,
+        llm=InstantLLM(),
+        mode=FUSION_MODES.RECIPROCAL_RANK,
+        similarity_top_k=top_k,
+        num_queries=1,
+    )
+    return _asker(RetrieverQueryEngine.from_args(retriever, llm=InstantLLM(), use_async=True))
+
+
+def _asker(engine: BaseQueryEngine) -> Asker:
     async def ask(question: str) -> list[str]:
         response = await engine.aquery(question)
         return [found.node.get_content() for found in response.source_nodes]

@@ -1,14 +1,14 @@
 """What a collection says of the files in it: the collection is its own catalog.
 
-A file's first chunk is written last and alone carries `chunk_count`, so the rows that have one
-are the files held completely.
+A version's head, its first chunk, is written last and alone carries `chunk_count`, so the rows
+that have one are the versions held completely. Of two of one file the later generation is live.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from alir.milvus.filters import among, both
+from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
 from alir.models import StoredSource
 
@@ -27,15 +27,48 @@ class MilvusCatalog:
         """The collection's name."""
         return self._store.collection_name
 
-    async def versions(self, source_ids: Sequence[str]) -> dict[str, set[str]]:
-        """Return the complete versions held of each of `source_ids`; absent ones are left out."""
-        versions: dict[str, set[str]] = {}
+    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+        """Return the version held of each of `source_ids`; absent ones are left out."""
+        live: dict[str, StoredSource] = {}
         for start in range(0, len(source_ids), _IDS_PER_QUERY):
             ids = source_ids[start : start + _IDS_PER_QUERY]
             expression = both(among(self._store.doc_id_field, ids), _IS_COMPLETE)
-            async for row in self._store.scan(expression, [self._store.doc_id_field, "version"]):
-                versions.setdefault(row[self._store.doc_id_field], set()).add(row["version"])
-        return versions
+            async for source in self._scan(expression):
+                other = live.get(source.source_id)
+                if other is None or other.generation < source.generation:
+                    live[source.source_id] = source
+        return live
+
+    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of `chunk_ids` that the collection holds."""
+        held: set[str] = set()
+        for start in range(0, len(chunk_ids), _IDS_PER_QUERY):
+            expression = among(ID_FIELD, chunk_ids[start : start + _IDS_PER_QUERY])
+            held |= {row[ID_FIELD] async for row in self._store.scan(expression, [])}
+        return held
+
+    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
+        vectors: dict[str, list[float]] = {}
+        sought, field = sorted(text_hashes), self._store.embedding_field
+        for start in range(0, len(sought), _IDS_PER_QUERY):
+            expression = among("text_hash", sought[start : start + _IDS_PER_QUERY])
+            async for row in self._store.scan(expression, ["text_hash", field]):
+                vectors[row["text_hash"]] = row[field]
+        return vectors
+
+    async def superseded(self) -> AsyncIterator[StoredSource]:
+        """Yield the complete versions that a newer one replaced and that are there still."""
+        newest: dict[str, int] = {}
+        heads = 0
+        async for source in self.sources():
+            heads += 1
+            newest[source.source_id] = max(source.generation, newest.get(source.source_id, 0))
+        if heads == len(newest):
+            return
+        async for source in self.sources():
+            if source.generation < newest[source.source_id]:
+                yield source
 
     async def unfinished(self) -> AsyncIterator[StoredSource]:
         """Yield the versions that the collection holds a part of: what a crash left behind."""
@@ -46,17 +79,15 @@ class MilvusCatalog:
             chunks += row["chunk_count"]
         if await self.chunks() == chunks:
             return
-        fields = [self._store.doc_id_field, "file_path", "version"]
-        async for row in self._store.scan("", fields):
-            if "version" in row and row["version"] not in complete:
-                complete.add(row["version"])  # yielded once
-                yield _source(row, self._store.doc_id_field)
+        async for source in self._scan(""):
+            if source.version not in complete:
+                complete.add(source.version)  # yielded once
+                yield source
 
     async def sources(self) -> AsyncIterator[StoredSource]:
         """Yield every file the collection holds completely."""
-        fields = [self._store.doc_id_field, "file_path", "version"]
-        async for row in self._store.scan(_IS_COMPLETE, fields):
-            yield _source(row, self._store.doc_id_field)
+        async for source in self._scan(_IS_COMPLETE):
+            yield source
 
     async def chunks(self) -> int:
         """Return how many chunks the collection holds."""
@@ -66,6 +97,16 @@ class MilvusCatalog:
         """Return how many files the collection holds completely."""
         return await self._store.count(_IS_COMPLETE)
 
-
-def _source(row: dict[str, Any], doc_id_field: str) -> StoredSource:
-    return StoredSource(row[doc_id_field], Path(row["file_path"]), row["version"])
+    async def _scan(self, expression: str) -> AsyncIterator[StoredSource]:
+        """Yield the sources of the rows that match `expression`; others' rows have no version."""
+        name = self._store.doc_id_field
+        fields = [name, "file_path", "version", "generation", "content_hash"]
+        async for row in self._store.scan(expression, fields):
+            if "version" in row:
+                yield StoredSource(
+                    row[name],
+                    Path(row["file_path"]),
+                    row["version"],
+                    row.get("generation", 0),
+                    row.get("content_hash", ""),
+                )

@@ -13,7 +13,8 @@ from alir.errors import NodeRefused
 class Added:
     """What became of a batch of chunks."""
 
-    written: int = 0
+    written: dict[str, str] = field(default_factory=dict)
+    """Chunk id to source id, of files without a refused chunk."""
     first_chunks: list[TextNode] = field(default_factory=list)
     """Each file's first chunk, held back: writing it is what publishes the file."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -25,7 +26,7 @@ async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorSto
     first_chunks = [chunk for chunk in chunks if chunk.metadata["chunk_index"] == 0]
     waiting = [chunk for chunk in chunks if chunk.metadata["chunk_index"] != 0]
     refused = await write(waiting, vector_store=vector_store)
-    written = sum(chunk.ref_doc_id not in refused for chunk in waiting)
+    written = {c.node_id: s for c in waiting if (s := c.ref_doc_id or "") not in refused}
     return Added(written, first_chunks, refused)
 
 
@@ -43,7 +44,7 @@ async def write(
             await vector_store.async_add(waiting)
         except NodeRefused as error:
             source = next(c.ref_doc_id or "" for c in waiting if c.node_id == error.node_id)
-            refused[source] = error.problem
+            refused[source] = f"cannot be stored: {error.problem}"
             waiting = [chunk for chunk in waiting if chunk.ref_doc_id != source]
         else:
             break

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
-from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.models import Citation, Quote, SourcePassage, Span
 from alir.steps.sentences import content_words, sentences
@@ -26,16 +25,6 @@ _STOP = re.compile(r"[.!?。！？][\"'”’)]*|\n")
 _TRAILING = re.compile(r"(?:[ \t]*\[\d{1,3}(?:\s*,\s*\d{1,3})*\])*")
 _MAY_GO_ON = re.compile(r"[\"'”’)]*[ \t]*(?:\[[\d\s,]{0,400})?\Z")
 _QUOTATION = re.compile(r"[\"“]([^\"“”]+)[\"”]")
-
-
-async def stored_texts(
-    passages: Sequence[NodeWithScore], *, vector_store: BasePydanticVectorStore
-) -> dict[str, str]:
-    """Read the passages' chunks again and return their texts by id; a vanished one is left out."""
-    if not passages:
-        return {}
-    nodes = await vector_store.aget_nodes(node_ids=[passage.node.node_id for passage in passages])
-    return {node.node_id: node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes}
 
 
 def source(passage: NodeWithScore) -> SourcePassage:

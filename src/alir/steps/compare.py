@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,29 +29,39 @@ def fingerprint(parts: Sequence[FilePart], *, chunking: str) -> Comparison:
     """
     comparison = Comparison()
     for part in parts:
+        if part.version:
+            comparison.changed.append(part)
+            continue
         try:
-            if not part.version:
-                seen = content(part.path)
-                version = digest(part.source_id, seen[0], chunking)
-                part = replace(part, version=version, content=seen)  # noqa: PLW2901
+            content_hash, written_ns = content(part.path)
         except UnreadableFile as error:
             comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
         else:
-            comparison.changed.append(part)
+            version = digest(part.source_id, content_hash, chunking)
+            seen = replace(part, version=version, content_hash=content_hash, written_ns=written_ns)
+            comparison.changed.append(seen)
     return comparison
 
 
-async def compare(parts: Sequence[FilePart], *, catalog: Catalog) -> Comparison:
-    """Sort `parts` (with versions) into those to ingest and those the index holds already."""
+async def compare(
+    parts: Sequence[FilePart], *, catalog: Catalog, gone: Collection[str] = ()
+) -> Comparison:
+    """Sort `parts` (with versions) into those to ingest and those the index holds already.
+
+    Args:
+        gone: content hashes of files that the index holds and the folder does not, any more.
+    """
     comparison = Comparison()
-    stored = await catalog.versions([part.source_id for part in parts if part.cursor is None])
+    held = await catalog.live([part.source_id for part in parts if part.cursor is None])
     for part in parts:
-        versions = stored.get(part.source_id, set())
-        if part.cursor is None and versions == {part.version}:
+        live = held.get(part.source_id) if part.cursor is None else None
+        if live is None:
+            moved = part.moved or part.content_hash in gone
+            comparison.changed.append(replace(part, moved=moved))
+        elif live.version == part.version:
             comparison.settled.append(FileOutcome(part.path, "unchanged"))
         else:
-            replaces = part.replaces or bool(versions)
-            comparison.changed.append(replace(part, replaces=replaces))
+            comparison.changed.append(replace(part, generation=live.generation + 1))
     return comparison
 
 

@@ -1,7 +1,7 @@
 """Publish: make the new version of a file the one the index holds.
 
-A file's first chunk is written after all its others, and says how many there are: where it
-stands, the version is complete. Only then is the old version deleted.
+A version's head, its first chunk, is written when all its others are there, and says how many: from
+then on this version is live. When the head was read back, the old version is deleted.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,10 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
-from alir.models import Failure, FileOutcome, FilePart, SplitPart
+from alir.models import Failure, FileOutcome, FilePart, Outcome, SplitPart
+from alir.ports import Catalog
 from alir.steps.add import write
+from alir.steps.verify import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,14 @@ async def publish(
     first_chunks: Sequence[TextNode],
     refused: dict[str, str],
     *,
+    catalog: Catalog,
     vector_store: BasePydanticVectorStore,
 ) -> Published:
     """Publish the files that ended, and clear away what an old or a failed version left behind.
 
     Args:
         first_chunks: those of `parts`, embedded, not written yet.
-        refused: source id to reason, of files with a chunk that could not be stored.
+        refused: source id to reason, of files with a chunk that is not stored.
     """
     firsts = {chunk.ref_doc_id: chunk for chunk in first_chunks}
     broken = {failure.part: failure.reason for failure in failures}
@@ -51,26 +54,32 @@ async def publish(
         first = part.first_chunk or firsts.get(part.source_id)
         chunks = part.chunks + split.chunks
         if part.source_id in refused:
-            broken[part] = _cannot_be_stored(refused[part.source_id])
+            broken[part] = refused[part.source_id]
         elif cursor is not None:
             remaining.append(replace(part, cursor=cursor, chunks=chunks, first_chunk=first))
         elif first is None:
             broken[part] = "holds no text; leave it out"
         else:
-            first.metadata["chunk_count"] = chunks
+            first.metadata |= {"chunk_count": chunks, "content_hash": part.content_hash}
             ended[part] = first
 
     late = await write(list(ended.values()), vector_store=vector_store)
-    broken |= {p: _cannot_be_stored(late[p.source_id]) for p in ended if p.source_id in late}
+    heads = {h.node_id: p.source_id for p, h in ended.items() if p.source_id not in late}
+    late |= await verify(heads, catalog=catalog)
+    broken |= {part: late[part.source_id] for part in ended if part.source_id in late}
     published = [part for part in ended if part.source_id not in late]
     await _delete(published, FilterOperator.NIN, vector_store)
     written = [part for part in broken if part.source_id in refused | late or part.chunks]
     await _delete(written, FilterOperator.IN, vector_store)
     outcomes = [
-        FileOutcome(part.path, "updated" if part.replaces else "added") for part in published
+        FileOutcome(part.path, _outcome(part), content_hash=part.content_hash) for part in published
     ]
     outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
     return Published(outcomes, remaining, len(published))
+
+
+def _outcome(part: FilePart) -> Outcome:
+    return "moved" if part.moved else "updated" if part.generation else "added"
 
 
 async def _delete(
@@ -87,7 +96,3 @@ async def _delete(
         ]
     )
     await vector_store.adelete_nodes(filters=filters)
-
-
-def _cannot_be_stored(problem: str) -> str:
-    return f"cannot be stored: {problem}"

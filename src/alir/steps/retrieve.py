@@ -5,28 +5,56 @@ from collections.abc import Sequence
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
     VectorStoreQuery,
     VectorStoreQueryMode,
 )
 
 
 async def retrieve_dense(
-    vector: Sequence[float], *, top_k: int, vector_store: BasePydanticVectorStore
+    vector: Sequence[float],
+    *,
+    top_k: int,
+    vector_store: BasePydanticVectorStore,
+    excluded: Sequence[str] = (),
 ) -> list[NodeWithScore]:
-    """Return the `top_k` passages whose vectors are nearest to `vector`, best first."""
-    return await _retrieve(
-        VectorStoreQuery(query_embedding=list(vector), similarity_top_k=top_k), vector_store
+    """Return the `top_k` passages whose vectors are nearest to `vector`, best first.
+
+    Those of the versions `excluded` are left out.
+    """
+    query = VectorStoreQuery(
+        query_embedding=list(vector), similarity_top_k=top_k, filters=_without(excluded)
     )
+    return await _retrieve(query, vector_store)
 
 
 async def retrieve_keyword(
-    question: str, *, top_k: int, vector_store: BasePydanticVectorStore
+    question: str,
+    *,
+    top_k: int,
+    vector_store: BasePydanticVectorStore,
+    excluded: Sequence[str] = (),
 ) -> list[NodeWithScore]:
-    """Return the `top_k` passages with the highest BM25 score for `question`, best first."""
+    """Return the `top_k` passages with the highest BM25 score for `question`, best first.
+
+    Those of the versions `excluded` are left out.
+    """
     query = VectorStoreQuery(
-        query_str=question, similarity_top_k=top_k, mode=VectorStoreQueryMode.TEXT_SEARCH
+        query_str=question,
+        similarity_top_k=top_k,
+        mode=VectorStoreQueryMode.TEXT_SEARCH,
+        filters=_without(excluded),
     )
     return await _retrieve(query, vector_store)
+
+
+def _without(versions: Sequence[str]) -> MetadataFilters | None:
+    if not versions:
+        return None
+    excluded = MetadataFilter(key="version", value=[*versions], operator=FilterOperator.NIN)
+    return MetadataFilters(filters=[excluded])
 
 
 async def _retrieve(

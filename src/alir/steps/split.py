@@ -5,9 +5,17 @@ from collections.abc import Iterator, Sequence
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
 
-from alir.models import FilePart, LoadedPart, chunk_id
+from alir.models import FilePart, LoadedPart, chunk_id, digest, head_id
 
-_NOT_FOR_THE_LLM = ["file_path", "version", "chunk_index", "chunk_count"]
+_NOT_FOR_THE_LLM = [
+    "file_path",
+    "version",
+    "generation",
+    "chunk_index",
+    "text_hash",
+    "chunk_count",
+    "content_hash",
+]
 _NOT_EMBEDDED = [*_NOT_FOR_THE_LLM, "file_name", "page_label"]
 
 
@@ -15,8 +23,8 @@ def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
     """Cut a part's segments into chunks, in reading order. Blocks; call it off the event loop.
 
     A chunk's `start_char_idx` and `end_char_idx` are offsets in the whole document; its metadata
-    holds `file_path`, `file_name`, `page_label` (PDF), `version` and `chunk_index` (from 0). Ids
-    are deterministic. Only the text is embedded.
+    holds `file_path`, `file_name`, `page_label` (PDF), `version`, `generation`, `chunk_index`
+    (from 0) and `text_hash`. Ids are deterministic. Only the text is embedded.
     """
     part = loaded.part
     chunks: list[TextNode] = []
@@ -40,12 +48,17 @@ def _chunk(part: FilePart, text: str, start: int, page: int | None, index: int) 
         "file_path": str(part.path),
         "file_name": part.path.name,
         "version": part.version,
+        "generation": part.generation,
         "chunk_index": index,
+        "text_hash": digest(text),
     }
     if page is not None:
         metadata["page_label"] = str(page)
+    is_head = index == 0
     return TextNode(
-        id_=chunk_id(part.source_id, part.version, index),
+        id_=head_id(part.source_id, part.generation)
+        if is_head
+        else chunk_id(part.source_id, part.version, index),
         text=text,
         start_char_idx=start,
         end_char_idx=start + len(text),

@@ -1,6 +1,7 @@
 """Sweep: take out of the index the files that are gone from the folder."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llama_index.core.vector_stores.types import (
@@ -9,21 +10,57 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
+from alir.errors import TooManyDeletions
+from alir.models import StoredSource
 from alir.ports import Catalog
 from alir.steps.walk import is_listed
 
+FEW_FILES = 10
+"""So many may always be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was taken out."""
+
+    deleted: list[Path] = field(default_factory=list)
+    moved: list[Path] = field(default_factory=list)
+    """Files whose content is elsewhere now."""
+
 
 async def sweep(
-    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
-) -> list[Path]:
-    """Delete the chunks of every file below `roots` that is not there any more; return the files.
+    roots: Sequence[Path],
+    *,
+    catalog: Catalog,
+    vector_store: BasePydanticVectorStore,
+    moved: Collection[str] = (),
+    delete_many: bool = False,
+) -> Swept:
+    """Delete the chunks of every file below `roots` that is not there any more.
 
     Only the file system's own word that a file does not exist deletes it; a file or folder that
     cannot be read keeps what it has. What a crash left of versions that were never complete goes
     too. Files outside `roots` are not touched.
+
+    Args:
+        moved: content hashes of files that were found elsewhere.
+        delete_many: whether more than half of the files held, and more than ten, may go.
+
+    Raises:
+        TooManyDeletions: more would go; nothing was deleted.
     """
-    gone = [source async for source in catalog.sources() if is_listed(source.path, roots) is False]
-    for source in gone:
+    swept = Swept()
+    going: list[StoredSource] = []
+    held = 0
+    async for source in catalog.sources():
+        held += 1
+        if is_listed(source.path, roots) is False:
+            going.append(source)
+            (swept.moved if source.content_hash in moved else swept.deleted).append(source.path)
+    lost = len(swept.deleted)
+    if lost > FEW_FILES and 2 * lost > held and not delete_many:
+        raise TooManyDeletions(lost, held, swept.deleted[0])
+    for source in going:
         await vector_store.adelete(source.source_id)
     left_over = [
         source async for source in catalog.unfinished() if is_listed(source.path, roots) is not None
@@ -34,4 +71,4 @@ async def sweep(
             MetadataFilter(key="version", value=source.version),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))
-    return [source.path for source in gone]
+    return swept

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
@@ -28,15 +28,18 @@ from alir.events import (
     KeywordSearchPlanned,
     NothingFound,
     PassagesFused,
+    PassagesRead,
     PassagesRetrieved,
     SearchPlanned,
     Sources,
     Token,
+    VersionsMoved,
 )
 from alir.ports import Catalog
-from alir.steps.cite import Citations, source, stored_texts
+from alir.steps.cite import Citations, source
 from alir.steps.embed import embed_question
 from alir.steps.fuse import fuse
+from alir.steps.read import read, version_of
 from alir.steps.retrieve import retrieve_dense, retrieve_keyword
 from alir.steps.synthesize import (
     NOT_ANSWERED,
@@ -48,6 +51,9 @@ MAX_TOP_K = 100
 CANDIDATES_PER_PASSAGE = 4
 """Passages each branch looks up for one that is kept: what one branch ranks low, the other may
 rank high."""
+
+MAX_SEARCHES = 8
+"""Of one question: each time, files were brought up to date while it was under way."""
 
 
 class AskCorpus(Workflow):
@@ -93,19 +99,39 @@ class AskCorpus(Workflow):
         ]
 
     @step
+    async def replan(self, ev: VersionsMoved) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
+        """Search again, without the versions that are not live."""
+        again: dict[str, Any] = {
+            "question": ev.plan.question,
+            "top_k": ev.plan.top_k,
+            "started": ev.plan.started,
+            "excluded": ev.stale,
+            "searches": ev.plan.searches + 1,
+        }
+        return [DenseSearchPlanned(**again), KeywordSearchPlanned(**again)]
+
+    @step
     async def search_dense(self, ev: DenseSearchPlanned) -> PassagesRetrieved:
         """Find the passages nearest in meaning."""
         started = perf_counter()
         vector = await embed_question(ev.question, embedding=self.embedding)
         seconds = {"embed": perf_counter() - started}
-        search = retrieve_dense(vector, top_k=_candidates(ev), vector_store=self.vector_store)
+        search = retrieve_dense(
+            vector,
+            top_k=_candidates(ev),
+            vector_store=self.vector_store,
+            excluded=[one.version for one in ev.excluded],
+        )
         return await _searched(ev, "dense", search, seconds)
 
     @step
     async def search_keyword(self, ev: KeywordSearchPlanned) -> PassagesRetrieved:
         """Find the passages with the question's words."""
         search = retrieve_keyword(
-            ev.question, top_k=_candidates(ev), vector_store=self.vector_store
+            ev.question,
+            top_k=_candidates(ev),
+            vector_store=self.vector_store,
+            excluded=[one.version for one in ev.excluded],
         )
         return await _searched(ev, "keyword", search, {})
 
@@ -121,19 +147,36 @@ class AskCorpus(Workflow):
         passages = fuse([branch.passages for branch in branches], top_k=plan.top_k)
         degraded = [f"No {b.branch} search: {b.failure}" for b in branches if b.failure is not None]
         seconds = {step: s for branch in branches for step, s in branch.seconds.items()}
-        if not passages:
+        # Without what was excluded there may be nothing, and it may be live by now: see `read`.
+        if not passages and not plan.excluded:
             return NothingFound(plan=plan, degraded=degraded, seconds=seconds)
         seconds["fuse"] = perf_counter() - started
         return PassagesFused(plan=plan, passages=passages, degraded=degraded, seconds=seconds)
 
     @step
-    async def synthesize(self, ctx: Context, ev: PassagesFused) -> Answer:
+    async def read(self, ev: PassagesFused) -> PassagesRead | VersionsMoved | NothingFound:
+        """Read the passages again; those of a version that is not live cannot stay."""
+        started = perf_counter()
+        excluded = ev.plan.excluded
+        found = await read(ev.passages, vector_store=self.vector_store, excluded=excluded)
+        # What was excluded may be live by now, and its file would have no version at all.
+        if found.stale != set(excluded) and ev.plan.searches < MAX_SEARCHES:
+            return VersionsMoved(plan=ev.plan, stale=[*found.stale])
+        live = [p for p in ev.passages if version_of(p.node) not in found.stale]
+        seconds = {**ev.seconds, "read": perf_counter() - started}
+        if not live:
+            return NothingFound(plan=ev.plan, degraded=ev.degraded, seconds=seconds)
+        return PassagesRead(
+            plan=ev.plan, passages=live, texts=found.texts, degraded=ev.degraded, seconds=seconds
+        )
+
+    @step
+    async def synthesize(self, ctx: Context, ev: PassagesRead) -> Answer:
         """Write the answer, streaming it, and check what it cites."""
         started = perf_counter()
         sources = [source(passage) for passage in ev.passages]
         ctx.write_event_to_stream(Sources(sources=sources))
-        stored = await stored_texts(ev.passages, vector_store=self.vector_store)
-        written = await self._write(ctx, ev, stored)
+        written = await self._write(ctx, ev)
         now = perf_counter()
         return Answer(
             text=written.text,
@@ -161,12 +204,12 @@ class AskCorpus(Workflow):
             seconds={**ev.seconds, "total": perf_counter() - ev.plan.started},
         )
 
-    async def _write(self, ctx: Context, ev: PassagesFused, stored: dict[str, str]) -> "_Written":
+    async def _write(self, ctx: Context, ev: PassagesRead) -> "_Written":
         """Write with the language model; extractively without one, or if it fails at once."""
         question, passages = ev.plan.question, ev.passages
         degraded = []
         if self.llm is not None:
-            citations = Citations(passages, stored)
+            citations = Citations(passages, ev.texts)
             pieces = synthesize_with_llm(question, passages, citations=citations, llm=self.llm)
             shown: list[str] = []
             try:
@@ -179,7 +222,7 @@ class AskCorpus(Workflow):
                 if text := "".join(shown).strip():
                     return _Written(text, "llm", citations, degraded)
                 degraded.append("The language model said nothing. This answer is extractive.")
-        citations = Citations(passages, stored)
+        citations = Citations(passages, ev.texts)
         pieces = synthesize_extractive(
             question, passages, citations=citations, embedding=self.embedding
         )

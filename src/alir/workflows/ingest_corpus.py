@@ -11,6 +11,7 @@ from workflows import Context, Workflow, step
 from alir.events import (
     ChunksAdded,
     FilesIngested,
+    IndexRecovered,
     Ingest,
     IngestFiles,
     IngestProgress,
@@ -20,6 +21,7 @@ from alir.events import (
 )
 from alir.models import FileOutcome, FilePart
 from alir.ports import Catalog
+from alir.steps.recover import gone, recover
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -55,12 +57,24 @@ class IngestCorpus(Workflow):
         """Check the paths and count what is below them."""
         started = perf_counter()
         roots = await asyncio.to_thread(survey, ev.paths)
-        return PathsSurveyed(roots=roots, started=started)
+        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
+    async def recover(self, ev: PathsSurveyed) -> IndexRecovered:
+        """Finish what a run that died left undone, and see what is gone."""
+        roots = ev.roots.paths
+        await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
+        return IndexRecovered(
+            roots=ev.roots,
+            gone=await gone(roots, catalog=self.catalog),
+            started=ev.started,
+            delete_many=ev.delete_many,
+        )
+
+    @step
+    async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
-        run = _Run(ctx, ev.roots.files)
+        run = _Run(ctx, ev.roots.files, ev.gone)
         files = groups(walk(ev.roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
@@ -86,33 +100,46 @@ class IngestCorpus(Workflow):
             roots=ev.roots,
             counts=dict(run.counts),
             failed=run.failed,
+            moved=frozenset(run.moved),
+            embedded=run.embedded,
+            reused=run.reused,
             seconds=dict(run.seconds),
             started=ev.started,
+            delete_many=ev.delete_many,
         )
 
     @step
     async def sweep(self, ev: FilesIngested) -> IngestReport:
         """Take out what is gone from the folders, and report."""
         started = perf_counter()
-        gone = await sweep(ev.roots.paths, catalog=self.catalog, vector_store=self.vector_store)
+        swept = await sweep(
+            ev.roots.paths,
+            catalog=self.catalog,
+            vector_store=self.vector_store,
+            moved=ev.moved,
+            delete_many=ev.delete_many,
+        )
         now = perf_counter()
         return IngestReport(
             files=sum(ev.counts.values()),
             chunks=await self.catalog.chunks(),
             added=ev.counts.get("added", 0),
             updated=ev.counts.get("updated", 0),
-            deleted=len(gone),
+            moved=ev.counts.get("moved", 0),
+            deleted=len(swept.deleted),
             unchanged=ev.counts.get("unchanged", 0),
             failed=ev.failed,
+            embedded=ev.embedded,
+            reused=ev.reused,
             seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
         )
 
     async def _ingest(self, group: list[FilePart], run: "_Run") -> ShardIngested:
-        handler = self.shard.run(start_event=IngestFiles(parts=group))
+        handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
         try:
             async for event in handler.stream_events():
                 if isinstance(event, ChunksAdded):
-                    run.wrote(event.written)
+                    run.wrote(len(event.written))
             result = await handler
         except asyncio.CancelledError:
             await handler.cancel_run()
@@ -124,9 +151,12 @@ class IngestCorpus(Workflow):
 class _Run:
     """What one run of the pump has done so far, and the stream it tells it to."""
 
-    def __init__(self, ctx: Context, files: int) -> None:
+    def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:
+        self.gone = gone
         self.counts: Counter[str] = Counter()
         self.failed: list[FileOutcome] = []
+        self.moved: set[str] = set()
+        self.embedded = self.reused = 0
         self.seconds: Counter[str] = Counter()
         self._ctx = ctx
         self._files = files
@@ -145,6 +175,8 @@ class _Run:
         """Take in a shard's result; return what it left."""
         self.seconds.update(shard.seconds)
         self._chunks += shard.written
+        self.embedded += shard.embedded
+        self.reused += shard.reused
         self._settle(shard.outcomes)
         return shard.remaining
 
@@ -157,6 +189,7 @@ class _Run:
         self.counts.update(one.outcome for one in outcomes)
         failed = [one for one in outcomes if one.outcome == "failed"]
         self.failed += failed
+        self.moved |= {one.content_hash for one in outcomes if one.outcome == "moved"}
         self._tell(failed)
 
     def _tell(self, failed: list[FileOutcome]) -> None:

@@ -14,6 +14,7 @@ from alir.events import (
     ChunksAdded,
     ChunksEmbedded,
     ChunksSplit,
+    ChunksVerified,
     DocumentsLoaded,
     FilesCompared,
     IngestFiles,
@@ -26,10 +27,11 @@ from alir.ports import Catalog
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint
 from alir.steps.confirm import confirm
-from alir.steps.embed import embed
+from alir.steps.embed import embed, reuse
 from alir.steps.load import load
 from alir.steps.publish import publish
 from alir.steps.split import batches, split
+from alir.steps.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""
@@ -66,7 +68,7 @@ class IngestShard(Workflow):
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
         read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking)
-        compared = await compare(read.changed, catalog=self.catalog)
+        compared = await compare(read.changed, catalog=self.catalog, gone=ev.gone)
         settled = read.settled + compared.settled
         return FilesCompared(
             changed=compared.changed, settled=settled, seconds=perf_counter() - started
@@ -95,9 +97,9 @@ class IngestShard(Workflow):
         for loaded in ev.loaded:
             # One at a time: threads that fight for Python's lock split less than one alone.
             async with self._splitting.here():
-                cut = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
-            chunks += cut
-            parts.append(SplitPart(loaded, len(cut)))
+                of_part = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
+            chunks += of_part
+            parts.append(SplitPart(loaded, len(of_part)))
         shard = ShardSplit(
             parts=parts,
             untouched=ev.untouched,
@@ -105,14 +107,23 @@ class IngestShard(Workflow):
             settled=ev.settled,
             seconds={**ev.seconds, "split": perf_counter() - started},
         )
-        return [shard, *(ChunksSplit(chunks=b) for b in batches(chunks, self.batch_chunks))]
+        held = frozenset(one.part.source_id for one in ev.loaded if one.part.may_be_held)
+        cut = [
+            ChunksSplit(chunks=batch, may_be_held=held)
+            for batch in batches(chunks, self.batch_chunks)
+        ]
+        return [shard, *cut]
 
     @step
     async def embed(self, ev: ChunksSplit) -> ChunksEmbedded:
-        """Give a batch its vectors."""
+        """Give a batch its vectors: those the index holds of the same text, else the model's."""
         started = perf_counter()
-        await embed(ev.chunks, embedding=self.embedding)
-        return ChunksEmbedded(chunks=ev.chunks, seconds=perf_counter() - started)
+        held = [chunk for chunk in ev.chunks if chunk.ref_doc_id in ev.may_be_held]
+        new = [chunk for chunk in ev.chunks if chunk.ref_doc_id not in ev.may_be_held]
+        new += await reuse(held, catalog=self.catalog)
+        await embed(new, embedding=self.embedding)
+        reused = len(ev.chunks) - len(new)
+        return ChunksEmbedded(chunks=ev.chunks, reused=reused, seconds=perf_counter() - started)
 
     @step
     async def add(self, ctx: Context, ev: ChunksEmbedded) -> ChunksAdded:
@@ -123,30 +134,51 @@ class IngestShard(Workflow):
             written=added.written,
             first_chunks=added.first_chunks,
             refused=added.refused,
+            embedded=len(ev.chunks) - ev.reused,
+            reused=ev.reused,
             seconds={"embed": ev.seconds, "add": perf_counter() - started},
         )
         ctx.write_event_to_stream(event)
         return event
 
     @step
-    async def publish(self, ev: list[ChunksAdded | ShardSplit]) -> ShardIngested:
-        """Make the new versions the ones the index holds, and report."""
+    async def verify(self, ev: list[ChunksAdded | ShardSplit]) -> ChunksVerified:
+        """Read back what was written."""
         started = perf_counter()
         [shard] = [event for event in ev if isinstance(event, ShardSplit)]
         added = [event for event in ev if isinstance(event, ChunksAdded)]
+        written = {chunk: source for batch in added for chunk, source in batch.written.items()}
+        refused = {source: why for batch in added for source, why in batch.refused.items()}
+        refused |= await verify(written, catalog=self.catalog)
+        seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
+        return ChunksVerified(
+            shard=shard,
+            first_chunks=[chunk for batch in added for chunk in batch.first_chunks],
+            refused=refused,
+            embedded=sum(batch.embedded for batch in added),
+            reused=sum(batch.reused for batch in added),
+            seconds={**seconds, "verify": perf_counter() - started},
+        )
+
+    @step
+    async def publish(self, ev: ChunksVerified) -> ShardIngested:
+        """Make the new versions the ones the index holds, and report."""
+        started = perf_counter()
         published = await publish(
-            shard.parts,
-            shard.failures,
-            [chunk for batch in added for chunk in batch.first_chunks],
-            {source: reason for batch in added for source, reason in batch.refused.items()},
+            ev.shard.parts,
+            ev.shard.failures,
+            ev.first_chunks,
+            ev.refused,
+            catalog=self.catalog,
             vector_store=self.vector_store,
         )
-        seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
         return ShardIngested(
-            outcomes=shard.settled + published.outcomes,
-            remaining=published.remaining + shard.untouched,
+            outcomes=ev.shard.settled + published.outcomes,
+            remaining=published.remaining + ev.shard.untouched,
             written=published.written,
-            seconds={**seconds, "publish": perf_counter() - started},
+            embedded=ev.embedded,
+            reused=ev.reused,
+            seconds={**ev.seconds, "publish": perf_counter() - started},
         )
 
 
