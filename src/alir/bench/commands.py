@@ -262,6 +262,21 @@ def growth(
     _run(run, as_json=as_json, html=html)
 
 
+@bench.command()
+def faults(*, as_json: Json = False, html: Html = None) -> None:
+    """Let an update fail, with alir and with LlamaIndex's pipeline: what is lost or doubled.
+
+    Example: alir bench faults --json
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.faults import measure_faults  # noqa: PLC0415
+
+        return await measure_faults(progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
 def _backends(given: str | None) -> Sequence[str]:
     from alir.bench.embed_side import BACKENDS  # noqa: PLC0415
 

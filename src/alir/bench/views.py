@@ -5,6 +5,7 @@ from typing import Any
 
 from alir.bench.ask_view import ask_charts, ask_tables
 from alir.bench.embed_view import embed_charts, embed_tables
+from alir.bench.faults_view import fault_charts, fault_tables
 from alir.bench.growth_view import growth_charts, growth_tables
 from alir.bench.ingest_view import ingest_charts, ingest_tables
 from alir.bench.store_view import store_charts, store_tables
@@ -17,6 +18,7 @@ _VIEWS: dict[
     "ingest": (ingest_tables, ingest_charts),
     "ask": (ask_tables, ask_charts),
     "embed": (embed_tables, embed_charts),
+    "faults": (fault_tables, fault_charts),
     "growth": (growth_tables, growth_charts),
 }
 

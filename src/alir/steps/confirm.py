@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from alir.errors import UnreadableFile
-from alir.models import Failure, LoadedPart
+from alir.models import Failure, FilePart
 from alir.steps.compare import is_unchanged
 from alir.steps.load import Load
 
@@ -18,18 +18,19 @@ def confirm(read: Load) -> Load:
     """
     loaded, failures = [], list(read.failures)
     for one in read.loaded:
-        if one.next is None and (reason := _change(one)):
+        if one.next is None and (reason := _change(one.part)):
             failures.append(Failure(one.part, reason))
         else:
             loaded.append(one)
     return replace(read, loaded=loaded, failures=failures)
 
 
-def _change(one: LoadedPart) -> str:
+def _change(part: FilePart) -> str:
     """Why the file is not what it was; empty if it is, or if nobody looked then."""
-    if one.part.content is None:
+    if part.content is None:
         return ""
     try:
-        return "" if is_unchanged(one.part.path, one.part.content) else _CHANGED
+        same = is_unchanged(part.path, part.content)
     except UnreadableFile as error:
         return error.reason
+    return "" if same else _CHANGED

@@ -49,11 +49,16 @@ class Faults:
         shard.catalog = corpus.catalog = self.watched(shard.catalog, "catalog")
         shard.vector_store = corpus.vector_store = self.watched(shard.vector_store, "vector_store")
 
-    def watched(self, collaborator: Any, name: str) -> Any:
-        """Return what behaves as `collaborator` does, but for the plan."""
-        return _Watched(collaborator, name, self)
+    def watched(self, collaborator: Any, name: str, *, only: str = "") -> Any:
+        """Return what behaves as `collaborator` does, but for the plan.
 
-    def _passes(self, name: str, moment: Moment) -> None:
+        Args:
+            only: the one method that is watched; every one where left out.
+        """
+        return _Watched(collaborator, name, self, only)
+
+    def passes(self, name: str, moment: Moment) -> None:
+        """Be told that `name` is called, or was; act if that is the plan."""
         if moment == "before":
             self.calls.append(name)
         number = sum(one.startswith(self._of) for one in self.calls)
@@ -68,16 +73,17 @@ class Faults:
 class _Watched:
     """A collaborator whose methods tell the plan when they are called, and when they are done."""
 
-    def __init__(self, inner: Any, name: str, faults: Faults) -> None:
+    def __init__(self, inner: Any, name: str, faults: Faults, only: str) -> None:
         self._inner = inner
         self._name = name
         self._faults = faults
+        self._only = only
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
-        if not callable(method):
+        if not callable(method) or self._only not in {"", name}:
             return method
-        called, passes = f"{self._name}.{name}", self._faults._passes
+        called, passes = f"{self._name}.{name}", self._faults.passes
 
         def call(*args: Any, **kwargs: Any) -> Any:
             passes(called, "before")
