@@ -136,6 +136,11 @@ async def test_what_another_process_made_anew_is_not_moved_aside(
     with pytest.raises(LedgerFailed):
         await first.counts()
     await first.record([record("a")])
+    assert sorted(one.name for one in path.parent.glob("*corrupt*")) == [
+        f"{path.name}.corrupt-1",
+        f"{path.name}.corrupt-1-shm",
+        f"{path.name}.corrupt-1-wal",
+    ]
 
     with pytest.raises(LedgerFailed, match="corrupt-1"):
         await late.counts()

@@ -238,13 +238,14 @@ def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
 
 async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -> None:
     ledger = Ledger(path, "notes")
-    tasks = [asyncio.create_task(ledger.record([record(str(n))])) for n in range(50)]
+    tasks = [asyncio.create_task(ledger.record([record(f"{n:04}")])) for n in range(1000)]
     await asyncio.sleep(0)
 
     await ledger.aclose()
 
-    assert all(task.done() for task in tasks) or await asyncio.gather(*tasks)
-    assert len(await everything(ledger)) == 50
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "nobody has it open"
+    await asyncio.gather(*tasks)
+    assert len(await everything(ledger)) == 1000
     await ledger.aclose()
 
 

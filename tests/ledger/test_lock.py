@@ -23,9 +23,13 @@ from alir.ledger import Ledger
 
 async def main():
     async with Ledger(Path(sys.argv[1]), "notes").lock("alir ingest docs"):
-        if "fork" in sys.argv and not os.fork():
-            sys.stdin.read()  # the child lives on
-            os._exit(0)
+        if "fork" in sys.argv:
+            reader, writer = os.pipe()
+            if not os.fork():
+                os.write(writer, b".")
+                sys.stdin.read()  # the child lives on
+                os._exit(0)
+            os.read(reader, 1)
         print("held", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 

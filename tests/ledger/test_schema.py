@@ -1,7 +1,9 @@
 """The schema: an older ledger is brought up to date, a newer one and other files are left alone."""
 
 import sqlite3
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from alir.errors import InvalidSetting
 from alir.ledger import Ledger
-from alir.ledger.schema import MIGRATIONS, prepare
+from alir.ledger.schema import MIGRATIONS, prepare, transaction
 from alir.records import FailedFile, SourceRecord
 
 # What the first release wrote. It never changes: such files are out there.
@@ -79,6 +81,42 @@ def test_a_step_that_fails_changes_nothing(old: Path) -> None:
         migrated(old, [*MIGRATIONS[:1], second])
 
     assert len(migrated(old, MIGRATIONS[:1])[0]) == 11
+
+
+def test_nobody_else_writes_during_a_transaction(old: Path) -> None:
+    one = sqlite3.connect(old, isolation_level=None)
+    other = sqlite3.connect(old, isolation_level=None, timeout=0)
+    with closing(one), closing(other):
+        with (
+            transaction(one),
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+            transaction(other),
+        ):
+            pass
+        with transaction(other):
+            pass
+
+
+def test_a_ledger_that_another_process_reads_is_waited_for(old: Path) -> None:
+    with closing(sqlite3.connect(old, isolation_level=None, check_same_thread=False)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM source").fetchall()
+        threading.Timer(0.2, reader.execute, ["COMMIT"]).start()
+
+        assert len(migrated(old, MIGRATIONS)) == 1
+
+
+def test_many_who_make_a_ledger_at_once_all_get_it(tmp_path: Path) -> None:
+    together = threading.Barrier(6)
+
+    def make(number: int) -> int:
+        together.wait(timeout=20)
+        return len(migrated(tmp_path / f"{number}.ledger", MIGRATIONS))
+
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(make, [number for number in range(25) for _ in range(6)]))
+
+    assert found == [0] * 150
 
 
 async def test_a_ledger_of_a_newer_alir_is_refused_and_left_as_it_is(old: Path) -> None:

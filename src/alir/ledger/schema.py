@@ -90,9 +90,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _refuse_what_is_no_ledger(connection: sqlite3.Connection, path: Path) -> None:
-    if _pragma(connection, "application_id") == APPLICATION_ID:
-        return
-    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    # In this order: another process may be making it, both in one transaction.
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if tables and _pragma(connection, "application_id") != APPLICATION_ID:
         raise not_a_ledger(path)
 
 
