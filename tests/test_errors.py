@@ -33,6 +33,11 @@ SPOKEN = [
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
+    (
+        errors.IngestStopped("Milvus is gone.", files_done=2, files=3, chunks=40),
+        "2 of 3 files; the 40 chunks",
+        "Run the same command again",
+    ),
     (errors.RetrievalFailed(["A is down. Start A.", "B."]), "A is down", "Start A"),
     (
         errors.LanguageModelFailed("gpt", "http://llm", "it answered 500", retryable=True),

@@ -21,6 +21,7 @@ AlirError
     ├── MilvusUnavailable
     ├── MilvusTimeout
     ├── MilvusFailed
+    ├── IngestStopped
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -198,6 +199,17 @@ class MilvusFailed(DependencyError):
         self.retryable = retryable
         what = "Try again." if retryable else "Look into the server's log."
         super().__init__(f"Milvus at {uri} failed in {operation}: {reason}. {what}")
+
+
+class IngestStopped(DependencyError):
+    """An ingestion ended before its end; what it did stays, and the next run goes on."""
+
+    def __init__(self, reason: str, *, files_done: int, files: int, chunks: int) -> None:
+        super().__init__(
+            f"{reason} The ingestion stopped after {files_done} of {files} files; the {chunks} "
+            "chunks it wrote stay, nothing was lost. Run the same command again: it goes on from "
+            "there. ALIR_OUTAGE_S says how long it waits for Milvus."
+        )
 
 
 class RetrievalFailed(DependencyError):

@@ -80,6 +80,7 @@ class FilesIngested(_Strict):
     counts: dict[str, int]
     """Outcome to number of files."""
     failed: list[FileOutcome]
+    chunks_written: int
     seconds: Seconds
     started: float
 
@@ -92,6 +93,22 @@ class IngestProgress(_Strict):
     chunks_written: int
     failed: list[FileOutcome] = Field(default_factory=list)
     """Files that failed since the last progress."""
+
+
+class IngestPaused(_Strict):
+    """Streamed: Milvus is gone, and the run waits for it to come back."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
+    waits_s: float
+    """Longest wait before the run stops."""
+
+
+class IngestResumed(_Strict):
+    """Streamed: Milvus is back, and the run goes on."""
+
+    after_s: float
 
 
 class IngestReport(_Strict, StopEvent):

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     """Milvus consistency of searches; Session reads what this process wrote."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """Longest wait for one answer of Milvus."""
+    outage_s: Annotated[float, Field(ge=0)] = 300.0
+    """Longest wait of an ingestion for a Milvus that went away; 0 stops it at once. A question
+    never waits for one."""
 
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging

@@ -2,24 +2,28 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
+from alir.errors import DependencyError, IngestStopped
 from alir.events import (
     ChunksAdded,
     FilesIngested,
     Ingest,
     IngestFiles,
+    IngestPaused,
     IngestProgress,
     IngestReport,
+    IngestResumed,
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models import FileOutcome, FilePart
-from alir.ports import Catalog
+from alir.models import FileOutcome, FilePart, Outage
+from alir.ports import Catalog, Outages
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -41,6 +45,7 @@ class IngestCorpus(Workflow):
         shard: IngestShard,
         catalog: Catalog,
         vector_store: BasePydanticVectorStore,
+        outages: Outages | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
         # A second run waits for the first: two upserts of one id at once may leave two rows.
@@ -48,6 +53,7 @@ class IngestCorpus(Workflow):
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
+        self.outages = outages
         self.shards_in_flight = shards_in_flight
 
     @step
@@ -61,6 +67,18 @@ class IngestCorpus(Workflow):
     async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
         run = _Run(ctx, ev.roots.files)
+        with self._pauses_told(ctx), _stop_told(run.progress):
+            await self._pump(ev, run)
+        return FilesIngested(
+            roots=ev.roots,
+            counts=dict(run.counts),
+            failed=run.failed,
+            chunks_written=run.chunks,
+            seconds=dict(run.seconds),
+            started=ev.started,
+        )
+
+    async def _pump(self, ev: PathsSurveyed, run: "_Run") -> None:
         files = groups(walk(ev.roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
@@ -82,23 +100,20 @@ class IngestCorpus(Workflow):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        return FilesIngested(
-            roots=ev.roots,
-            counts=dict(run.counts),
-            failed=run.failed,
-            seconds=dict(run.seconds),
-            started=ev.started,
-        )
 
     @step
-    async def sweep(self, ev: FilesIngested) -> IngestReport:
+    async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
         """Take out what is gone from the folders, and report."""
         started = perf_counter()
-        gone = await sweep(ev.roots.paths, catalog=self.catalog, vector_store=self.vector_store)
+        files = sum(ev.counts.values())
+        progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
+        with self._pauses_told(ctx), _stop_told(lambda: progress):
+            gone = await sweep(ev.roots.paths, catalog=self.catalog, vector_store=self.vector_store)
+            chunks = await self.catalog.chunks()
         now = perf_counter()
         return IngestReport(
-            files=sum(ev.counts.values()),
-            chunks=await self.catalog.chunks(),
+            files=files,
+            chunks=chunks,
             added=ev.counts.get("added", 0),
             updated=ev.counts.get("updated", 0),
             deleted=len(gone),
@@ -106,6 +121,19 @@ class IngestCorpus(Workflow):
             failed=ev.failed,
             seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
         )
+
+    def _pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
+        """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""
+
+        def paused(outage: Outage) -> None:
+            ctx.write_event_to_stream(
+                IngestPaused(reason=outage.reason, since=outage.since, waits_s=outage.waits_s)
+            )
+
+        def resumed(after_s: float) -> None:
+            ctx.write_event_to_stream(IngestResumed(after_s=after_s))
+
+        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
 
     async def _ingest(self, group: list[FilePart], run: "_Run") -> ShardIngested:
         handler = self.shard.run(start_event=IngestFiles(parts=group))
@@ -121,6 +149,20 @@ class IngestCorpus(Workflow):
         return result
 
 
+@contextmanager
+def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
+    """Say what was done when the world stops a run that had done something."""
+    try:
+        yield
+    except DependencyError as error:
+        done = progress()
+        if not error.retryable or not (done.files_done or done.chunks_written):
+            raise
+        raise IngestStopped(
+            str(error), files_done=done.files_done, files=done.files, chunks=done.chunks_written
+        ) from error
+
+
 class _Run:
     """What one run of the pump has done so far, and the stream it tells it to."""
 
@@ -130,7 +172,7 @@ class _Run:
         self.seconds: Counter[str] = Counter()
         self._ctx = ctx
         self._files = files
-        self._chunks = 0
+        self.chunks = 0
 
     async def next_group(self, groups: Iterator[list[FilePart | FileOutcome]]) -> list[FilePart]:
         """Return the next files to ingest; an empty list at the end."""
@@ -144,14 +186,23 @@ class _Run:
     def settle(self, shard: ShardIngested) -> list[FilePart]:
         """Take in a shard's result; return what it left."""
         self.seconds.update(shard.seconds)
-        self._chunks += shard.written
+        self.chunks += shard.written
         self._settle(shard.outcomes)
         return shard.remaining
 
     def wrote(self, chunks: int) -> None:
         """Take in that a batch is in the store."""
-        self._chunks += chunks
+        self.chunks += chunks
         self._tell([])
+
+    def progress(self, failed: Sequence[FileOutcome] = ()) -> IngestProgress:
+        """Return how far the run has come; `failed` since it was last told."""
+        return IngestProgress(
+            files_done=sum(self.counts.values()),
+            files=self._files,
+            chunks_written=self.chunks,
+            failed=list(failed),
+        )
 
     def _settle(self, outcomes: list[FileOutcome]) -> None:
         self.counts.update(one.outcome for one in outcomes)
@@ -160,11 +211,4 @@ class _Run:
         self._tell(failed)
 
     def _tell(self, failed: list[FileOutcome]) -> None:
-        self._ctx.write_event_to_stream(
-            IngestProgress(
-                files_done=sum(self.counts.values()),
-                files=self._files,
-                chunks_written=self._chunks,
-                failed=failed,
-            )
-        )
+        self._ctx.write_event_to_stream(self.progress(failed))
