@@ -121,7 +121,7 @@ async def test_a_run_outlives_the_death_of_milvus_lite(many: Path, tmp_path: Pat
 async def test_a_run_stops_in_order_when_milvus_stays_away_and_the_next_one_goes_on(
     milvus_server: MilvusServer, many: Path
 ) -> None:
-    async with alir(milvus_server.uri, timeout_s=3, outage_s=1) as app:
+    async with alir(milvus_server.uri, timeout_s=2, outage_s=1) as app:
         run = app.ingest.run(paths=[many])
         frozen = False
         try:
@@ -145,7 +145,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
 ) -> None:
     collection = f"test_{uuid4().hex[:12]}"
     store = AlirMilvusStore(
-        milvus_server.uri, collection_name=collection, dim=4, timeout_s=3, outage_s=5
+        milvus_server.uri, collection_name=collection, dim=4, timeout_s=2, outage_s=5
     )
     await store.async_add([TextNode(id_="a", embedding=[1.0, 0, 0, 0])])
     waits: list[object] = []
@@ -165,7 +165,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
 async def test_a_run_that_is_cancelled_while_it_waits_ends_and_closes(
     milvus_server: MilvusServer, many: Path
 ) -> None:
-    app = alir(milvus_server.uri, timeout_s=3, outage_s=10_000)
+    app = alir(milvus_server.uri, timeout_s=2, outage_s=10_000)
     run = app.ingest.run(paths=[many])
     frozen = False
     try:
