@@ -37,12 +37,18 @@ SPOKEN = [
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
+    (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Try again"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
     (
         errors.LedgerFailed("/l", "cannot be written", "Make room.", retryable=False),
         "/l",
         "Make room",
+    ),
+    (
+        errors.IngestStopped("Milvus is gone.", files_done=2, files=3, chunks=40),
+        "2 of 3 files; the 40 chunks",
+        "Run the same command again",
     ),
     (errors.RetrievalFailed(["A is down. Start A.", "B."]), "A is down", "Start A"),
     (

@@ -60,14 +60,19 @@ class Alir:
     @cached_property
     def ingest(self) -> IngestCorpus:
         """The workflow that makes the index mirror files and folders."""
-        return IngestCorpus(shard=self.shard, catalog=self.catalog, vector_store=self.vector_store)
+        return IngestCorpus(
+            shard=self.shard,
+            catalog=self._catalog_for_ingestion,
+            vector_store=self.vector_store,
+            outages=self.vector_store.connection.outages,
+        )
 
     @cached_property
     def shard(self) -> IngestShard:
         """The workflow that ingests one bounded group of files."""
         settings = self.settings
         return IngestShard(
-            catalog=self.catalog,
+            catalog=self._catalog_for_ingestion,
             node_parser=self._node_parser,
             chunking=digest(CHUNKING, str(self._chunk_tokens), str(settings.chunk_overlap_tokens)),
             embedding=self.embedding,
@@ -103,6 +108,7 @@ class Alir:
             index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
             embedding_model=self.model_name,
             timeout_s=settings.timeout_s,
+            outage_s=settings.outage_s,
         )
 
     @cached_property
@@ -176,6 +182,10 @@ class Alir:
     def _embedding_for_questions(self) -> BaseEmbedding:
         embedding = self.embedding
         return embedding.for_questions() if isinstance(embedding, LocalEmbedding) else embedding
+
+    @property
+    def _catalog_for_ingestion(self) -> MilvusCatalog:
+        return MilvusCatalog(self.vector_store, waits=True)
 
     @cached_property
     def _model(self) -> ModelFolder | None:

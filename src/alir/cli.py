@@ -176,12 +176,12 @@ def main() -> None:
 
 async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
     from alir.console import IngestBar  # noqa: PLC0415
-    from alir.events import Ingest, IngestProgress  # noqa: PLC0415
+    from alir.events import Ingest, IngestPaused, IngestProgress, IngestResumed  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
     with IngestBar() as bar:
         async for event in _events(handler):
-            if isinstance(event, IngestProgress):
+            if isinstance(event, IngestProgress | IngestPaused | IngestResumed):
                 bar.show(event)
     return cast("IngestReport", await handler)
 

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from alir.events import Answer, IngestProgress, IngestReport
+from alir.events import Answer, IngestPaused, IngestProgress, IngestReport, IngestResumed
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -31,7 +31,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("Ingesting"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("files, {task.fields[chunks]} chunks written"),
@@ -40,7 +40,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None, chunks=0)
+        self._task = self._progress.add_task("Ingesting", total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -54,8 +54,18 @@ class IngestBar(AbstractContextManager["IngestBar"]):
     ) -> None:
         self._progress.stop()
 
-    def show(self, event: IngestProgress) -> None:
-        """Show how far the run has come."""
+    def show(self, event: IngestProgress | IngestPaused | IngestResumed) -> None:
+        """Show how far the run has come, that it waits, that it goes on."""
+        if isinstance(event, IngestPaused):
+            self._progress.update(self._task, description="Paused")
+            self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
+        elif isinstance(event, IngestResumed):
+            self._progress.update(self._task, description="Ingesting")
+            self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
+        else:
+            self._advance(event)
+
+    def _advance(self, event: IngestProgress) -> None:
         self._progress.update(
             self._task,
             completed=event.files_done,
@@ -63,7 +73,10 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             chunks=event.chunks_written,
         )
         for one in event.failed:
-            self._console.print(f"{display(one.path)}: {one.reason}", markup=False, soft_wrap=True)
+            self._say(f"{display(one.path)}: {one.reason}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
 
 
 def summary(report: IngestReport) -> str:

@@ -24,6 +24,7 @@ AlirError
     ├── MilvusTimeout
     ├── MilvusFailed
     ├── LedgerFailed
+    ├── IngestStopped
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -201,6 +202,9 @@ class MilvusUnavailable(DependencyError):
     """Nothing answers at the Milvus address."""
 
     def __init__(self, uri: str) -> None:
+        if "://" not in uri:
+            super().__init__(f"The Milvus Lite process of {uri} ended. Try again: it starts anew.")
+            return
         super().__init__(
             f"No Milvus answers at {uri}. Start it (docker compose up -d) or correct "
             "ALIR_MILVUS_URI; without that setting alir uses a local file."
@@ -235,6 +239,17 @@ class LedgerFailed(DependencyError):
     def __init__(self, path: str, problem: str, remedy: str, *, retryable: bool) -> None:
         self.retryable = retryable
         super().__init__(f"The ledger {path} {problem}. {remedy}")
+
+
+class IngestStopped(DependencyError):
+    """An ingestion ended before its end; what it did stays, and the next run goes on."""
+
+    def __init__(self, reason: str, *, files_done: int, files: int, chunks: int) -> None:
+        super().__init__(
+            f"{reason} The ingestion stopped after {files_done} of {files} files; the {chunks} "
+            "chunks it wrote stay, nothing was lost. Run the same command again: it goes on from "
+            "there. ALIR_OUTAGE_S says how long it waits for Milvus."
+        )
 
 
 class RetrievalFailed(DependencyError):

@@ -98,6 +98,7 @@ class FilesIngested(_Strict):
     """Content hashes of the files that were moved."""
     embedded: int
     reused: int
+    chunks_written: int
     seconds: Seconds
     started: float
     delete_many: bool = False
@@ -111,6 +112,22 @@ class IngestProgress(_Strict):
     chunks_written: int
     failed: list[FileOutcome] = Field(default_factory=list)
     """Files that failed since the last progress."""
+
+
+class IngestPaused(_Strict):
+    """Streamed: Milvus is gone, and the run waits for it to come back."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
+    waits_s: float
+    """Longest wait before the run stops."""
+
+
+class IngestResumed(_Strict):
+    """Streamed: Milvus is back, and the run goes on."""
+
+    after_s: float
 
 
 class IngestReport(_Strict, StopEvent):

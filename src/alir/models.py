@@ -64,6 +64,17 @@ class FilePart:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A service is gone, and calls wait for it to come back."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
+    waits_s: float
+    """Longest wait before the calls fail."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileOutcome:
     """What became of one file."""
 

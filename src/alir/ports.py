@@ -1,9 +1,10 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
-from alir.models import StoredSource
+from alir.models import Outage, StoredSource
 
 
 class Catalog(Protocol):
@@ -40,4 +41,14 @@ class Catalog(Protocol):
 
     async def chunks(self) -> int:
         """Return how many chunks the index holds."""
+        ...
+
+
+class Outages(Protocol):
+    """The times when the store's service is gone and calls wait for it to come back."""
+
+    def listened(
+        self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
+    ) -> AbstractContextManager[None]:
+        """Have each outage, and after how many seconds it ended, told on the running loop."""
         ...

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     """Longest wait for one answer of Milvus."""
     ledger: Path | None = None
     """The ledger's file, on a local disk; None is what `ledger_path` says."""
+    outage_s: Annotated[float, Field(ge=0)] = 300.0
+    """Longest wait of an ingestion for a Milvus that went away; 0 stops it at once. A question
+    never waits for one."""
 
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging

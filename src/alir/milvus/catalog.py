@@ -17,10 +17,15 @@ _IDS_PER_QUERY = 500
 
 
 class MilvusCatalog:
-    """The `Catalog` of a collection that alir's workflows filled."""
+    """The `Catalog` of a collection that alir's workflows filled.
 
-    def __init__(self, store: AlirMilvusStore) -> None:
+    Args:
+        waits: for a Milvus that is gone, also to count.
+    """
+
+    def __init__(self, store: AlirMilvusStore, *, waits: bool = False) -> None:
         self._store = store
+        self._waits = waits
 
     @property
     def collection(self) -> str:
@@ -91,11 +96,11 @@ class MilvusCatalog:
 
     async def chunks(self) -> int:
         """Return how many chunks the collection holds."""
-        return await self._store.count()
+        return await self._store.count(waits=self._waits)
 
     async def files(self) -> int:
         """Return how many files the collection holds completely."""
-        return await self._store.count(_IS_COMPLETE)
+        return await self._store.count(_IS_COMPLETE, waits=self._waits)
 
     async def _scan(self, expression: str) -> AsyncIterator[StoredSource]:
         """Yield the sources of the rows that match `expression`; others' rows have no version."""

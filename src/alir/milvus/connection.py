@@ -9,12 +9,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
 from pymilvus import AsyncMilvusClient
 from pymilvus.client.types import Status
-from pymilvus.exceptions import ConnectionConfigException, MilvusException
+from pymilvus.exceptions import ConnectionConfigException, ErrorCode, MilvusException
+from pymilvus.grpc_gen import common_pb2
 
 from alir.errors import (
     AccessRefused,
@@ -24,7 +26,9 @@ from alir.errors import (
     MilvusTimeout,
     MilvusUnavailable,
 )
-from alir.milvus import lite
+from alir.milvus import lite, wire
+from alir.milvus.outages import Outages
+from alir.milvus.retries import Retries, always
 
 T = TypeVar("T")
 
@@ -32,6 +36,10 @@ T = TypeVar("T")
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
+PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
+PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
+"""Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
+a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
 
 
 class _ClientLoop:
@@ -61,6 +69,7 @@ class MilvusConnection:
         uri: a Milvus Lite file (ends in .db) or a server's address.
         token: `user:password` or an API key; empty for none.
         timeout_s: longest wait for one answer.
+        outage_s: longest wait for Milvus to come back, of calls that wait for it; 0 is never.
         options: what else `AsyncMilvusClient` takes.
     """
 
@@ -70,6 +79,7 @@ class MilvusConnection:
         token: str = "",
         *,
         timeout_s: float = 10.0,
+        outage_s: float = 0.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.uri = uri
@@ -79,6 +89,15 @@ class MilvusConnection:
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
         self._connecting: asyncio.Lock | None = None
+        self._retries = Retries(outage_s=outage_s)
+        self._lite_may_be_dead = False
+        self.lives = 1
+        """How often Milvus Lite's process was started; a new one has no collection loaded."""
+
+    @property
+    def outages(self) -> Outages:
+        """The times when calls wait for Milvus to come back."""
+        return self._retries.outages
 
     @property
     def is_lite(self) -> bool:
@@ -88,25 +107,62 @@ class MilvusConnection:
     async def call(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
 
+        It may be any of them: it is not made again once it may have reached Milvus.
+
         Raises:
             ConfigError: the credentials or the address are wrong, or the file is in use.
             DependencyError: nothing answers, not in time, or with an error.
         """
+        sent = False
 
         async def call(client: AsyncMilvusClient) -> Any:
-            return await getattr(client, operation)(*args, **({"timeout": self.timeout_s} | kwargs))
+            nonlocal sent
+            await wire.reached(client)
+            sent = True
+            return await self._method(client, operation)(*args, **kwargs)
 
-        return await self.begin(operation, call)
+        return await self.begin(operation, call, repeatable=lambda: not sent)
 
     def begin(
-        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+        self,
+        operation: str,
+        work: Callable[[AsyncMilvusClient], Awaitable[T]],
+        *,
+        waits: bool = False,
+        repeatable: Callable[[], bool] = always,
     ) -> Awaitable[T]:
         """Begin `work` with the client, on its loop; `operation` names it in errors.
+
+        Args:
+            waits, repeatable: as in `Retries.run`.
 
         Raises:
             ConfigError, DependencyError: as `call` does.
         """
-        return self.on_client_loop(self._perform(operation, work))
+
+        def attempt() -> Awaitable[T]:
+            return self._perform(operation, work)
+
+        return self.begin_all(attempt, waits=waits, repeatable=repeatable)
+
+    def begin_all(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        waits: bool = False,
+        repeatable: Callable[[], bool] = always,
+    ) -> Awaitable[T]:
+        """Begin several calls (`call_once`) that are made again together, as `begin` does."""
+        retried = self._retries.run(attempt, waits=waits, repeatable=repeatable)
+        return self.on_client_loop(retried)
+
+    async def call_once(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call as `call` does, but never again: it is part of what is begun again as a whole."""
+
+        async def call(client: AsyncMilvusClient) -> Any:
+            return await self._method(client, operation)(*args, **kwargs)
+
+        return await self.on_client_loop(self._perform(operation, call))
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
@@ -123,6 +179,18 @@ class MilvusConnection:
         """Close the client; a later call connects again."""
         await self.on_client_loop(self._close())
 
+    async def hurry(self) -> None:
+        """Let no call wait for Milvus to come back any longer, until this is closed."""
+        await self.on_client_loop(self._hurry())
+
+    async def _hurry(self) -> None:
+        self._retries.hurry()
+
+    def _method(self, client: AsyncMilvusClient, operation: str) -> Callable[..., Awaitable[Any]]:
+        # A server that is too busy says so, and pymilvus would ask it again: `retries.py` does.
+        method = getattr(client, operation)
+        return partial(method, timeout=self.timeout_s, retry_on_rate_limit=False)
+
     async def _perform(
         self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
     ) -> T:
@@ -133,7 +201,10 @@ class MilvusConnection:
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:
-            raise self._translated(error, operation) from error
+            translated = self._translated(error, operation)
+            if self.is_lite and isinstance(translated, MilvusUnavailable):
+                self._lite_may_be_dead = True
+            raise translated from error
 
     async def _connected(self) -> AsyncMilvusClient:
         if self._connecting is None:
@@ -141,6 +212,11 @@ class MilvusConnection:
         async with self._connecting:
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
+            elif self._lite_may_be_dead and self._lite_path is not None:
+                self.lives += await asyncio.to_thread(lite.revive, self._lite_path)
+                self._lite_may_be_dead = False
+            if not wire.is_connected(self._client):
+                await wire.connect(self._client)
             return self._client
 
     def _new_client(self) -> AsyncMilvusClient:
@@ -158,6 +234,7 @@ class MilvusConnection:
                     "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
                     # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
                     "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
+                    "grpc.enable_retries": 0,  # `retries.py` alone makes calls again
                     **self._options.get("grpc_options", {}),
                 },
                 **{name: self._options[name] for name in self._options if name != "grpc_options"},
@@ -174,6 +251,7 @@ class MilvusConnection:
         path, self._lite_path = self._lite_path, None
         if path is not None:
             await asyncio.to_thread(lite.release, path)
+        self._retries.relax()
 
     def _translated(self, error: BaseException, operation: str) -> AlirError:
         chain = _chain(error)
@@ -190,8 +268,14 @@ class MilvusConnection:
             self.uri,
             operation,
             _sentence(error),
-            retryable=grpc.StatusCode.RESOURCE_EXHAUSTED in codes,
+            retryable=bool(codes & PASSING) or _may_pass(error),
         )
+
+
+def _may_pass(error: BaseException) -> bool:
+    if not isinstance(error, MilvusException):
+        return False
+    return error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -47,6 +47,26 @@ def release(path: str) -> None:
             server_manager_instance.release_server(path)
 
 
+def revive(path: str) -> bool:
+    """Start the server of the file `path` again if its process died; return whether it had. Blocks.
+
+    It is at the same address then: connections to it come back by themselves.
+
+    Raises:
+        StoreInUse, InvalidSetting: as `acquire` does.
+    """
+    from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
+
+    resolved = str(Path(path).resolve())
+    with _lock:
+        server = server_manager_instance._servers.get(resolved)
+        if server is None or (server._p is not None and server._p.poll() is None):
+            return False
+        server.stop()
+        _serve(server, path)
+        return True
+
+
 def _start(path: Path) -> None:
     if not FILE_NAME.fullmatch(path.name):
         raise _unusable(
@@ -67,11 +87,15 @@ def _start(path: Path) -> None:
     if resolved in servers:  # somebody else's client in this program
         return
     server = _quiet_server(resolved)
+    _serve(server, str(path))
+    servers[resolved] = server
+
+
+def _serve(server: Any, path: str) -> None:
     if server.init() and server.start():
-        servers[resolved] = server
         return
     if not server.got_the_lock:
-        raise StoreInUse(str(path))
+        raise StoreInUse(path)
     raise _unusable(
         f"{path} is not a Milvus Lite file, or a damaged one",
         "Name another file, or delete it and ingest again.",

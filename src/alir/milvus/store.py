@@ -64,6 +64,8 @@ class AlirMilvusStore(BlockingForms):
         analyzer_params: how BM25 cuts text into words, in Milvus's terms.
         embedding_model: recorded in a new collection, compared with an existing one.
         timeout_s: longest wait for one answer.
+        outage_s: longest wait of writes, deletes and scans for a Milvus that answered before and
+            is gone; 0, the default, is never. Searches never wait.
         connecting: what else pymilvus's client takes: `db_name`, `user`, `server_pem_path`, ...
 
     Raises:
@@ -127,6 +129,7 @@ class AlirMilvusStore(BlockingForms):
         analyzer_params: dict[str, Any] | None = None,
         embedding_model: str | None = None,
         timeout_s: float = 10.0,
+        outage_s: float = 0.0,
         **connecting: Any,
     ) -> None:
         options.refuse_unusable(
@@ -167,7 +170,9 @@ class AlirMilvusStore(BlockingForms):
         )
         ranker = options.ranker(hybrid_ranker, hybrid_ranker_params)
         connecting = options.connecting(connecting)
-        connection = MilvusConnection(uri, token, timeout_s=timeout_s, options=connecting)
+        connection = MilvusConnection(
+            uri, token, timeout_s=timeout_s, outage_s=outage_s, options=connecting
+        )
         if connection.is_lite:
             of_a_server = {"collection_properties": collection_properties, **connecting}
             of_a_server.pop("grpc_options", None)
@@ -268,7 +273,7 @@ class AlirMilvusStore(BlockingForms):
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
             raise ValueError("Either node_ids or filters must be given.")
-        if found := await self._collection.opened_or_none():
+        if found := await self._collection.opened_or_none(waits=True):
             expression = self._searches.selection(node_ids, filters, found)
             await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
@@ -334,9 +339,13 @@ class AlirMilvusStore(BlockingForms):
         return self._collection.scan(expression, fields, page_rows=page_rows)
 
     @counted
-    async def count(self, expression: str = "") -> int:
-        """Return how many rows match a Milvus expression; 0 without a collection."""
-        return await self._collection.count(expression)
+    async def count(self, expression: str = "", *, waits: bool = False) -> int:
+        """Return how many rows match a Milvus expression; 0 without a collection.
+
+        Args:
+            waits: for a Milvus that is gone, as writes do.
+        """
+        return await self._collection.count(expression, waits=waits)
 
     @counted
     async def keyword_search(self) -> bool:
@@ -349,7 +358,9 @@ class AlirMilvusStore(BlockingForms):
 
         It waits for the calls of the running event loop, and for what those who gave up left
         under way; not for calls of other loops, nor for a `scan` that was not read to its end.
+        What waits for a Milvus that is gone fails now.
         """
+        await self.connection.hurry()
         await self._calls.here().ended()
         await self._batches.drain()
         await self._collection.close()

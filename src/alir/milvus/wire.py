@@ -1,23 +1,25 @@
 """Writes and searches as they go on the wire, without pymilvus's work for every single value.
 
 To write, pymilvus loops over each character of each string and turns each vector into a list; to
-read, it wraps each hit and each field of it. What it does besides, retries and the timestamp that
-lets a session read its own writes, is done here by the same functions. This is the only module
-that reaches below `AsyncMilvusClient`.
+read, it wraps each hit and each field of it. What it does besides, the timestamp that lets a
+session read its own writes, is done here by the same function. This is the only module that reaches
+below `AsyncMilvusClient`.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import orjson
+from grpc import ChannelConnectivity
 from pymilvus import AsyncMilvusClient, DataType
 from pymilvus.client.entity_helper import pack_field_value_to_field_data
 from pymilvus.client.prepare import Prepare
 from pymilvus.client.search_result import SearchResult
 from pymilvus.client.ts_utils import construct_guarantee_ts, update_collection_ts
+from pymilvus.client.types import Status
 from pymilvus.client.utils import check_status
-from pymilvus.decorators import retry_on_rpc_failure
+from pymilvus.exceptions import MilvusException
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
 
 from alir.milvus.rows import DYNAMIC_FIELD, Row
@@ -27,6 +29,36 @@ Fields = Mapping[str, Mapping[str, Any]]
 """The fields a writer gives values of, by name, as `describe_collection` tells them."""
 Hit = dict[str, Any]
 """`id`, `distance`, and `entity`: the fields that were asked for."""
+
+
+async def connect(client: AsyncMilvusClient) -> None:
+    """Connect `client`, and have it raise each error at once."""
+    handler = await client._get_connection()
+    # pymilvus asks this before it makes a failed call again, for up to the call's timeout, inserts
+    # too; it would also close the connection under the other calls.
+    handler._on_rpc_error = _raise
+
+
+def is_connected(client: AsyncMilvusClient) -> bool:
+    """Whether `connect` has been done."""
+    return client._handler is not None
+
+
+async def reached(client: AsyncMilvusClient) -> None:
+    """Return once the connection stands; what fails here was certainly not sent.
+
+    Raises:
+        MilvusException: nothing answers.
+    """
+    channel = (await client._get_connection())._async_channel
+    while (state := channel.get_state(try_to_connect=True)) is not ChannelConnectivity.READY:
+        if state in {ChannelConnectivity.TRANSIENT_FAILURE, ChannelConnectivity.SHUTDOWN}:
+            raise MilvusException(Status.CONNECT_FAILED, "The connection is lost")
+        await channel.wait_for_state_change(state)
+
+
+async def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 async def write(
@@ -74,7 +106,6 @@ async def search(
     return _hits(await _search(handler, request, timeout=timeout_s, context=context))
 
 
-@retry_on_rpc_failure()  # type: ignore[untyped-decorator]
 async def _search(handler: Any, request: Any, *, timeout: float, context: Any) -> Any:
     response = await handler._async_stub.Search(
         request, timeout=timeout, metadata=context.to_grpc_metadata()
@@ -113,7 +144,6 @@ def _needs_pymilvus(column: Any) -> bool:
     return not plain or len(column.valid_data) > 0
 
 
-@retry_on_rpc_failure()  # type: ignore[untyped-decorator]
 async def _send(
     handler: Any, operation: Operation, request: Any, *, timeout: float, context: Any
 ) -> None:

@@ -2,25 +2,29 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
+from alir.errors import DependencyError, IngestStopped
 from alir.events import (
     ChunksAdded,
     FilesIngested,
     IndexRecovered,
     Ingest,
     IngestFiles,
+    IngestPaused,
     IngestProgress,
     IngestReport,
+    IngestResumed,
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models import FileOutcome, FilePart
-from alir.ports import Catalog
+from alir.models import FileOutcome, FilePart, Outage
+from alir.ports import Catalog, Outages
 from alir.steps.recover import gone, recover
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
@@ -43,6 +47,7 @@ class IngestCorpus(Workflow):
         shard: IngestShard,
         catalog: Catalog,
         vector_store: BasePydanticVectorStore,
+        outages: Outages | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
         # A second run waits for the first: two upserts of one id at once may leave two rows.
@@ -50,6 +55,7 @@ class IngestCorpus(Workflow):
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
+        self.outages = outages
         self.shards_in_flight = shards_in_flight
 
     @step
@@ -60,13 +66,15 @@ class IngestCorpus(Workflow):
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def recover(self, ev: PathsSurveyed) -> IndexRecovered:
+    async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
         """Finish what a run that died left undone, and see what is gone."""
         roots = ev.roots.paths
-        await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
+        with self._pauses_told(ctx):
+            await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
+            missing = await gone(roots, catalog=self.catalog)
         return IndexRecovered(
             roots=ev.roots,
-            gone=await gone(roots, catalog=self.catalog),
+            gone=missing,
             started=ev.started,
             delete_many=ev.delete_many,
         )
@@ -75,6 +83,22 @@ class IngestCorpus(Workflow):
     async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
         run = _Run(ctx, ev.roots.files, ev.gone)
+        with self._pauses_told(ctx), _stop_told(run.progress):
+            await self._pump(ev, run)
+        return FilesIngested(
+            roots=ev.roots,
+            counts=dict(run.counts),
+            failed=run.failed,
+            moved=frozenset(run.moved),
+            embedded=run.embedded,
+            reused=run.reused,
+            chunks_written=run.chunks,
+            seconds=dict(run.seconds),
+            started=ev.started,
+            delete_many=ev.delete_many,
+        )
+
+    async def _pump(self, ev: IndexRecovered, run: "_Run") -> None:
         files = groups(walk(ev.roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
@@ -96,33 +120,26 @@ class IngestCorpus(Workflow):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        return FilesIngested(
-            roots=ev.roots,
-            counts=dict(run.counts),
-            failed=run.failed,
-            moved=frozenset(run.moved),
-            embedded=run.embedded,
-            reused=run.reused,
-            seconds=dict(run.seconds),
-            started=ev.started,
-            delete_many=ev.delete_many,
-        )
 
     @step
-    async def sweep(self, ev: FilesIngested) -> IngestReport:
+    async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
         """Take out what is gone from the folders, and report."""
         started = perf_counter()
-        swept = await sweep(
-            ev.roots.paths,
-            catalog=self.catalog,
-            vector_store=self.vector_store,
-            moved=ev.moved,
-            delete_many=ev.delete_many,
-        )
+        files = sum(ev.counts.values())
+        progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
+        with self._pauses_told(ctx), _stop_told(lambda: progress):
+            swept = await sweep(
+                ev.roots.paths,
+                catalog=self.catalog,
+                vector_store=self.vector_store,
+                moved=ev.moved,
+                delete_many=ev.delete_many,
+            )
+            chunks = await self.catalog.chunks()
         now = perf_counter()
         return IngestReport(
-            files=sum(ev.counts.values()),
-            chunks=await self.catalog.chunks(),
+            files=files,
+            chunks=chunks,
             added=ev.counts.get("added", 0),
             updated=ev.counts.get("updated", 0),
             moved=ev.counts.get("moved", 0),
@@ -133,6 +150,19 @@ class IngestCorpus(Workflow):
             reused=ev.reused,
             seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
         )
+
+    def _pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
+        """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""
+
+        def paused(outage: Outage) -> None:
+            ctx.write_event_to_stream(
+                IngestPaused(reason=outage.reason, since=outage.since, waits_s=outage.waits_s)
+            )
+
+        def resumed(after_s: float) -> None:
+            ctx.write_event_to_stream(IngestResumed(after_s=after_s))
+
+        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
 
     async def _ingest(self, group: list[FilePart], run: "_Run") -> ShardIngested:
         handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
@@ -148,6 +178,20 @@ class IngestCorpus(Workflow):
         return result
 
 
+@contextmanager
+def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
+    """Say what was done when the world stops a run that had done something."""
+    try:
+        yield
+    except DependencyError as error:
+        done = progress()
+        if not error.retryable or not (done.files_done or done.chunks_written):
+            raise
+        raise IngestStopped(
+            str(error), files_done=done.files_done, files=done.files, chunks=done.chunks_written
+        ) from error
+
+
 class _Run:
     """What one run of the pump has done so far, and the stream it tells it to."""
 
@@ -160,7 +204,7 @@ class _Run:
         self.seconds: Counter[str] = Counter()
         self._ctx = ctx
         self._files = files
-        self._chunks = 0
+        self.chunks = 0
 
     async def next_group(self, groups: Iterator[list[FilePart | FileOutcome]]) -> list[FilePart]:
         """Return the next files to ingest; an empty list at the end."""
@@ -174,7 +218,7 @@ class _Run:
     def settle(self, shard: ShardIngested) -> list[FilePart]:
         """Take in a shard's result; return what it left."""
         self.seconds.update(shard.seconds)
-        self._chunks += shard.written
+        self.chunks += shard.written
         self.embedded += shard.embedded
         self.reused += shard.reused
         self._settle(shard.outcomes)
@@ -182,8 +226,17 @@ class _Run:
 
     def wrote(self, chunks: int) -> None:
         """Take in that a batch is in the store."""
-        self._chunks += chunks
+        self.chunks += chunks
         self._tell([])
+
+    def progress(self, failed: Sequence[FileOutcome] = ()) -> IngestProgress:
+        """Return how far the run has come; `failed` since it was last told."""
+        return IngestProgress(
+            files_done=sum(self.counts.values()),
+            files=self._files,
+            chunks_written=self.chunks,
+            failed=list(failed),
+        )
 
     def _settle(self, outcomes: list[FileOutcome]) -> None:
         self.counts.update(one.outcome for one in outcomes)
@@ -193,11 +246,4 @@ class _Run:
         self._tell(failed)
 
     def _tell(self, failed: list[FileOutcome]) -> None:
-        self._ctx.write_event_to_stream(
-            IngestProgress(
-                files_done=sum(self.counts.values()),
-                files=self._files,
-                chunks_written=self._chunks,
-                failed=failed,
-            )
-        )
+        self._ctx.write_event_to_stream(self.progress(failed))
