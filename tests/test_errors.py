@@ -33,6 +33,7 @@ SPOKEN = [
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
+    (errors.ParserUnavailable("no memory"), "no memory", "try again"),
     (errors.RetrievalFailed(["A is down. Start A.", "B."]), "A is down", "Start A"),
     (
         errors.LanguageModelFailed("gpt", "http://llm", "it answered 500", retryable=True),

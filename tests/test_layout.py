@@ -33,7 +33,7 @@ LAYERS = [
     },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
-    {"events", "steps", "embedding", "llm", "milvus"},
+    {"events", "steps", "embedding", "llm", "milvus", "parsing"},
     {"workflows"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
@@ -43,7 +43,7 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-CONCRETE = {"embedding", "llm", "milvus"}
+CONCRETE = {"embedding", "llm", "milvus", "parsing"}
 NOT_FOR_STEPS = (
     "alir.events",
     "alir.workflows",

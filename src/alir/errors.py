@@ -21,6 +21,7 @@ AlirError
     ├── MilvusUnavailable
     ├── MilvusTimeout
     ├── MilvusFailed
+    ├── ParserUnavailable
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -198,6 +199,16 @@ class MilvusFailed(DependencyError):
         self.retryable = retryable
         what = "Try again." if retryable else "Look into the server's log."
         super().__init__(f"Milvus at {uri} failed in {operation}: {reason}. {what}")
+
+
+class ParserUnavailable(DependencyError):
+    """The process that reads documents does not start."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The process that reads documents does not start: {why}. Look whether memory or the "
+            "number of processes has run out, and try again."
+        )
 
 
 class RetrievalFailed(DependencyError):

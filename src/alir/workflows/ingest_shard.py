@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import perf_counter
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -22,7 +23,7 @@ from alir.events import (
 )
 from alir.models import SplitPart
 from alir.per_loop import PerLoop
-from alir.ports import Catalog
+from alir.ports import Catalog, Readers
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint
 from alir.steps.embed import embed
@@ -43,6 +44,7 @@ class IngestShard(Workflow):
         self,
         *,
         catalog: Catalog,
+        readers: Readers,
         node_parser: NodeParser,
         chunking: str,
         embedding: BaseEmbedding,
@@ -52,6 +54,7 @@ class IngestShard(Workflow):
     ) -> None:
         super().__init__(timeout=None)
         self.catalog = catalog
+        self.readers = readers
         self.node_parser = node_parser
         self.chunking = chunking
         self.embedding = embedding
@@ -75,7 +78,7 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await asyncio.to_thread(load, ev.changed, budget_chars=self.shard_chars)
+        read = await self.readers.run(partial(load, ev.changed, budget_chars=self.shard_chars))
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
             loaded=read.loaded,
