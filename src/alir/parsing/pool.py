@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from alir.errors import UnreadableFile
+from alir.errors import ParserUnavailable, UnreadableFile
 from alir.formats import Place
 from alir.formats.reading import Reading, Segment
 from alir.parsing.limits import Limits
@@ -90,8 +90,10 @@ class ParserPool:
             self._all.add(process)
         try:
             process.greeted()
-        except BaseException:
+        except ParserUnavailable as error:
             self._drop(process)
+            if self._is_closed:
+                raise RuntimeError("The parsers are closed.") from error
             raise
         return process
 

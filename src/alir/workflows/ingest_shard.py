@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from time import perf_counter
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -78,7 +77,9 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run(partial(load, ev.changed, budget_chars=self.shard_chars))
+        read = await self.readers.run(
+            lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
+        )
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
             loaded=read.loaded,
