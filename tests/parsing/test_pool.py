@@ -42,10 +42,10 @@ def docx_of_elements(path: Path) -> Path:
 
 
 def pdf_of_spaces(path: Path) -> Path:
-    """A file of some 500 KB with one page: 500 MB of white space."""
+    """A file of some 300 KB with one page: 300 MB of white space."""
     packer = zlib.compressobj(9)
     blank = b" " * (1 << 20)
-    packed = b"".join(packer.compress(blank) for _ in range(500)) + packer.flush()
+    packed = b"".join(packer.compress(blank) for _ in range(300)) + packer.flush()
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
