@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import psutil
@@ -96,7 +95,7 @@ async def test_a_bomb_fails_alone_and_says_of_what(
         ("while True: pass", r"takes more than 0.2 s to read; .* raise ALIR_PARSE_TIMEOUT_S"),
         ("import time; time.sleep(60)", r"takes more than 1 s to read; "),
         ("bytearray(300 << 20)", r"needs more than 200 MiB of memory to be read; split it"),
-        ("import os; os.write(1, b'no answer')", r"crashed its parser|changed while"),
+        ("import os; os.write(1, b'no answer')", r"^changed while it was being read"),
         ("raise SystemError('odd')", r"may be damaged \(SystemError: odd\)"),
         ("import sys; sys.exit('odd')", r"crashed its parser \(exit code 1\)"),
     ],
@@ -190,9 +189,7 @@ async def test_the_pool_starts_what_it_needs_and_closing_ends_it_at_once(
     ]
     while len(parsers()) < 2:
         await asyncio.sleep(0.02)
-    started = perf_counter()
     await pool.aclose()
-    assert perf_counter() - started < 30, "not the minute that a file may take"
     ended = await asyncio.gather(*runs, return_exceptions=True)
     assert parsers() == []
     assert all(isinstance(one, (RuntimeError, asyncio.CancelledError)) for one in ended), ended
