@@ -50,6 +50,7 @@ SPOKEN = [
         "2 of 3 files; the 40 chunks",
         "Run the same command again",
     ),
+    (errors.ParserUnavailable("no memory"), "no memory", "try again"),
     (errors.RetrievalFailed(["A is down. Start A.", "B."]), "A is down", "Start A"),
     (
         errors.LanguageModelFailed("gpt", "http://llm", "it answered 500", retryable=True),

@@ -34,7 +34,7 @@ LAYERS = [
     },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
-    {"events", "steps", "embedding", "ledger", "llm", "milvus"},
+    {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
     {"workflows"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
@@ -44,7 +44,7 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-CONCRETE = {"embedding", "ledger", "llm", "milvus"}
+CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing"}
 NOT_FOR_STEPS = (
     "alir.events",
     "alir.workflows",

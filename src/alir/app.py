@@ -14,6 +14,8 @@ from alir.errors import InvalidSetting
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
+from alir.parsing.limits import Limits
+from alir.parsing.pool import ParserPool
 from alir.settings import Settings
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
@@ -73,6 +75,7 @@ class Alir:
         settings = self.settings
         return IngestShard(
             catalog=self._catalog_for_ingestion,
+            readers=self.readers,
             node_parser=self._node_parser,
             chunking=digest(CHUNKING, str(self._chunk_tokens), str(settings.chunk_overlap_tokens)),
             embedding=self.embedding,
@@ -129,6 +132,12 @@ class Alir:
         )
 
     @cached_property
+    def readers(self) -> ParserPool:
+        """The processes that read documents; started at first use."""
+        settings = self.settings
+        return ParserPool(Limits(settings.parse_timeout_s, settings.parse_memory_mib))
+
+    @cached_property
     def llm(self) -> LLM | None:
         """The language model; None without a key or an endpoint."""
         settings = self.settings
@@ -168,8 +177,10 @@ class Alir:
         }
 
     async def aclose(self) -> None:
-        """Close the connections to Milvus and to the settings' models."""
+        """Close the connections to Milvus and to the settings' models, and end the parsers."""
         await self.vector_store.aclose()
+        if "readers" in self.__dict__:
+            await self.readers.aclose()
         used = self.__dict__.get("embedding")
         if self._given_embedding is None and isinstance(used, LocalEmbedding):
             await asyncio.to_thread(used.close)

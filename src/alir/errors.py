@@ -25,6 +25,7 @@ AlirError
     ├── MilvusFailed
     ├── LedgerFailed
     ├── IngestStopped
+    ├── ParserUnavailable
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -249,6 +250,16 @@ class IngestStopped(DependencyError):
             f"{reason} The ingestion stopped after {files_done} of {files} files; the {chunks} "
             "chunks it wrote stay, nothing was lost. Run the same command again: it goes on from "
             "there. ALIR_OUTAGE_S says how long it waits for Milvus."
+        )
+
+
+class ParserUnavailable(DependencyError):
+    """The process that reads documents does not start."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The process that reads documents does not start: {why}. Look whether memory or the "
+            "number of processes has run out, and try again."
         )
 
 

@@ -1,10 +1,33 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from alir.errors import UnreadableFile
+from alir.formats import Place
+from alir.formats.reading import Reading
 from alir.models import Outage, StoredSource
+
+T = TypeVar("T")
+
+
+class Read(Protocol):
+    """Reads documents as `alir.formats.read_group` does, in this process or in another. Blocks."""
+
+    def __call__(
+        self, places: Sequence[Place], *, budget_chars: int
+    ) -> Iterable[Reading | UnreadableFile]:
+        """Return what is at `places`, in order, or why it cannot be read, until the budget ends."""
+        ...
+
+
+class Readers(Protocol):
+    """Where documents are read, off the event loop."""
+
+    async def run(self, job: Callable[[Read], T]) -> T:
+        """Do `job` there, with a way to read documents."""
+        ...
 
 
 class Catalog(Protocol):

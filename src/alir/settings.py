@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     """Longest wait of an ingestion for a Milvus that went away; 0 stops it at once. A question
     never waits for one."""
 
+    parse_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds of a processor that reading a part of a file may take; five times as many in all."""
+    parse_memory_mib: Annotated[int, Field(ge=64)] = 1024
+    """Memory that reading a part of a file may take; limited on Linux alone."""
+
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
     Face cache or the hub, in that order."""

@@ -28,6 +28,7 @@ def shard_of(app: Alir, **bounds: int) -> IngestShard:
     whole = app.shard
     return IngestShard(
         catalog=whole.catalog,
+        readers=whole.readers,
         node_parser=whole.node_parser,
         chunking=whole.chunking,
         embedding=whole.embedding,

@@ -6,7 +6,8 @@ for a PDF its pages joined by form feeds. Every offset alir stores counts in tha
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alir.errors import UnreadableFile
@@ -15,7 +16,15 @@ from alir.formats.kinds import kind
 from alir.formats.reading import Cursor, Reading
 from alir.formats.source import Source, opened
 
-__all__ = ["document_text", "kind", "read"]
+__all__ = ["Place", "document_text", "kind", "read", "read_group"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A document, or where the rest of one begins."""
+
+    path: Path
+    at: Cursor | None = None
 
 
 def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -> Reading:
@@ -36,6 +45,28 @@ def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -
     if not segments and at is None:
         raise UnreadableFile(path, "holds no text; leave it out")
     return Reading(segments, reading.next)
+
+
+def read_group(
+    places: Sequence[Place], *, budget_chars: int, spent_chars: int = 0
+) -> Iterator[Reading | UnreadableFile]:
+    """What is at each of `places`, in order, or why it cannot be read.
+
+    Ends early when little is left of `budget_chars` characters for all of them, `spent_chars` of
+    which are gone. Blocks at each.
+    """
+    left = budget_chars - spent_chars
+    for place in places:
+        # With little left, a part would end in the middle of a word.
+        if left < budget_chars / 10:
+            return
+        try:
+            reading = read(place.path, place.at, budget_chars=left)
+        except UnreadableFile as error:
+            yield error
+            continue
+        left -= sum(len(segment.text) for segment in reading.segments)
+        yield reading
 
 
 def document_text(path: Path) -> str:

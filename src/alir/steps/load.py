@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from alir import formats
 from alir.errors import UnreadableFile
 from alir.models import Failure, FilePart, LoadedPart
+from alir.ports import Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +19,19 @@ class Load:
     failures: list[Failure] = field(default_factory=list)
 
 
-def load(parts: Sequence[FilePart], *, budget_chars: int) -> Load:
+def load(parts: Sequence[FilePart], *, budget_chars: int, read: Read = formats.read_group) -> Load:
     """Read `parts`, in order, until about `budget_chars` characters of text.
 
     A file that cannot be read fails alone. Blocks; call it off the event loop.
     """
     load = Load()
-    left = budget_chars
-    for part in parts:
-        # With little left, a part would end in the middle of a word.
-        if left < budget_chars / 10:
-            load.untouched.append(part)
-            continue
-        try:
-            reading = formats.read(part.path, part.cursor, budget_chars=left)
-        except UnreadableFile as error:
-            load.failures.append(Failure(part, error.reason))
-            continue
-        left -= sum(len(segment.text) for segment in reading.segments)
-        load.loaded.append(LoadedPart(part, reading.segments, reading.next))
+    places = [formats.Place(part.path, part.cursor) for part in parts]
+    answered = 0
+    for part, reading in zip(parts, read(places, budget_chars=budget_chars), strict=False):
+        answered += 1
+        if isinstance(reading, UnreadableFile):
+            load.failures.append(Failure(part, reading.reason))
+        else:
+            load.loaded.append(LoadedPart(part, reading.segments, reading.next))
+    load.untouched.extend(parts[answered:])
     return load

@@ -23,7 +23,7 @@ from alir.events import (
 )
 from alir.models import SplitPart
 from alir.per_loop import PerLoop
-from alir.ports import Catalog
+from alir.ports import Catalog, Readers
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint
 from alir.steps.confirm import confirm
@@ -46,6 +46,7 @@ class IngestShard(Workflow):
         self,
         *,
         catalog: Catalog,
+        readers: Readers,
         node_parser: NodeParser,
         chunking: str,
         embedding: BaseEmbedding,
@@ -55,6 +56,7 @@ class IngestShard(Workflow):
     ) -> None:
         super().__init__(timeout=None)
         self.catalog = catalog
+        self.readers = readers
         self.node_parser = node_parser
         self.chunking = chunking
         self.embedding = embedding
@@ -78,7 +80,9 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await asyncio.to_thread(load, ev.changed, budget_chars=self.shard_chars)
+        read = await self.readers.run(
+            lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
+        )
         read = await asyncio.to_thread(confirm, read)
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
