@@ -4,32 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-_WORDS = [
-    "moon",
-    "tea",
-    "mayor",
-    "basalt",
-    "river",
-    "honey",
-    "engine",
-    "lantern",
-    "harbour",
-    "velvet",
-    "copper",
-    "window",
-    "thunder",
-    "garden",
-    "letter",
-    "market",
-    "silver",
-    "forest",
-    "bridge",
-    "candle",
-    "winter",
-    "mirror",
-    "orchard",
-    "compass",
-]
+_WORDS = (
+    *("moon", "tea", "mayor", "basalt", "river", "honey", "engine", "lantern", "harbour"),
+    *("velvet", "copper", "window", "thunder", "garden", "letter", "market", "silver", "forest"),
+)
 
 
 class ChangingFolder:

@@ -204,10 +204,10 @@ def main() -> int:
 
 def _shown(figures: Figures) -> Figures:
     for name, value in figures.to_json().items():
-        shown = (
-            ", ".join(f"{k}: {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        )
-        sys.stdout.write(f"{name:>16}  {value}\n")
+        shown = value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key} {number}" for key, number in value.items())
+        sys.stdout.write(f"{name:>16}  {shown}\n")
     sys.stdout.write("\n")
     sys.stdout.flush()
     return figures
