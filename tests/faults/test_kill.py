@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
+from random import SystemRandom
 
 import pytest
 
@@ -20,7 +20,7 @@ def ingester() -> Iterator[Ingester]:
 def test_an_ingestion_killed_at_any_moment_is_made_good_by_the_next_one(
     ingester: Ingester, request: pytest.FixtureRequest, tmp_path: Path, where: str, cycles: int
 ) -> None:
-    seed = Random().randrange(10**6)
+    seed = SystemRandom().randrange(10**6)
     uri = str(tmp_path / "milvus.db")
     if where == "server":
         uri = request.getfixturevalue("milvus_server").uri

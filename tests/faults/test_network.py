@@ -7,7 +7,7 @@ folder is. The first of the tests prints the seed, from which the changes and th
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from uuid import uuid4
 
 import pytest
@@ -32,10 +32,10 @@ class Bed:
     proxy: FaultProxy
 
     def __init__(self, folder: Path, server: MilvusServer) -> None:
-        seed = Random().randrange(10**6)
+        seed = SystemRandom().randrange(10**6)
         print(f"seed {seed}")
         self.server = server
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311  to be had again
         self.folder = ChangingFolder(folder, self.random, files=20)
         self.collection = f"test_{uuid4().hex[:12]}"
 
