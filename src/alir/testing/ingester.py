@@ -1,6 +1,6 @@
 """Ingesting processes to be killed.
 
-    python -m alir.testing.ingester
+    python -m alir.testing.ingester FOLDER_FOR_SOCKETS
 
 imports everything once and forks a process for each run, so that a run begins in milliseconds and
 not in seconds. Each is alone in its process group, with its Milvus Lite. Runs are told in lines of
@@ -15,11 +15,13 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 
 from alir.app import Alir
@@ -105,8 +107,11 @@ class Ingester:
     """Starts ingesting processes, one at a time."""
 
     def __enter__(self) -> Self:
+        self._sockets = TemporaryDirectory(prefix="alir-runs-")  # a killed Lite leaves its own
         self._parent = subprocess.Popen(  # noqa: S603  ourselves
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", __name__, self._sockets.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -116,6 +121,7 @@ class Ingester:
         with self._parent as parent:
             assert parent.stdin is not None  # noqa: S101  for the type checker
             parent.stdin.close()
+        self._sockets.cleanup()
 
     def start(self, folder: Path, **settings: Any) -> Run:
         """Start to ingest `folder` with these settings."""
@@ -171,6 +177,7 @@ def main() -> None:
     """Fork a process for each line of stdin, and say how it ended."""
     from llama_index.core.node_parser import SentenceSplitter  # noqa: PLC0415
 
+    tempfile.tempdir = sys.argv[1]
     SentenceSplitter().split_text("Loads the tokenizer.")
     for spec in sys.stdin:
         if not (child := os.fork()):
