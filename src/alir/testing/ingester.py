@@ -77,15 +77,26 @@ class Run:
                         os.kill(int(child), signal.SIGKILL)
 
     def leaves_nothing_running(self, timeout_s: float = 10.0) -> bool:
-        """Wait until its process group is empty; kill what is left after `timeout_s`."""
+        """Wait until its processes have ended; kill what is left after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        with suppress(ProcessLookupError):
-            while time.monotonic() < deadline:
-                os.killpg(self.pid, 0)
-                time.sleep(0.02)
-            os.killpg(self.pid, signal.SIGKILL)
-            return False
+        while running := self._processes():
+            if time.monotonic() > deadline:
+                for process in running:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                return False
+            time.sleep(0.02)
         return True
+
+    def _processes(self) -> list[int]:
+        """Return the ids of its process group; not of those that have ended and wait for init."""
+        found = []
+        for listed in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, _, group = listed.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.pid and state != "Z":
+                    found.append(int(listed.parent.name))
+        return found
 
     def _listen(self, timeout_s: float) -> bool:
         try:
