@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo bench test check lint format browser clean
+.PHONY: setup demo bench test soak check lint format browser clean
 
 setup: .venv/local
 
@@ -28,6 +28,10 @@ bench: .venv/local
 
 test: .venv/dev browser
 	$(BIN)/pytest
+
+# kill -9 and resume, 200 times over Milvus Lite and 50 over a real server: a quarter of an hour.
+soak: .venv/dev
+	$(BIN)/python -m alir.testing.kill_loop --cycles 200 --server-cycles 50
 
 # Everything a change must pass: style, types, tests.
 check: lint test

@@ -17,7 +17,7 @@ from alir import Alir, Settings
 from alir.errors import MilvusUnavailable
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults, Moment
-from alir.testing.mirror import chunks_of, difference, stored, whole_versions
+from alir.testing.judge import chunks_of, difference, stored, whole_versions
 
 
 def texts(folder: Path, generation: int) -> dict[Path, str]:

@@ -9,7 +9,7 @@ from pymilvus import MilvusClient
 
 from alir import Alir, Settings
 from alir.testing import HashEmbedding
-from alir.testing.mirror import difference, stored
+from alir.testing.judge import difference, stored
 
 pytest.importorskip("resource", reason="this system has no limits")
 

@@ -19,7 +19,7 @@ from alir import Alir, IngestReport, Settings
 from alir.errors import NothingToIngest
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults
-from alir.testing.mirror import Difference, difference, stored
+from alir.testing.judge import Difference, difference, stored
 
 CHANGED = "changed while it was read; the next run reads it again"
 OLD, NEW = "The old text, of one chunk.", "The new text, as long."

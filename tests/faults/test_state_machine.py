@@ -31,7 +31,7 @@ from alir import Alir, Settings
 from alir.errors import MilvusUnavailable
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults, Moment
-from alir.testing.mirror import chunks_of, difference, stored, whole_versions
+from alir.testing.judge import chunks_of, difference, stored, whole_versions
 
 NAMES = ["a.txt", "b.md", "in/a.txt", "in/deep/er.txt", "two words.txt", "quote'\"s.txt", "ü\n.txt"]
 LASTING = "lasting.txt"

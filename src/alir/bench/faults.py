@@ -13,7 +13,7 @@ from alir.bench.faults_sides import AlirSide, PipelineSide, Seen, Side
 from alir.bench.measure import Progress, WrongResult
 from alir.errors import MilvusUnavailable
 from alir.testing.faults import Moment
-from alir.testing.mirror import chunks_of
+from alir.testing.judge import chunks_of
 
 FILES = 12
 """All their chunks, of two versions, are fewer than the passages one question may ask for."""

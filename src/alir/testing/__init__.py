@@ -1,6 +1,7 @@
 """Fakes of the outside world, and a launcher for a real Milvus: for alir's tests and for yours."""
 
 from alir.testing.embeddings import HashEmbedding as HashEmbedding
+from alir.testing.fault_proxy import FaultProxy as FaultProxy
 from alir.testing.milvus_binary import CannotLaunchMilvus as CannotLaunchMilvus
 from alir.testing.milvus_server import MilvusNotStarted as MilvusNotStarted
 from alir.testing.milvus_server import MilvusServer as MilvusServer

@@ -1,0 +1,205 @@
+"""Ingesting processes to be killed.
+
+    python -m alir.testing.ingester FOLDER_FOR_SOCKETS
+
+imports everything once and forks a process for each run, so that a run begins in milliseconds and
+not in seconds. Each is alone in its process group, with its Milvus Lite. Runs are told in lines of
+JSON on stdin; what happens comes in lines of JSON on stdout: `{"pid": ...}`, `{"call": ...}` at the
+beginning of each call of Milvus, `{"report": ...}` or `{"error": ...}`, `{"ended": exit code}`.
+"""
+
+import asyncio
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Self
+
+from alir.app import Alir
+from alir.errors import AlirError
+from alir.settings import Settings
+from alir.testing.embeddings import HashEmbedding
+
+CHUNK_TOKENS, OVERLAP_TOKENS = 64, 8
+BATCH_CHUNKS = 16
+"""Small, so that a run makes many calls to be killed in."""
+LONGEST_RUN_S = 120.0
+
+Victim = Literal["program", "program and Lite", "Lite"]
+
+
+class Run:
+    """One ingesting process."""
+
+    def __init__(self, said: "queue.Queue[dict[str, Any]]") -> None:
+        self.calls: list[str] = []
+        """The calls of Milvus that it began, in order."""
+        self.report: dict[str, Any] | None = None
+        self.error = ""
+        self.exit_code: int | None = None
+        """None while it runs; the negative signal that ended it."""
+        self._said = said
+        self._began = time.monotonic()
+        self.seconds = 0.0
+        """How long it ran."""
+        self.pid = 0
+        while not self.pid:
+            self._listen(LONGEST_RUN_S)
+
+    def wait(self, timeout_s: float = LONGEST_RUN_S, *, calls: int | None = None) -> bool:
+        """Wait until it has ended, or begun `calls` calls; return whether it still runs."""
+        deadline = time.monotonic() + timeout_s
+        while self.exit_code is None and (calls is None or len(self.calls) < calls):
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._listen(left):
+                break
+        return self.exit_code is None
+
+    def kill(self, victim: Victim) -> None:
+        """SIGKILL the victim; with `Lite` the program lives on and ends by itself."""
+        with suppress(ProcessLookupError):
+            if victim == "program and Lite":
+                os.killpg(self.pid, signal.SIGKILL)
+            elif victim == "program":
+                os.kill(self.pid, signal.SIGKILL)
+            else:
+                for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
+                    for child in listed.read_text().split():
+                        os.kill(int(child), signal.SIGKILL)
+
+    def leaves_nothing_running(self, timeout_s: float = 10.0) -> bool:
+        """Wait until its processes have ended; kill what is left after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while running := self._processes():
+            if time.monotonic() > deadline:
+                for process in running:
+                    with suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _processes(self) -> list[int]:
+        """Return the ids of its process group; not of those that have ended and wait for init."""
+        found = []
+        for listed in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                state, _, group = listed.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.pid and state != "Z":
+                    found.append(int(listed.parent.name))
+        return found
+
+    def _listen(self, timeout_s: float) -> bool:
+        try:
+            said = self._said.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        if "call" in said:
+            self.calls.append(said["call"])
+        self.pid = said.get("pid", self.pid)
+        self.report = said.get("report", self.report)
+        self.error = said.get("error", self.error)
+        if "ended" in said:
+            self.exit_code = said["ended"]
+            self.seconds = time.monotonic() - self._began
+        return True
+
+
+class Ingester:
+    """Starts ingesting processes, one at a time."""
+
+    def __enter__(self) -> Self:
+        self._sockets = TemporaryDirectory(prefix="alir-runs-")  # a killed Lite leaves its own
+        self._parent = subprocess.Popen(  # noqa: S603  ourselves
+            [sys.executable, "-m", __name__, self._sockets.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._parent as parent:
+            assert parent.stdin is not None  # noqa: S101  for the type checker
+            parent.stdin.close()
+        self._sockets.cleanup()
+
+    def start(self, folder: Path, **settings: Any) -> Run:
+        """Start to ingest `folder` with these settings."""
+        spec = {"folder": str(folder), "settings": settings}
+        assert self._parent.stdin is not None  # noqa: S101  for the type checker
+        self._parent.stdin.write(json.dumps(spec).encode() + b"\n")
+        self._parent.stdin.flush()
+        return Run(self._said)
+
+    def _read(self) -> None:
+        assert self._parent.stdout is not None  # noqa: S101  for the type checker
+        for line in self._parent.stdout:
+            self._said.put(json.loads(line))
+
+
+def _say(**what: Any) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")  # in one piece, whoever kills us
+
+
+def _tell_calls(connection: Any) -> None:
+    begin = connection.begin
+
+    def told(operation: str, work: Any) -> Awaitable[Any]:
+        _say(call=operation)
+        begun: Awaitable[Any] = begin(operation, work)
+        return begun
+
+    connection.begin = told
+
+
+async def _ingest(folder: str, settings: dict[str, Any]) -> None:
+    given = {"chunk_tokens": CHUNK_TOKENS, "chunk_overlap_tokens": OVERLAP_TOKENS} | settings
+    async with Alir(Settings.load(**given), embedding=HashEmbedding()) as app:
+        app.shard.batch_chunks = BATCH_CHUNKS
+        _tell_calls(app.vector_store.connection)
+        report: Any = await app.ingest.run(paths=[folder])
+        _say(report=report.to_json())
+
+
+def _become_a_run(spec: str) -> int:
+    os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _say(pid=os.getpid())
+    try:
+        asyncio.run(_ingest(**json.loads(spec)))
+    except AlirError as error:
+        _say(error=f"{type(error).__name__}: {error}")
+        return 1
+    return 0
+
+
+def main() -> None:
+    """Fork a process for each line of stdin, and say how it ended."""
+    from llama_index.core.node_parser import SentenceSplitter  # noqa: PLC0415
+
+    tempfile.tempdir = sys.argv[1]
+    SentenceSplitter().split_text("Loads the tokenizer.")
+    for spec in sys.stdin:
+        if not (child := os.fork()):
+            code = 70
+            try:
+                code = _become_a_run(spec)
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        _say(ended=os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main()
