@@ -27,11 +27,13 @@ bench: .venv/local
 	$(BIN)/alir bench ingest docs README.md
 
 test: .venv/dev browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
-# kill -9 and resume, 200 times over Milvus Lite and 50 over a real server: a quarter of an hour.
+# A quarter of an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server,
+# and thousands of arbitrary changes, failures and runs.
 soak: .venv/dev
 	$(BIN)/python -m alir.testing.kill_loop --cycles 200 --server-cycles 50
+	$(BIN)/pytest tests/faults/test_state_machine.py --hypothesis-profile=soak --timeout=0 -s
 
 # Everything a change must pass: style, types, tests.
 check: lint test

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from llama_index.core.node_parser import SentenceSplitter
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
 from alir.errors import InvalidSetting
+from alir.ledger import Ledger
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
@@ -66,6 +68,7 @@ class Alir:
             shard=self.shard,
             catalog=self._catalog_for_ingestion,
             vector_store=self.vector_store,
+            ledger=self.ledger,
             outages=self.vector_store.connection.outages,
         )
 
@@ -80,6 +83,7 @@ class Alir:
             chunking=digest(CHUNKING, str(self._chunk_tokens), str(settings.chunk_overlap_tokens)),
             embedding=self.embedding,
             vector_store=self.vector_store,
+            ledger=self.ledger,
         )
 
     @cached_property
@@ -132,6 +136,11 @@ class Alir:
         )
 
     @cached_property
+    def ledger(self) -> Ledger:
+        """What is remembered of files between runs."""
+        return Ledger(self.settings.ledger_path, self.settings.collection)
+
+    @cached_property
     def readers(self) -> ParserPool:
         """The processes that read documents; started at first use."""
         settings = self.settings
@@ -174,6 +183,17 @@ class Alir:
             "milvus": settings.milvus_uri,
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
+            "failed": [
+                {
+                    "file": str(one.path),
+                    "reason": one.reason,
+                    "attempts": one.attempts,
+                    "next_try": datetime.fromtimestamp(one.next_try_s, UTC).isoformat(
+                        "T", "seconds"
+                    ),
+                }
+                for one in await self.ledger.failures()
+            ],
         }
 
     async def aclose(self) -> None:
@@ -181,6 +201,8 @@ class Alir:
         await self.vector_store.aclose()
         if "readers" in self.__dict__:
             await self.readers.aclose()
+        if "ledger" in self.__dict__:
+            await self.ledger.aclose()
         used = self.__dict__.get("embedding")
         if self._given_embedding is None and isinstance(used, LocalEmbedding):
             await asyncio.to_thread(used.close)

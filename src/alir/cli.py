@@ -162,11 +162,36 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(found))
         return
+    failed = found.pop("failed")
     width = max(map(len, found))
     for name, value in found.items():
         shown = str(value).lower() if isinstance(value, bool) else value
         shown = "none" if value is None else shown
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+    for one in failed:
+        typer.echo(f"failed {one['attempts']} times  {one['file']}: {one['reason']}")
+
+
+@cli.command()
+def retry(collection: Collection = None, as_json: Json = False) -> None:
+    """Ingest the files again that failed; `alir status` lists them.
+
+    Example: alir retry
+    """
+
+    async def run(app: "Alir") -> "IngestReport | None":
+        failed = [one.path for one in await app.ledger.failures() if one.path.exists()]
+        return await _ingest(app, failed) if failed else None
+
+    report = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(None if report is None else report.to_json()))
+    elif report is None:
+        typer.echo("No file failed.")
+    else:
+        from alir.console import summary  # noqa: PLC0415
+
+        typer.echo(summary(report))
 
 
 def main() -> None:

@@ -1,13 +1,15 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.errors import UnreadableFile
 from alir.formats import Place
 from alir.formats.reading import Reading
 from alir.models import Outage, StoredSource
+from alir.records import FailedFile, SourceRecord
 
 T = TypeVar("T")
 
@@ -27,6 +29,42 @@ class Readers(Protocol):
 
     async def run(self, job: Callable[[Read], T]) -> T:
         """Do `job` there, with a way to read documents."""
+        ...
+
+
+class Ledger(Protocol):
+    """What is remembered of files between runs; what it says of the index is only a hint."""
+
+    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+        """Return what is known of each of `ids`; unknown ones are left out."""
+        ...
+
+    async def record(self, records: Sequence[SourceRecord]) -> None:
+        """Write `records`, in place of those of the same sources."""
+        ...
+
+    async def forget(self, ids: Collection[str]) -> None:
+        """Delete what is known of `ids`."""
+        ...
+
+    async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
+        """Note one more failed attempt at each path."""
+        ...
+
+    async def recovered(self, paths: Collection[Path]) -> None:
+        """Forget the failures of `paths`."""
+        ...
+
+    async def failures(self) -> list[FailedFile]:
+        """Return the failed files, in the order of their paths."""
+        ...
+
+    def lock(self, what: str) -> AbstractAsyncContextManager[None]:
+        """Keep other runs off the collection while in this context.
+
+        Raises:
+            RunInProgress: another run is on it, in this process or another.
+        """
         ...
 
 

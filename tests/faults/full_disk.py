@@ -15,7 +15,7 @@ from alir.testing import HashEmbedding
 
 async def main(folder: str, lite_file: str, size_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
-    settings = Settings.load(milvus_uri=lite_file, timeout_s=5)
+    settings = Settings.load(milvus_uri=lite_file, timeout_s=5, outage_s=1)
     async with Alir(settings, embedding=HashEmbedding(dim=384)) as app:
         try:
             report = await app.ingest.run(paths=[Path(folder)])

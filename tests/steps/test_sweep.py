@@ -108,7 +108,8 @@ async def test_a_file_that_was_found_elsewhere_was_moved_not_deleted(
 
     swept = await sweep([root], catalog=catalog, vector_store=store, moved={"a.txt"})
 
-    assert swept == Swept(deleted=[root / "b.txt"], moved=[root / "old" / "a.txt"])
+    assert (swept.deleted, swept.moved) == ([root / "b.txt"], [root / "old" / "a.txt"])
+    assert set(swept.source_ids) == {source_id(path) for path in paths}
     assert store.nodes == {}
 
 

@@ -1,6 +1,8 @@
 """The mirror: after a run the index holds what the folder holds."""
 
 import asyncio
+import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,15 @@ from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir, Ingest, IngestProgress, IngestReport
-from alir.errors import MilvusUnavailable, NothingToIngest, PathNotFound, TooManyDeletions
+from alir.errors import (
+    MilvusUnavailable,
+    NothingToIngest,
+    PathNotFound,
+    RunInProgress,
+    TooManyDeletions,
+)
 from alir.settings import Settings
+from alir.steps import compare
 from alir.testing import HashEmbedding
 
 
@@ -236,3 +245,60 @@ async def test_a_run_has_as_many_steps_for_400_files_as_for_40(app: Alir, tmp_pa
 def test_a_start_event_refuses_what_it_does_not_know() -> None:
     with pytest.raises(TypeError, match="Ingest has no field path; it has paths"):
         Ingest(path="docs")
+
+
+async def test_a_file_that_looks_as_it_did_is_not_read_again(
+    app: Alir, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in folder.iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    read: list[str] = []
+    really = hashlib.file_digest
+
+    def watched(file: Any, name: str) -> Any:
+        read.append(Path(file.name).name)
+        return really(file, name)
+
+    monkeypatch.setattr(compare, "TICK_NS", 0)  # the change times are of this moment
+    monkeypatch.setattr(hashlib, "file_digest", watched)
+    await ingest(app, folder)
+    assert sorted(read) == ["bees.txt", "cats.txt", "dogs.md"]
+
+    read.clear()
+    report = await ingest(app, folder)
+    assert (report.unchanged, read) == (3, [])
+
+    (folder / "cats.txt").write_text("Cats purr.")
+    os.utime(folder / "cats.txt", (1_000_000_000, 1_000_000_000))
+    report = await ingest(app, folder)
+    assert (report.updated, report.unchanged) == (1, 2)
+    assert set(read) == {"cats.txt"}
+
+    await app.ledger.aclose()
+    app.ledger.path.unlink()
+    read.clear()
+    report = await ingest(app, folder)
+    assert (report.unchanged, len(read)) == (3, 3), "a lost ledger costs a reading"
+    stages = {record.stage async for record in app.ledger.all()}
+    assert stages == {"settled"}
+
+
+async def test_a_second_run_on_one_collection_is_told_who_is_on_it(app: Alir, folder: Path) -> None:
+    async with Alir(app.settings, embedding=HashEmbedding(dim=64)) as other:
+        async with other.ledger.lock("another ingestion"):
+            with pytest.raises(RunInProgress, match=f"another ingestion .process {os.getpid()}"):
+                await ingest(app, folder)
+        assert (await ingest(app, folder)).added == 3
+
+
+async def test_failed_files_are_remembered_until_they_are_well(app: Alir, folder: Path) -> None:
+    bad = folder / "bad.pdf"
+    bad.write_bytes(b"%PDF-1.4 no more")
+    await ingest(app, folder)
+    await ingest(app, folder)
+    [failed] = (await app.status())["failed"]
+    assert (Path(failed["file"]), failed["attempts"]) == (bad, 2)
+
+    bad.unlink()
+    await ingest(app, folder)
+    assert (await app.status())["failed"] == []

@@ -145,7 +145,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
 ) -> None:
     collection = f"test_{uuid4().hex[:12]}"
     store = AlirMilvusStore(
-        milvus_server.uri, collection_name=collection, dim=4, timeout_s=2, outage_s=5
+        milvus_server.uri, collection_name=collection, dim=4, timeout_s=5, outage_s=5
     )
     await store.async_add([TextNode(id_="a", embedding=[1.0, 0, 0, 0])])
     waits: list[object] = []

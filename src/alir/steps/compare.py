@@ -24,6 +24,7 @@ class Comparison:
     changed: list[FilePart] = field(default_factory=list)
     settled: list[FileOutcome] = field(default_factory=list)
     """Unchanged files, and those that could not be read."""
+    unchanged: list[FilePart] = field(default_factory=list)
 
 
 def fingerprint(
@@ -66,6 +67,7 @@ async def compare(
             comparison.changed.append(replace(part, moved=moved))
         elif live.version == part.version:
             comparison.settled.append(FileOutcome(part.path, "unchanged"))
+            comparison.unchanged.append(part)
         else:
             comparison.changed.append(replace(part, generation=live.generation + 1))
     return comparison

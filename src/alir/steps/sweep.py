@@ -26,6 +26,8 @@ class Swept:
     deleted: list[Path] = field(default_factory=list)
     moved: list[Path] = field(default_factory=list)
     """Files whose content is elsewhere now."""
+    source_ids: list[str] = field(default_factory=list)
+    """Of both."""
 
 
 async def sweep(
@@ -56,6 +58,7 @@ async def sweep(
         held += 1
         if is_listed(source.path, roots) is False:
             going.append(source)
+            swept.source_ids.append(source.source_id)
             (swept.moved if source.content_hash in moved else swept.deleted).append(source.path)
     lost = len(swept.deleted)
     if lost > FEW_FILES and 2 * lost > held and not delete_many:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from time import perf_counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
@@ -24,7 +24,8 @@ from alir.events import (
     ShardIngested,
 )
 from alir.models import FileOutcome, FilePart, Outage
-from alir.ports import Catalog, Outages
+from alir.ports import Catalog, Ledger, Outages
+from alir.steps.journal import journal_failures
 from alir.steps.recover import gone, recover
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
@@ -47,6 +48,7 @@ class IngestCorpus(Workflow):
         shard: IngestShard,
         catalog: Catalog,
         vector_store: BasePydanticVectorStore,
+        ledger: Ledger | None = None,
         outages: Outages | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
@@ -55,6 +57,7 @@ class IngestCorpus(Workflow):
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
+        self.ledger = ledger
         self.outages = outages
         self.shards_in_flight = shards_in_flight
 
@@ -69,7 +72,7 @@ class IngestCorpus(Workflow):
     async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
         """Finish what a run that died left undone, and see what is gone."""
         roots = ev.roots.paths
-        with self._pauses_told(ctx):
+        async with self._alone(ctx):
             await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
             missing = await gone(roots, catalog=self.catalog)
         return IndexRecovered(
@@ -83,8 +86,11 @@ class IngestCorpus(Workflow):
     async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
         run = _Run(ctx, ev.roots.files, ev.gone)
-        with self._pauses_told(ctx), _stop_told(run.progress):
-            await self._pump(ev, run)
+        async with self._alone(ctx):
+            with _stop_told(run.progress):
+                await self._pump(ev, run)
+            roots = ev.roots.paths
+            await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
             roots=ev.roots,
             counts=dict(run.counts),
@@ -127,15 +133,18 @@ class IngestCorpus(Workflow):
         started = perf_counter()
         files = sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
-        with self._pauses_told(ctx), _stop_told(lambda: progress):
-            swept = await sweep(
-                ev.roots.paths,
-                catalog=self.catalog,
-                vector_store=self.vector_store,
-                moved=ev.moved,
-                delete_many=ev.delete_many,
-            )
-            chunks = await self.catalog.chunks()
+        async with self._alone(ctx):
+            with _stop_told(lambda: progress):
+                swept = await sweep(
+                    ev.roots.paths,
+                    catalog=self.catalog,
+                    vector_store=self.vector_store,
+                    moved=ev.moved,
+                    delete_many=ev.delete_many,
+                )
+                chunks = await self.catalog.chunks()
+            if self.ledger is not None and swept.source_ids:
+                await self.ledger.forget(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -150,6 +159,13 @@ class IngestCorpus(Workflow):
             reused=ev.reused,
             seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
         )
+
+    @asynccontextmanager
+    async def _alone(self, ctx: Context) -> AsyncIterator[None]:
+        """No other run writes to the collection meanwhile, and pauses are told."""
+        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+            with self._pauses_told(ctx):
+                yield
 
     def _pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
         """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""

@@ -21,13 +21,15 @@ from alir.events import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models import SplitPart
+from alir.models import FilePart, SplitPart
 from alir.per_loop import PerLoop
-from alir.ports import Catalog, Readers
+from alir.ports import Catalog, Ledger, Readers
+from alir.records import SourceRecord
 from alir.steps.add import add
 from alir.steps.compare import compare, fingerprint
 from alir.steps.confirm import confirm
 from alir.steps.embed import embed, reuse
+from alir.steps.journal import journal
 from alir.steps.load import load
 from alir.steps.publish import publish
 from alir.steps.split import batches, split
@@ -40,7 +42,10 @@ BATCH_CHUNKS = 128
 
 
 class IngestShard(Workflow):
-    """Bring a group of files into the index, each either wholly or not at all."""
+    """Bring a group of files into the index, each either wholly or not at all.
+
+    Without `ledger` every file is read to see whether it changed.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class IngestShard(Workflow):
         chunking: str,
         embedding: BaseEmbedding,
         vector_store: BasePydanticVectorStore,
+        ledger: Ledger | None = None,
         shard_chars: int = SHARD_CHARS,
         batch_chunks: int = BATCH_CHUNKS,
     ) -> None:
@@ -61,6 +67,7 @@ class IngestShard(Workflow):
         self.chunking = chunking
         self.embedding = embedding
         self.vector_store = vector_store
+        self.ledger = ledger
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
@@ -69,8 +76,12 @@ class IngestShard(Workflow):
     async def compare(self, ev: IngestFiles) -> FilesCompared:
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
-        read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking)
+        known = await self._known(ev.parts)
+        read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking, known=known)
         compared = await compare(read.changed, catalog=self.catalog, gone=ev.gone)
+        new = [part for part in compared.unchanged if _is_new(part, known)]
+        await journal(new, "settled", ledger=self.ledger)
+        await journal(compared.changed, "planned", ledger=self.ledger)
         settled = read.settled + compared.settled
         return FilesCompared(
             changed=compared.changed, settled=settled, seconds=perf_counter() - started
@@ -153,7 +164,11 @@ class IngestShard(Workflow):
         added = [event for event in ev if isinstance(event, ChunksAdded)]
         written = {chunk: source for batch in added for chunk, source in batch.written.items()}
         refused = {source: why for batch in added for source, why in batch.refused.items()}
+        ended = [one.loaded.part for one in shard.parts if one.loaded.next is None]
+        await journal(ended, "written", ledger=self.ledger)
         refused |= await verify(written, catalog=self.catalog)
+        whole = [part for part in ended if part.source_id not in refused]
+        await journal(whole, "verified", ledger=self.ledger)
         seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
         return ChunksVerified(
             shard=shard,
@@ -176,6 +191,9 @@ class IngestShard(Workflow):
             catalog=self.catalog,
             vector_store=self.vector_store,
         )
+        live = {one.path for one in published.outcomes if one.outcome != "failed"}
+        parts = [one.loaded.part for one in ev.shard.parts if one.loaded.part.path in live]
+        await journal(parts, "settled", ledger=self.ledger)
         return ShardIngested(
             outcomes=ev.shard.settled + published.outcomes,
             remaining=published.remaining + ev.shard.untouched,
@@ -184,6 +202,22 @@ class IngestShard(Workflow):
             reused=ev.reused,
             seconds={**ev.seconds, "publish": perf_counter() - started},
         )
+
+    async def _known(self, parts: Sequence[FilePart]) -> dict[str, SourceRecord]:
+        new = [part.source_id for part in parts if not part.version]
+        return {} if self.ledger is None else await self.ledger.sources(new)
+
+
+def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
+    """Whether the ledger does not know, or not from its times, that `part` is what it is."""
+    record = known.get(part.source_id)
+    if record is None or part.content is None:
+        return True
+    return (record.stage, record.version, record.mtime_ns) != (
+        "settled",
+        part.version,
+        part.content.mtime_ns if part.content.is_old else 0,
+    )
 
 
 def _summed(seconds: Sequence[Mapping[str, float]]) -> dict[str, float]:
