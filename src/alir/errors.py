@@ -203,9 +203,6 @@ class MilvusUnavailable(DependencyError):
     """Nothing answers at the Milvus address."""
 
     def __init__(self, uri: str) -> None:
-        if "://" not in uri:
-            super().__init__(f"The Milvus Lite process of {uri} ended. Try again: it starts anew.")
-            return
         super().__init__(
             f"No Milvus answers at {uri}. Start it (docker compose up -d) or correct "
             "ALIR_MILVUS_URI; without that setting alir uses a local file."

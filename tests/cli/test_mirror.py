@@ -159,3 +159,22 @@ def test_the_summary_of_a_run_is_for_people(invoke: Command, docs: Path) -> None
     shown = invoke("ingest", "docs")
     assert shown.stdout.startswith("2 files: 2 added. The index holds 2 chunks. ")
     assert invoke("ingest", "docs").stdout.startswith("2 files: 2 unchanged. ")
+
+
+def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> None:
+    assert invoke("retry").stdout == "No file failed.\n"
+    bad = docs / "bad.pdf"
+    bad.write_bytes(b"%PDF-1.4 no more")
+    invoke("ingest", "docs")
+    listed = invoke("status").stdout.splitlines()[-1]
+    assert listed.startswith("failed 1 times  ")
+    assert str(bad) in listed
+
+    bad.write_text("Now it is text, of a moon.")
+    bad.rename(docs / "bad.txt")
+    again = invoke("retry", "--json")
+    assert json.loads(again.stdout) is None, "it is not there under that name"
+
+    (docs / "bad.txt").rename(bad)
+    assert invoke("retry").returncode != 0
+    assert "failed 2 times" in invoke("status").stdout

@@ -14,7 +14,7 @@ from pymilvus import MilvusClient
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, Settings
-from alir.errors import MilvusUnavailable
+from alir.errors import IngestStopped, MilvusUnavailable
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults, Moment
 from alir.testing.judge import chunks_of, difference, stored, whole_versions
@@ -100,7 +100,7 @@ async def test_at_whatever_call_an_update_ends_every_file_is_whole_and_the_next_
         handler = app.ingest.run(paths=[tmp_path])
         try:
             await handler
-        except (MilvusUnavailable, WorkflowCancelledByUser):
+        except (MilvusUnavailable, IngestStopped, WorkflowCancelledByUser):
             ended = True
         else:
             ended = False

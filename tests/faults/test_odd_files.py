@@ -256,6 +256,8 @@ async def test_a_folder_that_may_not_be_looked_into_keeps_what_it_has(
     for above in folder.parents[:4]:
         if above.stat().st_uid == os.geteuid() and above != Path("/tmp"):  # noqa: S108
             above.chmod(above.stat().st_mode | 0o111)
+    for ledger in [beside := index.app.ledger.path.parent, *beside.glob("*.ledger*")]:
+        ledger.chmod(0o777)  # only what is in the folder is to be out of reach
     (folder / "in").chmod(mode)
 
     try:

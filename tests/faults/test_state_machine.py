@@ -28,7 +28,7 @@ from pymilvus import MilvusClient
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, Settings
-from alir.errors import MilvusUnavailable
+from alir.errors import IngestStopped, MilvusUnavailable
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults, Moment
 from alir.testing.judge import chunks_of, difference, stored, whole_versions
@@ -167,7 +167,7 @@ class Mirror(RuleBasedStateMachine):
         handler = self.app.ingest.run(paths=[self.folder])
         try:
             await handler
-        except (MilvusUnavailable, WorkflowCancelledByUser):
+        except (MilvusUnavailable, IngestStopped, WorkflowCancelledByUser):
             assert self.faults.happened
             self.done[f"runs that {'failed' if how == 'failed' else 'were cancelled'}"] += 1
         else:

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
@@ -155,9 +156,9 @@ def _say(**what: Any) -> None:
 def _tell_calls(connection: Any) -> None:
     begin = connection.begin
 
-    def told(operation: str, work: Any) -> Awaitable[Any]:
+    def told(operation: str, *rest: Any, **options: Any) -> Awaitable[Any]:
         _say(call=operation)
-        begun: Awaitable[Any] = begin(operation, work)
+        begun: Awaitable[Any] = begin(operation, *rest, **options)
         return begun
 
     connection.begin = told
@@ -195,6 +196,8 @@ def main() -> None:
             code = 70
             try:
                 code = _become_a_run(spec)
+            except BaseException:  # noqa: BLE001  whatever it is, the child ends here
+                traceback.print_exc()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
