@@ -74,15 +74,7 @@ def ingest(
     async def run(app: "Alir") -> "IngestReport":
         return await _ingest(app, paths, delete_many=delete_many)
 
-    report = _run(run, collection=collection)
-    if as_json:
-        typer.echo(json.dumps(report.to_json()))
-    else:
-        from alir.console import summary  # noqa: PLC0415
-
-        typer.echo(summary(report))
-    if report.failed and len(report.failed) == report.files:
-        raise typer.Exit(EXIT_CODES[InputError])
+    _tell(_run(run, collection=collection), as_json=as_json)
 
 
 @cli.command()
@@ -169,7 +161,7 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
         shown = "none" if value is None else shown
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
     for one in failed:
-        typer.echo(f"failed {one['attempts']} times  {one['file']}: {one['reason']}")
+        typer.echo(f"failed, attempt {one['attempts']}  {one['file']}: {one['reason']}")
 
 
 @cli.command()
@@ -184,19 +176,27 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
         return await _ingest(app, failed) if failed else None
 
     report = _run(run, collection=collection)
-    if as_json:
-        typer.echo(json.dumps(None if report is None else report.to_json()))
-    elif report is None:
-        typer.echo("No file failed.")
+    if report is not None:
+        _tell(report, as_json=as_json)
     else:
-        from alir.console import summary  # noqa: PLC0415
-
-        typer.echo(summary(report))
+        typer.echo("null" if as_json else "No file failed.")
 
 
 def main() -> None:
     """Run the command line; the package's `alir` script."""
     cli()
+
+
+def _tell(report: "IngestReport", *, as_json: bool) -> None:
+    """Print what a run did; a run of which every file failed is one that failed."""
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+    else:
+        from alir.console import summary  # noqa: PLC0415
+
+        typer.echo(summary(report))
+    if report.failed and len(report.failed) == report.files:
+        raise typer.Exit(EXIT_CODES[InputError])
 
 
 async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":

@@ -167,7 +167,7 @@ def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> N
     bad.write_bytes(b"%PDF-1.4 no more")
     invoke("ingest", "docs")
     listed = invoke("status").stdout.splitlines()[-1]
-    assert listed.startswith("failed 1 times  ")
+    assert listed.startswith("failed, attempt 1  ")
     assert str(bad) in listed
 
     bad.write_text("Now it is text, of a moon.")
@@ -177,4 +177,4 @@ def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> N
 
     (docs / "bad.txt").rename(bad)
     assert invoke("retry").returncode != 0
-    assert "failed 2 times" in invoke("status").stdout
+    assert "failed, attempt 2  " in invoke("status").stdout
