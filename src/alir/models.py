@@ -119,6 +119,8 @@ class Roots:
     paths: tuple[Path, ...]
     files: int
     size_bytes: int
+    empty: tuple[Path, ...] = ()
+    """Folders, of `paths`, below which there is no file to read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """A Milvus that is not there, does not answer, or does not let in."""
 
 import asyncio
+import gc
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,3 +97,27 @@ async def test_a_wrong_password_names_the_setting_and_not_the_password(
     connection = MilvusConnection(guarded_server.uri, "root:Milvus", timeout_s=5)
     assert await connection.call("list_collections") == []
     await connection.close()
+
+
+async def test_an_error_of_a_call_that_nobody_waits_for_any_more_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = MilvusConnection(str(tmp_path / "unused.db"), timeout_s=5)
+    failed = threading.Event()
+
+    async def fail() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            failed.set()
+            raise MilvusUnavailable("milvus.db") from None
+
+    waiting = asyncio.ensure_future(connection.on_client_loop(fail()))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], BaseException)
+    assert await asyncio.to_thread(failed.wait, 10)
+    await connection.on_client_loop(asyncio.sleep(0.05))
+    gc.collect()
+
+    assert caplog.messages == []

@@ -149,3 +149,23 @@ async def test_who_says_so_may_delete_all(store: Any, catalog: Any, root: Path) 
 
     assert sorted(swept.deleted) == sorted(paths)
     assert store.nodes == {}
+
+
+async def test_a_root_that_holds_nothing_any_more_is_not_taken_at_its_word(
+    store: Any, catalog: Any, root: Path
+) -> None:
+    full = root.parent / "full"
+    full.mkdir()
+    kept = [full / f"{number}.txt" for number in range(5)]
+    for path in kept:
+        path.write_text("words")
+    store.add([chunk(path, 0) for path in [*kept, root / "a.txt"]])
+    store.log.clear()
+
+    with pytest.raises(TooManyDeletions, match=r"1 of the 6 files.*docs/a\.txt.*mounted"):
+        await sweep([full, root], catalog=catalog, vector_store=store, empty=[root])
+    assert store.log == []
+
+    both = [full, root]
+    swept = await sweep(both, catalog=catalog, vector_store=store, empty=[root], delete_many=True)
+    assert swept.deleted == [root / "a.txt"]

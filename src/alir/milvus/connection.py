@@ -169,7 +169,7 @@ class MilvusConnection:
         loop = _CLIENT_LOOP.get()
         if asyncio.get_running_loop() is loop:
             return work
-        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_waited_for(work), loop))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
@@ -292,3 +292,14 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _sentence(error: BaseException) -> str:
     message = getattr(error, "message", None) or str(error) or type(error).__name__
     return str(message).strip().splitlines()[0].rstrip(".")
+
+
+async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`; if it fails after its waiter left, it was cancelled: nobody would be told."""
+    try:
+        return await work
+    except Exception as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise

@@ -36,6 +36,7 @@ async def sweep(
     catalog: Catalog,
     vector_store: BasePydanticVectorStore,
     moved: Collection[str] = (),
+    empty: Collection[Path] = (),
     delete_many: bool = False,
 ) -> Swept:
     """Delete the chunks of every file below `roots` that is not there any more.
@@ -46,10 +47,11 @@ async def sweep(
 
     Args:
         moved: content hashes of files that were found elsewhere.
+        empty: those of `roots` that hold no file at all, as a folder where no disk is mounted.
         delete_many: whether more than half of the files held, and more than ten, may go.
 
     Raises:
-        TooManyDeletions: more would go; nothing was deleted.
+        TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
     swept = Swept()
     going: list[StoredSource] = []
@@ -59,10 +61,15 @@ async def sweep(
         if is_listed(source.path, roots) is False:
             going.append(source)
             swept.source_ids.append(source.source_id)
-            (swept.moved if source.content_hash in moved else swept.deleted).append(source.path)
+            if source.content_hash in moved:
+                swept.moved.append(source.path)
+            else:
+                swept.deleted.append(source.path)
     lost = len(swept.deleted)
-    if lost > FEW_FILES and 2 * lost > held and not delete_many:
-        raise TooManyDeletions(lost, held, swept.deleted[0])
+    emptied = [path for path in swept.deleted if any(root in path.parents for root in empty)]
+    is_many = lost > FEW_FILES and 2 * lost > held
+    if (is_many or emptied) and not delete_many:
+        raise TooManyDeletions(lost, held, (emptied or swept.deleted)[0])
     for source in going:
         await vector_store.adelete(source.source_id)
     left_over = [

@@ -32,12 +32,17 @@ def survey(paths: Sequence[str | Path]) -> Roots:
     distinct = sorted(set(absolute))
     roots = tuple(path for path in distinct if not any(other in path.parents for other in distinct))
     files = size_bytes = 0
-    for part in walk(roots):
-        files += 1
-        size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
+    empty = []
+    for root in roots:
+        before = files
+        for part in walk([root]):
+            files += 1
+            size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
+        if files == before:
+            empty.append(root)
     if not files:
         raise NothingToIngest(", ".join(str(path) for path in paths))
-    return Roots(roots, files, size_bytes)
+    return Roots(roots, files, size_bytes, tuple(empty))
 
 
 def walk(roots: Sequence[Path]) -> Iterator[FilePart | FileOutcome]:

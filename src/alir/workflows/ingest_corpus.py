@@ -143,6 +143,7 @@ class IngestCorpus(Workflow):
                     catalog=self.catalog,
                     vector_store=self.vector_store,
                     moved=ev.moved,
+                    empty=ev.roots.empty,
                     delete_many=ev.delete_many,
                 )
                 chunks = await self.catalog.chunks()
