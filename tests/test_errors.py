@@ -37,7 +37,7 @@ SPOKEN = [
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
-    (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Try again"),
+    (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Make room"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
     (

@@ -126,13 +126,16 @@ class Ingester:
             stdout=subprocess.PIPE,
         )
         self._said: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._parent as parent:
             assert parent.stdin is not None  # noqa: S101  for the type checker
             parent.stdin.close()
+            # To its end: what is closed while a thread reads it fails in that thread.
+            self._reader.join()
         self._sockets.cleanup()
 
     def start(self, folder: Path, **settings: Any) -> Run:
@@ -154,14 +157,14 @@ def _say(**what: Any) -> None:
 
 
 def _tell_calls(connection: Any) -> None:
-    begin = connection.begin
+    perform = connection._perform
 
-    def told(operation: str, *rest: Any, **options: Any) -> Awaitable[Any]:
+    def told(operation: str, work: Any) -> Awaitable[Any]:
         _say(call=operation)
-        begun: Awaitable[Any] = begin(operation, *rest, **options)
-        return begun
+        performed: Awaitable[Any] = perform(operation, work)
+        return performed
 
-    connection.begin = told
+    connection._perform = told
 
 
 async def _ingest(folder: str, settings: dict[str, Any]) -> None:
