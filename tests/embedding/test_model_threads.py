@@ -1,7 +1,9 @@
 """The threads that a model computes on, with a model whose every step the test decides."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 
@@ -194,6 +196,23 @@ def test_closing_cancels_what_waits_and_leaves_no_thread(encoder: LengthEncoder)
     assert set(threading.enumerate()) <= before
     with pytest.raises(RuntimeError, match="is closed"):
         model.submit(["late"], Kind.DOCUMENT)
+
+
+def test_closing_lets_the_model_go_whoever_keeps_the_threads() -> None:
+    made: list[weakref.ref[LengthEncoder]] = []
+
+    def load() -> LengthEncoder:
+        encoder = LengthEncoder()
+        encoder.go.set()
+        made.append(weakref.ref(encoder))
+        return encoder
+
+    threads = ModelThreads(load, lengths=lengths, max_texts=8, threads=1)
+    assert threads.submit(["abc"], Kind.DOCUMENT).result(20) == [[3.0]]
+    threads.close()
+    gc.collect()
+
+    assert [encoder() for encoder in made] == [None]
 
 
 @settings(max_examples=30, deadline=None)

@@ -89,6 +89,7 @@ class ModelThreads:
             for request in self._everyone():
                 request.vectors.cancel()
         self._pool.shutdown()
+        self._encoder = None  # hundreds of megabytes, whoever keeps this object
 
     def _wake(self) -> None:
         """Set threads to work until all of them do; the lock must be held."""
