@@ -72,9 +72,8 @@ class IngestCorpus(Workflow):
     async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
         """Finish what a run that died left undone, and see what is gone."""
         roots = ev.roots.paths
-        await (
-            self.catalog.chunks()
-        )  # what is wrong with Milvus is said before what is with a ledger
+        # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
+        await self.catalog.chunks()
         async with self._alone(ctx):
             await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
             missing = await gone(roots, catalog=self.catalog)
