@@ -26,6 +26,7 @@ LAYERS = [
     {"errors"},
     {
         "coalescer",
+        "fingerprint",
         "formats",
         "layers",
         "per_loop",

@@ -5,6 +5,7 @@ AlirError
 │   ├── InvalidSetting
 │   ├── ModelUnavailable
 │   ├── CollectionMismatch
+│   │   └── FingerprintMismatch
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
 │   ├── RunInProgress
@@ -13,6 +14,9 @@ AlirError
 │   ├── PathNotFound
 │   ├── NothingToIngest
 │   ├── TooManyDeletions
+│   ├── NothingToRebuild
+│   ├── RebuildIncomplete
+│   ├── NothingKept
 │   ├── EmptyQuestion
 │   ├── InvalidTopK
 │   ├── NothingIngested
@@ -33,6 +37,7 @@ Constructors take data and build the sentence: what happened, to what, what to d
 "Nothing found" is a result, never an error.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -77,6 +82,19 @@ class CollectionMismatch(ConfigError):
             f"The collection {collection!r} {problem}. Use another collection "
             "(--collection or ALIR_COLLECTION), go back to the settings it was made with, "
             "or drop it and ingest again."
+        )
+
+
+class FingerprintMismatch(CollectionMismatch):
+    """The index was made with another model, or its texts were cut otherwise."""
+
+    def __init__(self, collection: str, differences: Sequence[str], settings: str) -> None:
+        restored = f"set {settings} to go on with it, " if settings else ""
+        AlirError.__init__(
+            self,
+            f"The collection {collection!r} was made with {'; '.join(differences)}. Nothing was "
+            "changed. Have it made anew beside the old one, which answers meanwhile, with: alir "
+            f"rebuild. Or {restored}use another collection (--collection or ALIR_COLLECTION).",
         )
 
 
@@ -145,6 +163,37 @@ class TooManyDeletions(InputError):
             f"{files} of the {held} files in the index are gone from the folder, {example} for "
             "one. New and changed files are ingested, nothing was deleted. If they are to go, "
             "say --delete-many; if not, check the path and what is mounted there."
+        )
+
+
+class NothingToRebuild(InputError):
+    """The index is what a rebuild would make, or there is none."""
+
+    def __init__(self, collection: str, why: str) -> None:
+        super().__init__(
+            f"The collection {collection!r} {why}: there is nothing to rebuild. Use alir ingest "
+            "PATH to bring it up to date."
+        )
+
+
+class RebuildIncomplete(InputError):
+    """The new index lacks something that the old one holds, so it did not take its place."""
+
+    def __init__(self, collection: str, problem: str) -> None:
+        super().__init__(
+            f"The new index of {collection!r} is built, and did not take the old one's place: "
+            f"{problem}. Look into that and run alir rebuild again, which goes on from there; or "
+            "say --despite-failures to switch all the same."
+        )
+
+
+class NothingKept(InputError):
+    """There is no older index to go back to."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(
+            f"No older index of {collection!r} is kept to go back to. Change the settings and use "
+            "alir rebuild to make another."
         )
 
 

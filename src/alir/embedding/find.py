@@ -27,7 +27,7 @@ def find_model(model: str) -> ModelFolder:
     if model in {DEFAULT_MODEL, DEFAULT_MODEL.partition("/")[2]}:
         packaged = _packaged_folder()
         if packaged is not None:
-            return ModelFolder(DEFAULT_MODEL, packaged)
+            return ModelFolder(DEFAULT_MODEL, packaged, DEFAULT_WEIGHTS_SHA256)
     return ModelFolder(model, _hub_folder(model))
 
 

@@ -1,5 +1,6 @@
 """A model's folder: what its files say, read without loading the model."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,26 @@ class ModelFolder:
 
     name: str
     folder: Path
+    known_weights: str = ""
+    """What `weights` is, where that was found out before."""
+
+    @cached_property
+    def weights(self) -> str:
+        """SHA-256 of the file of weights, whichever backend computes with it; of several files, one
+        of all their names and hashes. Empty without any. Blocks: it reads them whole.
+        """
+        if self.known_weights:
+            return self.known_weights
+        # Torch and OpenVINO read the same files; the old format is not looked at beside the new.
+        found = sorted(self.folder.rglob("*.safetensors")) or sorted(self.folder.rglob("*.bin"))
+        hashes = {}
+        for path in found:
+            with path.open("rb") as file:
+                hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        if len(hashes) == 1:
+            return next(iter(hashes.values()))
+        lines = [f"{path.relative_to(self.folder)} {one}" for path, one in hashes.items()]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
 
     @cached_property
     def dim(self) -> int:

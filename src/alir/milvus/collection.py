@@ -1,19 +1,30 @@
-"""A collection: opened once and checked, made where it is missing, read row by row."""
+"""A collection: opened once and checked, made where it is missing, read row by row.
+
+Where its name is an alias, it is the collection that the name meant when it was opened, until the
+name is looked at again and means another that suits: see `_choose`.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from time import monotonic
+from typing import Any, TypeVar
 
 from pymilvus import AsyncMilvusClient
-from pymilvus.client.types import LoadState
 
-from alir.errors import InvalidSetting, KeywordSearchUnavailable, MilvusFailed
+from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus import wire
+from alir.milvus.aliases import aliases, members
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.filters import after, both
+from alir.milvus.opening import Opening
 from alir.milvus.rows import ID_FIELD, Row
-from alir.milvus.schema import Found, Layout, Version, check, new_indexes, new_schema
+from alir.milvus.schema import Found, Layout
+
+LOOKS_AGAIN_S = 2.0
+"""How long a search may go on without a look at what an alias means."""
+
+T = TypeVar("T")
 
 
 class Collection:
@@ -35,20 +46,44 @@ class Collection:
         overwrite: bool,
     ) -> None:
         self.connection = connection
+        self.name = layout.collection
+        """The collection's own name, once it is open."""
         self._layout = layout
-        self._consistency_level = consistency_level
-        self._sparse = sparse
+        self._opening = Opening(
+            connection, layout, consistency_level=consistency_level, sparse=sparse
+        )
+        self._aliases = aliases(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
         self._found: Found | None = None
         self._life = 0
-        self._opening: asyncio.Lock | None = None
+        self._look_at = 0.0
+        self._one_at_a_time: asyncio.Lock | None = None
 
     async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
         """Call the client's method `operation`, one that may be repeated, on this collection."""
         return await self.connection.begin_all(partial(self._call, operation, *args, **kwargs))
 
     async def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        return await self.connection.call_once(operation, self._layout.collection, *args, **kwargs)
+        return await self._found_again(
+            lambda: self.connection.call_once(operation, self.name, *args, **kwargs)
+        )
+
+    async def _found_again(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`; once more, if what an alias meant was renamed or dropped meanwhile."""
+        try:
+            return await work()
+        except MilvusFailed:
+            if self._aliases is None or await self._aliases.live() == self.name:
+                raise
+            # Its name may be an alias by now, and then of another.
+            is_own = self.name != self._layout.collection
+            if is_own and await self._exists(self.name):
+                raise
+            await self._look_again()
+            return await work()
+
+    async def _exists(self, name: str) -> bool:
+        return bool(await self.connection.call_once("has_collection", name))
 
     def write(
         self, operation: wire.Operation, rows: Sequence[Row], *, partition: str | None = None
@@ -68,7 +103,7 @@ class Collection:
             await wire.write(
                 client,
                 operation,
-                self._layout.collection,
+                self.name,
                 rows,
                 fields=found.written,
                 partition=partition,
@@ -81,10 +116,11 @@ class Collection:
         """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""
 
         async def search(client: AsyncMilvusClient) -> list[list[wire.Hit]]:
-            name, timeout_s = self._layout.collection, self.connection.timeout_s
-            return await wire.search(client, name, sought, timeout_s=timeout_s, **options)
+            timeout_s = self.connection.timeout_s
+            return await wire.search(client, self.name, sought, timeout_s=timeout_s, **options)
 
-        return self.connection.begin("search", search)
+        once = partial(self.connection.once, "search", search)
+        return self.connection.begin_all(partial(self._found_again, once))
 
     @property
     def found(self) -> Found | None:
@@ -111,6 +147,27 @@ class Collection:
             return found
         opening = partial(self._open, self._layout.dim, create=False)
         await self.connection.begin_all(opening, waits=waits)
+        return self.found
+
+    async def looked_at(self) -> Found | None:
+        """Open the collection as `opened_or_none` does; every now and then see what it is by now.
+
+        A name that means another collection since is followed there, if that suits. If not, this
+        stays what it is for as long as it exists.
+        """
+        if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
+            await self.connection.begin_all(self._look_again)
+        return self.found or await self.opened_or_none()
+
+    async def live(self) -> Found | None:
+        """Open what the name means at this moment; None while that does not exist.
+
+        Raises:
+            CollectionMismatch: it was made with another model; what was open stays so.
+        """
+        if self._aliases is None:
+            return await self.opened_or_none(waits=True)
+        await self.connection.begin_all(partial(self._look_again, only_live=True), waits=True)
         return self.found
 
     async def scan(
@@ -183,13 +240,18 @@ class Collection:
             raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
 
     async def drop(self) -> None:
-        """Drop the collection if it exists."""
+        """Drop the collection if it exists; with an alias, whatever that has ever meant."""
         await self.connection.begin_all(self._drop)
         self._found = None
 
     async def _drop(self) -> None:
-        if await self._call("has_collection"):
-            await self._call("drop_collection")
+        if self._aliases is None:
+            if await self._exists(self.name):
+                await self.connection.call_once("drop_collection", self.name)
+            return
+        for name in await members(self.connection, self._layout.collection):
+            await self._aliases.release(name)
+            await self.connection.call_once("drop_collection", name)
 
     async def close(self) -> None:
         """Close the connection; a later call opens it and the collection again."""
@@ -199,87 +261,75 @@ class Collection:
     async def _opened(self, dim: int | None) -> Found:
         await self._open(self._layout.dim or dim, create=True)
         if self.found is None:
-            name = self._layout.collection
-            problem = f"the collection {name!r} vanished"
+            problem = f"the collection {self._layout.collection!r} vanished"
             raise MilvusFailed(self.connection.uri, "open", problem, retryable=True)
         return self.found
 
+    def _alone(self) -> asyncio.Lock:
+        if self._one_at_a_time is None:
+            self._one_at_a_time = asyncio.Lock()
+        return self._one_at_a_time
+
     async def _open(self, dim: int | None, *, create: bool) -> None:
-        if self._opening is None:
-            self._opening = asyncio.Lock()
-        async with self._opening:
+        async with self._alone():
             if self.found is not None:
                 return
+            if self._overwrite:
+                await self._drop()
             life = self.connection.lives
-            exists = await self._call("has_collection")
-            if exists and self._overwrite:
-                await self._call("drop_collection")
-                exists = False
-            if not exists and not create:
-                return
-            version = await self._version()
-            if not exists:
-                await self._create(dim, version)
-            # Only now: a failed creation must not leave a later call to drop what exists.
-            self._overwrite = False
-            description = await self._call("describe_collection")
-            found = check(description, await self._dense_index(), self._layout, version)
-            if self._layout.makes_indexes:
-                await self._make_missing_indexes(found)
-            await self._set_properties(description.get("properties") or {})
-            if (await self._call("get_load_state"))["state"] != LoadState.Loaded:
-                await self._load()
-            self._found, self._life = found, life
+            chosen = await self._choose()
+            if chosen is None and create:
+                chosen = await self._create(dim)
+            if chosen is not None or create:
+                # Only now: a failed creation must not leave a later call to drop what exists.
+                self._overwrite = False
+            self._take(chosen, life)
 
-    async def _create(self, dim: int | None, version: Version | None) -> None:
-        name = self._layout.collection
-        if dim is None and self._layout.dense:
-            raise InvalidSetting(
-                "dim",
-                f"the collection {name!r} does not exist and needs a dimension",
-                "Give the dimension of the embeddings.",
-            )
-        can_sparse = version is None or version >= self._layout.sparse_since
-        if self._sparse and not can_sparse:
-            # The server would make the collection, without its words, and then report an error.
-            raise KeywordSearchUnavailable(name)
-        await self._call(
-            "create_collection",
-            schema=new_schema(self._layout, dim, sparse=can_sparse and self._sparse is not False),
-            properties=self._layout.properties,
-            consistency_level=self._consistency_level,
-        )
+    async def _look_again(self, *, only_live: bool = False) -> None:
+        async with self._alone():
+            life = self.connection.lives
+            is_open = self.found is not None
+            if not (is_open and self._aliases and await self._aliases.live() == self.name):
+                self._take(await self._choose(only_live=only_live), life)
+            self._look_at = monotonic() + LOOKS_AGAIN_S
 
-    async def _make_missing_indexes(self, found: Found) -> None:
-        # At once: pymilvus waits half a second for each.
-        indexes = new_indexes(self._layout, sparse=found.sparse)
-        missing = [params for name, params in indexes.items() if not await self._indexes(name)]
-        await asyncio.gather(*(self._call("create_index", params) for params in missing))
+    def _take(self, chosen: tuple[str, Found] | None, life: int) -> None:
+        self._found = None
+        if chosen is not None:
+            self.name, self._found = chosen
+            self._life = life
+            self._look_at = monotonic() + LOOKS_AGAIN_S
 
-    async def _dense_index(self) -> dict[str, Any]:
-        """What the dense field's index is; empty if there is none."""
-        names = await self._indexes(self._layout.embedding_field) if self._layout.dense else []
-        return dict(await self._call("describe_index", names[0]) or {}) if names else {}
+    async def _choose(self, *, only_live: bool = False) -> tuple[str, Found] | None:
+        """Open what the name means: the collection, and what it is; None where there is none.
 
-    async def _indexes(self, field: str) -> list[str]:
-        return list(await self._call("list_indexes", field_name=field))
+        What was open already, by its name or by the one that it got since, is kept to where the
+        name means something made with another model now: a question to it is in progress, or
+        comes from a program that was started before.
+        """
+        if self._aliases is None:
+            found = await self._opening.existing(self.name)
+            return (self.name, found) if found else None
+        names = [await self._aliases.live()]
+        if self._life and not only_live:
+            names += [self.name, await self._aliases.previous()]
+        refused: CollectionMismatch | None = None
+        for name in dict.fromkeys(names):
+            try:
+                found = await self._opening.existing(name) if name else None
+            except CollectionMismatch as error:
+                refused = refused or error
+            else:
+                if name and found:
+                    return name, found
+        if refused is not None:
+            raise refused
+        return None
 
-    async def _set_properties(self, present: dict[str, Any]) -> None:
-        wanted = self._layout.properties
-        if all(str(present.get(name)) == str(value) for name, value in wanted.items()):
-            return
-        # Milvus takes some of them only of a collection that is not loaded.
-        await self._call("release_collection")
-        await self._call("alter_collection_properties", wanted)
-
-    async def _load(self) -> None:
-        vectors = new_indexes(self._layout, sparse=False)
-        if self._layout.makes_indexes or all([await self._indexes(name) for name in vectors]):
-            await self._call("load_collection")
-
-    async def _version(self) -> Version | None:
-        """The server's version; None for Milvus Lite."""
-        if self.connection.is_lite:
-            return None
-        version = str(await self.connection.call_once("get_server_version")).lstrip("v")
-        return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    async def _create(self, dim: int | None) -> tuple[str, Found] | None:
+        name = self.name if self._aliases is None else await self._aliases.first()
+        if not await self._exists(name):
+            await self._opening.create(name, dim)
+        if self._aliases is not None:
+            await self._aliases.switch(name)
+        return await self._choose()

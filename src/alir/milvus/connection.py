@@ -162,7 +162,13 @@ class MilvusConnection:
         async def call(client: AsyncMilvusClient) -> Any:
             return await self._method(client, operation)(*args, **kwargs)
 
-        return await self.on_client_loop(self._perform(operation, call))
+        return await self.once(operation, call)
+
+    def once(
+        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+    ) -> Awaitable[T]:
+        """Begin `work` as `begin` does, but never again."""
+        return self.on_client_loop(self._perform(operation, work))
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""

@@ -1,10 +1,11 @@
 """The collection: how it is made, and whether an existing one fits.
 
-The schema is `MilvusVectorStore`'s. A collection made by alir also says in its description which
-embedding model its vectors come from, so that two models are never mixed in one index.
+The schema is `MilvusVectorStore`'s. A collection made by alir also says in its description what it
+is made with, its fingerprint, so that two models are never mixed in one index.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,8 @@ from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
-from alir.errors import CollectionMismatch
+from alir.errors import CollectionMismatch, FingerprintMismatch
+from alir.fingerprint import FOR_QUESTIONS, Fingerprint, differences
 from alir.milvus.filters import Dialect
 from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
@@ -44,7 +46,10 @@ class Layout:
     sparse_index_config: dict[str, Any] = field(default_factory=dict)
     makes_indexes: bool = True
     properties: dict[str, Any] = field(default_factory=dict)
-    embedding_model: str | None = None
+    fingerprint: Callable[[], Fingerprint] = dict
+    """What else than `dim` and `metric` a collection is made with; called off the event loop."""
+    is_alias: bool = False
+    """Whether `collection` names an index of alir's, which can be rebuilt."""
 
     @property
     def bm25(self) -> BM25BuiltInFunction | None:
@@ -63,10 +68,14 @@ class Layout:
         return BM25_SINCE if self.bm25 else INFIX_SINCE
 
 
-def new_schema(layout: Layout, dim: int | None, *, sparse: bool) -> CollectionSchema:
+def new_schema(
+    layout: Layout, dim: int | None, made_with: Fingerprint, *, sparse: bool
+) -> CollectionSchema:
     """Return the schema of a new collection; dense vectors, if it has them, are of `dim`."""
     schema = AsyncMilvusClient.create_schema(
-        auto_id=False, enable_dynamic_field=True, description=_description(layout)
+        auto_id=False,
+        enable_dynamic_field=True,
+        description=json.dumps(dict(made_with)) if made_with else "",
     )
     function = layout.bm25 if sparse else None
     analyzed = function.input_field_names if function else []
@@ -126,6 +135,8 @@ class Found:
     fields: dict[str, dict[str, Any]]
     """Its fields by name, as `describe_collection` tells them."""
     dialect: Dialect
+    made_with: Fingerprint
+    """As far as it is known."""
 
     @cached_property
     def written(self) -> dict[str, dict[str, Any]]:
@@ -149,7 +160,11 @@ class Found:
 
 
 def check(
-    description: dict[str, Any], index: dict[str, Any], layout: Layout, version: Version | None
+    description: dict[str, Any],
+    index: dict[str, Any],
+    layout: Layout,
+    version: Version | None,
+    present: Fingerprint,
 ) -> Found:
     """Compare an existing collection with `layout`.
 
@@ -157,6 +172,7 @@ def check(
         description: what `describe_collection` returned.
         index: what `describe_index` returned for the dense field.
         version: of the server; None for Milvus Lite.
+        present: what `layout.fingerprint` returned.
 
     Raises:
         CollectionMismatch: its fields, dimension, metric or embedding model are others.
@@ -169,17 +185,16 @@ def check(
             raise CollectionMismatch(name, f"has no field {needed!r}: it is not one of alir's")
     if fields[ID_FIELD]["type"] != DataType.VARCHAR:
         raise CollectionMismatch(name, f"has ids that are not text, in its field {ID_FIELD!r}")
-    model = _recorded_model(description.get("description", ""))
-    if model and layout.embedding_model and model != layout.embedding_model:
-        raise CollectionMismatch(
-            name, f"was made with the embedding model {model}, not {layout.embedding_model}"
-        )
     dim = int(fields[layout.embedding_field]["params"]["dim"]) if layout.dense else None
-    if layout.dense and layout.dim not in {None, dim}:
-        raise CollectionMismatch(name, f"holds vectors of {dim} dimensions, not {layout.dim}")
-    metric = str(index.get("metric_type", layout.metric)).upper()
-    if metric != layout.metric:
-        raise CollectionMismatch(name, f"was made with the metric {metric}, not {layout.metric}")
+    made_with = recorded(description.get("description", ""))
+    made_with["metric"] = str(index.get("metric_type", layout.metric)).upper()
+    present = {**present, "metric": layout.metric}
+    if dim is not None:
+        made_with["dim"] = str(dim)
+    if layout.dense and layout.dim is not None:
+        present["dim"] = str(layout.dim)
+    if differences(made_with, present, of=FOR_QUESTIONS):
+        raise mismatch(layout, made_with, present)
     sparse = fields.get(layout.sparse_embedding_field)
     made_alike = sparse is not None and bool(sparse.get("is_function_output")) == bool(layout.bm25)
     dialect = Dialect(
@@ -187,18 +202,23 @@ def check(
         negates=version is not None,
         matches_inside=version is None or version >= INFIX_SINCE,
     )
-    return Found(dim, made_alike, fields, dialect)
+    return Found(dim, made_alike, fields, dialect, made_with)
 
 
-def _description(layout: Layout) -> str:
-    if layout.embedding_model is None:
-        return ""
-    return json.dumps({"embedding_model": layout.embedding_model})
+def mismatch(layout: Layout, held: Fingerprint, present: Fingerprint) -> CollectionMismatch:
+    """Return the error that says in what the collection differs from what would be made now."""
+    differing = differences(held, present)
+    told = [str(one) for one in differing]
+    if not layout.is_alias:
+        return CollectionMismatch(layout.collection, f"was made with {'; '.join(told)}")
+    restored = [one.restored_by for one in differing if one.restored_by]
+    return FingerprintMismatch(layout.collection, told, " ".join(restored))
 
 
-def _recorded_model(description: str) -> str | None:
+def recorded(description: str) -> dict[str, str]:
+    """Return what a collection's description says of it; nothing, if alir did not write it."""
     try:
-        recorded = json.loads(description)
+        said = json.loads(description)
     except ValueError:
-        return None
-    return recorded.get("embedding_model") if isinstance(recorded, dict) else None
+        return {}
+    return {name: str(value) for name, value in said.items()} if isinstance(said, dict) else {}

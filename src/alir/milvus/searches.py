@@ -54,7 +54,7 @@ class Searches:
 
     async def answer(self, query: VectorStoreQuery, options: Options) -> VectorStoreQueryResult:
         """Search in the mode that `query` asks for; nothing is found without a collection."""
-        found = self.collection.found or await self.collection.opened_or_none()
+        found = await self.collection.looked_at()
         if found is None:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         wanted = query.output_fields or self.output_fields

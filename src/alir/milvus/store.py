@@ -5,7 +5,7 @@ options; every call has a timeout, only the needed fields travel, and every erro
 `alir.errors`.
 """
 
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -18,6 +18,7 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
+from alir.fingerprint import Fingerprint
 from alir.milvus import options
 from alir.milvus.batches import Batches
 from alir.milvus.blocking import BlockingForms
@@ -63,6 +64,10 @@ class AlirMilvusStore(BlockingForms):
         use_async_client: True; there is no other client.
         analyzer_params: how BM25 cuts text into words, in Milvus's terms.
         embedding_model: recorded in a new collection, compared with an existing one.
+        fingerprint: returns what else to record and compare, see `alir.fingerprint`; called once,
+            off the event loop.
+        is_alias: collection_name is that of an index of alir's, which `alir rebuild` may replace:
+            this store is the collection it means, and goes over to the next.
         timeout_s: longest wait for one answer.
         outage_s: longest wait of writes, deletes and scans for a Milvus that answered before and
             is gone; 0, the default, is never. Searches never wait.
@@ -128,6 +133,8 @@ class AlirMilvusStore(BlockingForms):
         *,
         analyzer_params: dict[str, Any] | None = None,
         embedding_model: str | None = None,
+        fingerprint: Callable[[], Fingerprint] = dict,
+        is_alias: bool = False,
         timeout_s: float = 10.0,
         outage_s: float = 0.0,
         **connecting: Any,
@@ -145,6 +152,7 @@ class AlirMilvusStore(BlockingForms):
             scalar_field_types,
             taken=[ID_FIELD, text_key, doc_id_field, embedding_field, sparse_embedding_field],
         )
+        model = {} if embedding_model is None else {"embedding_model": embedding_model}
         layout = Layout(
             collection=collection_name,
             dim=dim,
@@ -166,7 +174,8 @@ class AlirMilvusStore(BlockingForms):
             sparse_index_config=sparse_index_config or {},
             makes_indexes=options.makes_indexes(index_management),
             properties=collection_properties or {},
-            embedding_model=embedding_model,
+            fingerprint=lambda: {**fingerprint(), **model},
+            is_alias=is_alias,
         )
         ranker = options.ranker(hybrid_ranker, hybrid_ranker_params)
         connecting = options.connecting(connecting)
@@ -346,6 +355,18 @@ class AlirMilvusStore(BlockingForms):
             waits: for a Milvus that is gone, as writes do.
         """
         return await self._collection.count(expression, waits=waits)
+
+    @counted
+    async def live(self) -> tuple[str, Fingerprint] | None:
+        """Return which collection this is, and what it is made with; None if it does not exist.
+
+        With an alias it is what that means at this moment, and this store is from now on.
+
+        Raises:
+            CollectionMismatch: it was made with another model, dimension or metric.
+        """
+        found = await self._collection.live()
+        return None if found is None else (self._collection.name, found.made_with)
 
     @counted
     async def keyword_search(self) -> bool:

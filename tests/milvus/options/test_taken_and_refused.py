@@ -10,7 +10,7 @@ from pymilvus import DataType
 from alir import AlirMilvusStore
 from alir.errors import InvalidSetting
 
-MINE = {"analyzer_params", "embedding_model", "outage_s", "timeout_s"}
+MINE = {"analyzer_params", "embedding_model", "fingerprint", "is_alias", "outage_s", "timeout_s"}
 
 
 def test_every_option_of_theirs_is_one_of_ours_in_the_same_order() -> None:
