@@ -36,6 +36,7 @@ LAYERS = [
     {"models"},
     {"ports"},
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
+    {"rebuild_events"},
     {"workflows"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},

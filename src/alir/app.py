@@ -11,9 +11,11 @@ from llama_index.core.llms import LLM
 from llama_index.core.node_parser import SentenceSplitter
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
-from alir.errors import InvalidSetting
+from alir.errors import FingerprintMismatch, InvalidSetting
+from alir.fingerprint import differences
 from alir.ledger import Ledger
 from alir.milvus.catalog import MilvusCatalog
+from alir.milvus.indexes import MilvusIndexes
 from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
 from alir.parsing.limits import Limits
@@ -22,9 +24,11 @@ from alir.settings import Settings
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.rebuild_corpus import RebuildCorpus
 
 CHUNKING = "2"
 """Raised when a change of ours gives other text or other chunks for the same file."""
+METRIC = "COSINE"
 DEFAULT_CHUNK_TOKENS = 256
 """For an embedding whose window alir does not know."""
 COLLECT_AFTER = 50_000
@@ -54,6 +58,7 @@ class Alir:
         self.settings = settings or Settings.load()
         self._given_embedding = embedding
         self._given_llm = llm
+        self._beside: list[AlirMilvusStore] = []
 
     async def __aenter__(self) -> "Alir":
         return self
@@ -70,21 +75,24 @@ class Alir:
             vector_store=self.vector_store,
             ledger=self.ledger,
             outages=self.vector_store.connection.outages,
+            before_writing=self._refuse_another_fingerprint,
         )
+
+    @cached_property
+    def rebuild(self) -> RebuildCorpus:
+        """The workflow that makes the index anew, with the present settings."""
+        return RebuildCorpus(indexes=self.indexes, corpus_at=self._corpus_at, ledger=self.ledger)
+
+    @cached_property
+    def indexes(self) -> MilvusIndexes:
+        """The collections of the index: the live one, and those kept or begun beside it."""
+        return MilvusIndexes(self.vector_store, at=self._opened_to_read, present=self._fingerprint)
 
     @cached_property
     def shard(self) -> IngestShard:
         """The workflow that ingests one bounded group of files."""
-        settings = self.settings
-        return IngestShard(
-            catalog=self._catalog_for_ingestion,
-            readers=self.readers,
-            node_parser=self._node_parser,
-            chunking=digest(CHUNKING, str(self._chunk_tokens), str(settings.chunk_overlap_tokens)),
-            embedding=self.embedding,
-            vector_store=self.vector_store,
-            ledger=self.ledger,
-        )
+        catalog = self._catalog_for_ingestion
+        return self._shard_into(self.vector_store, catalog=catalog, ledger=self.ledger)
 
     @cached_property
     def ask(self) -> AskCorpus:
@@ -100,23 +108,7 @@ class Alir:
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
         """The collection, as a LlamaIndex vector store."""
-        settings = self.settings
-        is_file = "://" not in settings.milvus_uri
-        return AlirMilvusStore(
-            settings.milvus_uri,
-            settings.milvus_token.get_secret_value(),
-            settings.collection,
-            dim=None if self._model is None else self._model.dim,
-            similarity_metric="COSINE",
-            consistency_level=settings.consistency_level,
-            upsert_mode=True,
-            enable_sparse=None,
-            analyzer_params={"type": "english"},
-            index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
-            embedding_model=self.model_name,
-            timeout_s=settings.timeout_s,
-            outage_s=settings.outage_s,
-        )
+        return self._store(self.settings.collection, is_alias=True)
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
@@ -179,6 +171,8 @@ class Alir:
             "files": files,
             "chunks": chunks,
             "collection": settings.collection,
+            "live": None if (live := await self.indexes.live()) is None else live.collection,
+            "kept": [index.collection for index in await self.indexes.kept()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
             "keyword_search": await self.vector_store.keyword_search(),
@@ -198,6 +192,10 @@ class Alir:
 
     async def aclose(self) -> None:
         """Close the connections to Milvus and to the settings' models, and end the parsers."""
+        if "indexes" in self.__dict__:
+            await self.indexes.aclose()
+        for store in self._beside:
+            await store.aclose()
         await self.vector_store.aclose()
         if "readers" in self.__dict__:
             await self.readers.aclose()
@@ -210,6 +208,102 @@ class Alir:
             from alir.llm import close  # noqa: PLC0415  loaded already
 
             await close(self.llm)
+
+    def _store(self, collection: str, **options: Any) -> AlirMilvusStore:
+        settings = self.settings
+        is_file = "://" not in settings.milvus_uri
+        return AlirMilvusStore(
+            settings.milvus_uri,
+            settings.milvus_token.get_secret_value(),
+            collection,
+            dim=None if self._model is None else self._model.dim,
+            similarity_metric=METRIC,
+            consistency_level=settings.consistency_level,
+            upsert_mode=True,
+            enable_sparse=None,
+            analyzer_params={"type": "english"},
+            index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
+            fingerprint=self._fingerprint,
+            timeout_s=settings.timeout_s,
+            outage_s=settings.outage_s,
+            **options,
+        )
+
+    def _opened_to_read(self, collection: str) -> AlirMilvusStore:
+        """Return the collection's store, which does not look at its vectors: any will do."""
+        settings = self.settings
+        return AlirMilvusStore(
+            settings.milvus_uri,
+            settings.milvus_token.get_secret_value(),
+            collection,
+            enable_dense=False,
+            enable_sparse=True,
+            timeout_s=settings.timeout_s,
+            outage_s=settings.outage_s,
+        )
+
+    def _corpus_at(self, collection: str) -> IngestCorpus:
+        store = self._store(collection)
+        self._beside.append(store)
+        catalog = MilvusCatalog(store, waits=True)
+        return IngestCorpus(
+            shard=self._shard_into(store, catalog=catalog, ledger=None),
+            catalog=catalog,
+            vector_store=store,
+            outages=store.connection.outages,
+        )
+
+    def _shard_into(
+        self, store: AlirMilvusStore, *, catalog: MilvusCatalog, ledger: Ledger | None
+    ) -> IngestShard:
+        overlap = self.settings.chunk_overlap_tokens
+        return IngestShard(
+            catalog=catalog,
+            readers=self.readers,
+            node_parser=self._node_parser,
+            chunking=digest(CHUNKING, str(self._chunk_tokens), str(overlap)),
+            embedding=self.embedding,
+            vector_store=store,
+            ledger=ledger,
+        )
+
+    def _fingerprint(self) -> dict[str, str]:
+        """Return what an index is made with now; it may hash the model's weights."""
+        model = self._model
+        weights = {} if model is None else {"weights": model.weights, "dim": str(model.dim)}
+        return {
+            "index": self.settings.collection,
+            "embedding_model": self.model_name,
+            **{part: value for part, value in weights.items() if value},
+            "metric": METRIC,
+            "splitter": SentenceSplitter.__name__,
+            "chunk_tokens": str(self._chunk_tokens),
+            "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
+            "schema": CHUNKING,
+        }
+
+    async def _refuse_another_fingerprint(self) -> None:
+        """Refuse to write to an index that is made with anything else; note what it is made with.
+
+        An older alir's index does not say all of it. What the ledger noted then when it was first
+        written to by this one fills the gaps.
+        """
+        live = await self.vector_store.live()
+        if live is None:
+            return
+        collection, recorded = live
+        noted = await self.ledger.fingerprint() or {}
+        held = {**noted, **recorded} if noted.get("collection") == collection else dict(recorded)
+        present = await asyncio.to_thread(self._fingerprint)
+        if differing := differences(held, present):
+            raise FingerprintMismatch(
+                self.settings.collection,
+                [str(one) for one in differing],
+                " ".join(one.restored_by for one in differing if one.restored_by),
+            )
+        now = {**present, **held, "collection": collection}
+        if now != noted:
+            await self.ledger.set_fingerprint(now)
 
     @property
     def _embedding_for_questions(self) -> BaseEmbedding:

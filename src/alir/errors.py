@@ -183,7 +183,7 @@ class RebuildIncomplete(InputError):
         super().__init__(
             f"The new index of {collection!r} is built, and did not take the old one's place: "
             f"{problem}. Look into that and run alir rebuild again, which goes on from there; or "
-            "say --despite-failures to switch all the same."
+            "say --switch-anyway to do without it."
         )
 
 

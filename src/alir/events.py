@@ -28,7 +28,9 @@ Seconds = dict[str, float]
 """Seconds spent, by step."""
 
 
-class _Strict(Event):
+class Strict(Event):
+    """An event that takes the fields it declares, and no others."""
+
     _fields: ClassVar[frozenset[str]]
 
     @classmethod
@@ -60,7 +62,7 @@ def _short(value: object) -> str:
 # Ingest: IngestCorpus
 
 
-class Ingest(_Strict, StartEvent):
+class Ingest(Strict, StartEvent):
     """Make the index mirror these files and folders."""
 
     paths: list[str | Path]
@@ -68,7 +70,7 @@ class Ingest(_Strict, StartEvent):
     """Whether more than half of the files held may be deleted."""
 
 
-class PathsSurveyed(_Strict):
+class PathsSurveyed(Strict):
     """The paths exist; so many files are below them."""
 
     roots: Roots
@@ -77,7 +79,7 @@ class PathsSurveyed(_Strict):
     delete_many: bool = False
 
 
-class IndexRecovered(_Strict):
+class IndexRecovered(Strict):
     """What an earlier run that died left undone below the roots is done."""
 
     roots: Roots
@@ -87,7 +89,7 @@ class IndexRecovered(_Strict):
     started: float
 
 
-class FilesIngested(_Strict):
+class FilesIngested(Strict):
     """Every file below the roots is settled."""
 
     roots: Roots
@@ -104,7 +106,7 @@ class FilesIngested(_Strict):
     delete_many: bool = False
 
 
-class IngestProgress(_Strict):
+class IngestProgress(Strict):
     """Streamed: how far the run has come."""
 
     files_done: int
@@ -114,7 +116,7 @@ class IngestProgress(_Strict):
     """Files that failed since the last progress."""
 
 
-class IngestPaused(_Strict):
+class IngestPaused(Strict):
     """Streamed: Milvus is gone, and the run waits for it to come back."""
 
     reason: str
@@ -124,13 +126,13 @@ class IngestPaused(_Strict):
     """Longest wait before the run stops."""
 
 
-class IngestResumed(_Strict):
+class IngestResumed(Strict):
     """Streamed: Milvus is back, and the run goes on."""
 
     after_s: float
 
 
-class IngestReport(_Strict, StopEvent):
+class IngestReport(Strict, StopEvent):
     """What a run did. After it, the index holds exactly the files below the paths."""
 
     files: int
@@ -176,7 +178,7 @@ class IngestReport(_Strict, StopEvent):
 # Ingest: IngestShard
 
 
-class IngestFiles(_Strict, StartEvent):
+class IngestFiles(Strict, StartEvent):
     """Ingest a bounded group of files, or a part of a large one."""
 
     parts: list[FilePart]
@@ -184,7 +186,7 @@ class IngestFiles(_Strict, StartEvent):
     """Content hashes of the files held that are gone from the folder."""
 
 
-class FilesCompared(_Strict):
+class FilesCompared(Strict):
     """These parts are not in the index; those outcomes are settled already."""
 
     changed: list[FilePart]
@@ -192,7 +194,7 @@ class FilesCompared(_Strict):
     seconds: float
 
 
-class DocumentsLoaded(_Strict):
+class DocumentsLoaded(Strict):
     """The parts' text was read, as far as the shard's budget went."""
 
     loaded: list[LoadedPart]
@@ -202,7 +204,7 @@ class DocumentsLoaded(_Strict):
     seconds: Seconds
 
 
-class ChunksSplit(_Strict):
+class ChunksSplit(Strict):
     """A batch of chunks, ready to embed."""
 
     chunks: list[TextNode]
@@ -210,7 +212,7 @@ class ChunksSplit(_Strict):
     """Source ids of files of which the index may hold some text already."""
 
 
-class ChunksEmbedded(_Strict):
+class ChunksEmbedded(Strict):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
@@ -219,7 +221,7 @@ class ChunksEmbedded(_Strict):
     seconds: float
 
 
-class ChunksAdded(_Strict):
+class ChunksAdded(Strict):
     """The batch is in the store, except the files' first chunks."""
 
     written: dict[str, str]
@@ -231,7 +233,7 @@ class ChunksAdded(_Strict):
     seconds: Seconds
 
 
-class ShardSplit(_Strict):
+class ShardSplit(Strict):
     """What the shard consists of: sent beside its batches, for the step that collects them."""
 
     parts: list[SplitPart]
@@ -241,7 +243,7 @@ class ShardSplit(_Strict):
     seconds: Seconds
 
 
-class ChunksVerified(_Strict):
+class ChunksVerified(Strict):
     """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
 
     shard: ShardSplit
@@ -252,7 +254,7 @@ class ChunksVerified(_Strict):
     seconds: Seconds
 
 
-class ShardIngested(_Strict, StopEvent):
+class ShardIngested(Strict, StopEvent):
     """The shard is done; `remaining` is for another one."""
 
     outcomes: list[FileOutcome]
@@ -266,7 +268,7 @@ class ShardIngested(_Strict, StopEvent):
 # Ask
 
 
-class Ask(_Strict, StartEvent):
+class Ask(Strict, StartEvent):
     """Answer a question from the indexed documents."""
 
     question: str
@@ -274,7 +276,7 @@ class Ask(_Strict, StartEvent):
     """Passages to answer from; None is the setting's."""
 
 
-class SearchPlanned(_Strict):
+class SearchPlanned(Strict):
     """A question is to be searched."""
 
     question: str
@@ -295,7 +297,7 @@ class KeywordSearchPlanned(SearchPlanned):
     """The question is to be searched by its words."""
 
 
-class PassagesRetrieved(_Strict):
+class PassagesRetrieved(Strict):
     """One branch's passages, best first, or why it failed."""
 
     plan: SearchPlanned
@@ -305,7 +307,7 @@ class PassagesRetrieved(_Strict):
     seconds: Seconds
 
 
-class PassagesFused(_Strict):
+class PassagesFused(Strict):
     """The branches' passages as one list, best first."""
 
     plan: SearchPlanned
@@ -314,7 +316,7 @@ class PassagesFused(_Strict):
     seconds: Seconds
 
 
-class PassagesRead(_Strict):
+class PassagesRead(Strict):
     """The passages are from the versions that the index holds, and these are their texts in it."""
 
     plan: SearchPlanned
@@ -324,14 +326,14 @@ class PassagesRead(_Strict):
     seconds: Seconds
 
 
-class VersionsMoved(_Strict):
+class VersionsMoved(Strict):
     """Files were brought up to date meanwhile: these versions are not live yet, or no more."""
 
     plan: SearchPlanned
     stale: list[FileVersion]
 
 
-class NothingFound(_Strict):
+class NothingFound(Strict):
     """No branch found a passage."""
 
     plan: SearchPlanned
@@ -339,19 +341,19 @@ class NothingFound(_Strict):
     seconds: Seconds
 
 
-class Sources(_Strict):
+class Sources(Strict):
     """Streamed: the passages the answer will be made from, best first."""
 
     sources: list[SourcePassage]
 
 
-class Token(_Strict):
+class Token(Strict):
     """Streamed: the next piece of the answer's text, its citations verified."""
 
     text: str
 
 
-class Answer(_Strict, StopEvent):
+class Answer(Strict, StopEvent):
     """An answer, and the verified quotes it rests on: `[n]` in the text is `citations[n - 1]`."""
 
     text: str

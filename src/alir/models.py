@@ -7,6 +7,7 @@ from typing import Literal
 
 from llama_index.core.schema import TextNode
 
+from alir.fingerprint import Fingerprint
 from alir.formats.reading import Cursor, Segment
 
 Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
@@ -134,6 +135,34 @@ class StoredSource:
     """Of two complete versions of a file, the one with the higher is live."""
     content_hash: str = ""
     """Of the file's bytes; empty for a version that is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One of the collections that an index's name means, or has meant."""
+
+    collection: str
+    made_with: Fingerprint
+    """As far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """A collection, read back row by row."""
+
+    files: frozenset[str]
+    """Source ids of those it holds completely."""
+    chunks_due: int
+    """How many chunks they say they have."""
+    chunks: int
+    """How many ids were read."""
+    rows: int
+    """How many rows the store counts."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no chunk is missing, doubled, or of a file that is not complete."""
+        return self.chunks_due == self.chunks == self.rows
 
 
 @dataclass(frozen=True, slots=True)

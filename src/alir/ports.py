@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from alir.errors import UnreadableFile
 from alir.formats import Place
 from alir.formats.reading import Reading
-from alir.models import Outage, StoredSource
+from alir.models import Census, Index, Outage, StoredSource
 from alir.records import FailedFile, SourceRecord
 
 T = TypeVar("T")
@@ -102,6 +102,42 @@ class Catalog(Protocol):
 
     async def chunks(self) -> int:
         """Return how many chunks the index holds."""
+        ...
+
+
+class Indexes(Protocol):
+    """The collections that one name means, one after another."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+    async def live(self) -> Index | None:
+        """Return the one that it means now; None while there is none."""
+        ...
+
+    async def begin(self) -> str:
+        """Return the collection to build the next one in; `live` must exist.
+
+        It is one that was begun with the present settings, or does not exist yet. What was begun
+        with others is dropped.
+
+        Raises:
+            NothingToRebuild: the live one was made with the present settings.
+        """
+        ...
+
+    def catalog(self, collection: str) -> Catalog:
+        """Return what a collection holds, whatever it is made with."""
+        ...
+
+    async def census(self, collection: str) -> Census:
+        """Read a collection back."""
+        ...
+
+    async def switch(self, collection: str) -> None:
+        """Have the name mean `collection` from now on."""
         ...
 
 

@@ -108,6 +108,8 @@ class _ServerAliases:
         return f"{self._name}__1"
 
     async def prepare(self) -> bool:
+        if not await self._meant(self._name):  # a process that died between the two calls
+            await self._point(self._name, await self.live())
         renames = await self._meant(self._name) == self._name
         if renames:
             first = f"{self._name}__0"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from time import perf_counter, time
 
@@ -23,7 +23,7 @@ from alir.events import (
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models import FileOutcome, FilePart, Outage
+from alir.models import FileOutcome, FilePart, Outage, Roots
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.journal import journal_failures
 from alir.steps.recover import gone, recover
@@ -40,6 +40,9 @@ class IngestCorpus(Workflow):
 
     The engine keeps every event of a run until the run ends, so the files go through child runs,
     and this run sees one step for all of them.
+
+    Args:
+        before_writing: called whenever no other run can write any more; may refuse by raising.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class IngestCorpus(Workflow):
         vector_store: BasePydanticVectorStore,
         ledger: Ledger | None = None,
         outages: Outages | None = None,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
         # A second run waits for the first: two upserts of one id at once may leave two rows.
@@ -59,6 +63,7 @@ class IngestCorpus(Workflow):
         self.vector_store = vector_store
         self.ledger = ledger
         self.outages = outages
+        self.before_writing = before_writing
         self.shards_in_flight = shards_in_flight
 
     @step
@@ -87,10 +92,8 @@ class IngestCorpus(Workflow):
     @step
     async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
-        run = _Run(ctx, ev.roots.files, ev.gone)
         async with self._alone(ctx):
-            with _stop_told(run.progress):
-                await self._pump(ev, run)
+            run = await self.ingest_all(ctx, ev.roots, ev.gone)
             roots = ev.roots.paths
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
@@ -106,8 +109,21 @@ class IngestCorpus(Workflow):
             delete_many=ev.delete_many,
         )
 
-    async def _pump(self, ev: IndexRecovered, run: "_Run") -> None:
-        files = groups(walk(ev.roots.paths))
+    async def ingest_all(
+        self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
+    ) -> "Ingested":
+        """Send every file below `roots` through a child run; tell `ctx` how far that came.
+
+        Args:
+            gone: content hashes of the files held that are gone from there.
+        """
+        run = Ingested(ctx, roots.files, gone)
+        with _stop_told(run.progress):
+            await self._pump(roots, run)
+        return run
+
+    async def _pump(self, roots: Roots, run: "Ingested") -> None:
+        files = groups(walk(roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
         try:
@@ -167,10 +183,12 @@ class IngestCorpus(Workflow):
     async def _alone(self, ctx: Context) -> AsyncIterator[None]:
         """No other run writes to the collection meanwhile, and pauses are told."""
         async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
-            with self._pauses_told(ctx):
+            with self.pauses_told(ctx):
+                if self.before_writing is not None:
+                    await self.before_writing()
                 yield
 
-    def _pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
+    def pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
         """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""
 
         def paused(outage: Outage) -> None:
@@ -183,7 +201,7 @@ class IngestCorpus(Workflow):
 
         return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
 
-    async def _ingest(self, group: list[FilePart], run: "_Run") -> ShardIngested:
+    async def _ingest(self, group: list[FilePart], run: "Ingested") -> ShardIngested:
         handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
         try:
             async for event in handler.stream_events():
@@ -211,7 +229,7 @@ def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
         ) from error
 
 
-class _Run:
+class Ingested:
     """What one run of the pump has done so far, and the stream it tells it to."""
 
     def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:
