@@ -18,6 +18,11 @@ SPOKEN = [
     (errors.InvalidSetting("ALIR_TOP_K", "0 is too few", "Correct it."), "ALIR_TOP_K", "Correct"),
     (errors.ModelUnavailable("m/m", "is nowhere", "Install it."), "m/m", "Install"),
     (errors.CollectionMismatch("notes", "has another dimension"), "'notes'", "ingest again"),
+    (
+        errors.FingerprintMismatch("notes", ["chunks of 64 tokens, not 128"], "ALIR_X=64"),
+        "'notes' was made with chunks of 64 tokens, not 128",
+        "alir rebuild. Or set ALIR_X=64 to go on",
+    ),
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
     (
@@ -30,6 +35,13 @@ SPOKEN = [
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
     (errors.NothingToIngest("No path was given", "there is nothing"), "No path", "Name a text"),
     (errors.TooManyDeletions(20, 30, Path("/docs/a.txt")), "/docs/a.txt", "--delete-many"),
+    (errors.NothingToRebuild("notes", "does not exist"), "'notes' does not", "Use alir ingest"),
+    (
+        errors.RebuildIncomplete("notes", "it lacks /docs/a.txt"),
+        "'notes' is built",
+        "run alir rebuild again",
+    ),
+    (errors.NothingKept("notes"), "'notes'", "Change the settings"),
     (errors.EmptyQuestion(), "question", "Ask something"),
     (errors.InvalidTopK(0, 100), "top_k is 0", "Ask for 1 to 100"),
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),

@@ -40,7 +40,7 @@ LAYERS = [
     {"workflows"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
-    {"bench"},
+    {"bench", "rebuilding"},
     {"cli"},
     {"__main__"},
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -14,9 +14,6 @@ from alir.exits import EXIT_CODES, reported
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
-    from workflows.events import Event
-    from workflows.handler import WorkflowHandler
-
     from alir.app import Alir
     from alir.events import Answer, IngestReport
 
@@ -128,8 +125,9 @@ def draw(
     from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
     from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
+    from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, AskCorpus):
+    for workflow in (IngestCorpus, IngestShard, AskCorpus, RebuildCorpus):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:
@@ -158,6 +156,7 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
     width = max(map(len, found))
     for name, value in found.items():
         shown = str(value).lower() if isinstance(value, bool) else value
+        shown = ", ".join(value) or "none" if isinstance(value, list) else shown
         shown = "none" if value is None else shown
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
     for one in failed:
@@ -182,6 +181,44 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
         typer.echo("null" if as_json else "No file failed.")
 
 
+@cli.command()
+def rebuild(  # noqa: PLR0917  the options of a command
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(parser=_path, metavar="[PATH...]", help="Files and folders to index."),
+    ] = None,
+    switch_anyway: Annotated[
+        bool, typer.Option("--switch-anyway", help="Do without files that the old index holds.")
+    ] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the old index.")] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Delete the old index.")] = False,
+    collection: Collection = None,
+    as_json: Json = False,
+) -> None:
+    """Make the index anew with the present settings: another model, other chunks.
+
+    It is built beside the old one, which answers meanwhile, and takes its place once it is
+    complete and verified. Without paths it holds the files that the old one holds. The old one is
+    kept for a rollback until it is dropped. A rebuild that was interrupted goes on.
+
+    Example: ALIR_EMBED_MODEL=BAAI/bge-small-en-v1.5 alir rebuild
+    """
+    from alir import rebuilding  # noqa: PLC0415
+
+    if rollback + drop_old + bool(paths or switch_anyway) > 1:
+        raise typer.BadParameter("--rollback and --drop-old stand alone")
+
+    async def run(app: "Alir") -> rebuilding.Told:
+        if rollback:
+            return await rebuilding.roll_back(app)
+        if drop_old:
+            return await rebuilding.drop_old(app)
+        return await rebuilding.rebuild(app, paths or [], switch_anyway=switch_anyway)
+
+    told = _run(run, collection=collection)
+    typer.echo(json.dumps(told.machine) if as_json else told.person)
+
+
 def main() -> None:
     """Run the command line; the package's `alir` script."""
     cli()
@@ -200,23 +237,19 @@ def _tell(report: "IngestReport", *, as_json: bool) -> None:
 
 
 async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
-    from alir.console import IngestBar  # noqa: PLC0415
-    from alir.events import Ingest, IngestPaused, IngestProgress, IngestResumed  # noqa: PLC0415
+    from alir.console import shown  # noqa: PLC0415
+    from alir.events import Ingest  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
-    with IngestBar() as bar:
-        async for event in _events(handler):
-            if isinstance(event, IngestProgress | IngestPaused | IngestResumed):
-                bar.show(event)
-    return cast("IngestReport", await handler)
+    return cast("IngestReport", await shown(handler))
 
 
 async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":
-    from alir.console import write  # noqa: PLC0415
+    from alir.console import events, write  # noqa: PLC0415
     from alir.events import Answer, Ask, Token  # noqa: PLC0415
 
     handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
-    async for event in _events(handler):
+    async for event in events(handler):
         if stream and isinstance(event, Token):
             write(event.text)
     answer = await handler
@@ -224,16 +257,6 @@ async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -
         write("\n")
     assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
     return answer
-
-
-async def _events(run: "WorkflowHandler") -> AsyncIterator["Event"]:
-    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
-    try:
-        async for event in run.stream_events():
-            yield event
-    except asyncio.CancelledError:
-        await run.cancel_run()
-        raise
 
 
 def _run(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:

@@ -1,10 +1,13 @@
 """What a person sees in a terminal: progress, reports, answers."""
 
+import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +18,8 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from workflows.events import Event
+from workflows.handler import WorkflowHandler
 
 from alir.events import Answer, IngestPaused, IngestProgress, IngestReport, IngestResumed
 
@@ -27,7 +32,8 @@ EXTRACTIVE_NOTE = (
 class IngestBar(AbstractContextManager["IngestBar"]):
     """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, description: str = "Ingesting") -> None:
+        self._description = description
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -40,7 +46,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("Ingesting", total=None, chunks=0)
+        self._task = self._progress.add_task(description, total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -60,7 +66,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
-            self._progress.update(self._task, description="Ingesting")
+            self._progress.update(self._task, description=self._description)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
         else:
             self._advance(event)
@@ -77,6 +83,25 @@ class IngestBar(AbstractContextManager["IngestBar"]):
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
+
+
+async def events(run: WorkflowHandler) -> AsyncIterator[Event]:
+    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
+    try:
+        async for event in run.stream_events():
+            yield event
+    except asyncio.CancelledError:
+        await run.cancel_run()
+        raise
+
+
+async def shown(run: WorkflowHandler, description: str = "Ingesting") -> Any:
+    """Show how far a run has come, and return its result."""
+    with IngestBar(description) as bar:
+        async for event in events(run):
+            if isinstance(event, IngestProgress | IngestPaused | IngestResumed):
+                bar.show(event)
+    return await run
 
 
 def summary(report: IngestReport) -> str:
@@ -96,8 +121,8 @@ def summary(report: IngestReport) -> str:
     total = report.seconds["total"]
     slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
     return (
-        f"{_count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
-        f"The index holds {_count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
+        f"{count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
+        f"The index holds {count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
 
 
@@ -127,5 +152,5 @@ def write(piece: str) -> None:
     sys.stdout.flush()
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -28,9 +28,7 @@ Seconds = dict[str, float]
 """Seconds spent, by step."""
 
 
-class Strict(Event):
-    """An event that takes the fields it declares, and no others."""
-
+class _Strict(Event):
     _fields: ClassVar[frozenset[str]]
 
     @classmethod
@@ -62,7 +60,7 @@ def _short(value: object) -> str:
 # Ingest: IngestCorpus
 
 
-class Ingest(Strict, StartEvent):
+class Ingest(_Strict, StartEvent):
     """Make the index mirror these files and folders."""
 
     paths: list[str | Path]
@@ -70,7 +68,7 @@ class Ingest(Strict, StartEvent):
     """Whether more than half of the files held may be deleted."""
 
 
-class PathsSurveyed(Strict):
+class PathsSurveyed(_Strict):
     """The paths exist; so many files are below them."""
 
     roots: Roots
@@ -79,7 +77,7 @@ class PathsSurveyed(Strict):
     delete_many: bool = False
 
 
-class IndexRecovered(Strict):
+class IndexRecovered(_Strict):
     """What an earlier run that died left undone below the roots is done."""
 
     roots: Roots
@@ -89,7 +87,7 @@ class IndexRecovered(Strict):
     started: float
 
 
-class FilesIngested(Strict):
+class FilesIngested(_Strict):
     """Every file below the roots is settled."""
 
     roots: Roots
@@ -106,7 +104,7 @@ class FilesIngested(Strict):
     delete_many: bool = False
 
 
-class IngestProgress(Strict):
+class IngestProgress(_Strict):
     """Streamed: how far the run has come."""
 
     files_done: int
@@ -116,7 +114,7 @@ class IngestProgress(Strict):
     """Files that failed since the last progress."""
 
 
-class IngestPaused(Strict):
+class IngestPaused(_Strict):
     """Streamed: Milvus is gone, and the run waits for it to come back."""
 
     reason: str
@@ -126,13 +124,13 @@ class IngestPaused(Strict):
     """Longest wait before the run stops."""
 
 
-class IngestResumed(Strict):
+class IngestResumed(_Strict):
     """Streamed: Milvus is back, and the run goes on."""
 
     after_s: float
 
 
-class IngestReport(Strict, StopEvent):
+class IngestReport(_Strict, StopEvent):
     """What a run did. After it, the index holds exactly the files below the paths."""
 
     files: int
@@ -178,7 +176,7 @@ class IngestReport(Strict, StopEvent):
 # Ingest: IngestShard
 
 
-class IngestFiles(Strict, StartEvent):
+class IngestFiles(_Strict, StartEvent):
     """Ingest a bounded group of files, or a part of a large one."""
 
     parts: list[FilePart]
@@ -186,7 +184,7 @@ class IngestFiles(Strict, StartEvent):
     """Content hashes of the files held that are gone from the folder."""
 
 
-class FilesCompared(Strict):
+class FilesCompared(_Strict):
     """These parts are not in the index; those outcomes are settled already."""
 
     changed: list[FilePart]
@@ -194,7 +192,7 @@ class FilesCompared(Strict):
     seconds: float
 
 
-class DocumentsLoaded(Strict):
+class DocumentsLoaded(_Strict):
     """The parts' text was read, as far as the shard's budget went."""
 
     loaded: list[LoadedPart]
@@ -204,7 +202,7 @@ class DocumentsLoaded(Strict):
     seconds: Seconds
 
 
-class ChunksSplit(Strict):
+class ChunksSplit(_Strict):
     """A batch of chunks, ready to embed."""
 
     chunks: list[TextNode]
@@ -212,7 +210,7 @@ class ChunksSplit(Strict):
     """Source ids of files of which the index may hold some text already."""
 
 
-class ChunksEmbedded(Strict):
+class ChunksEmbedded(_Strict):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
@@ -221,7 +219,7 @@ class ChunksEmbedded(Strict):
     seconds: float
 
 
-class ChunksAdded(Strict):
+class ChunksAdded(_Strict):
     """The batch is in the store, except the files' first chunks."""
 
     written: dict[str, str]
@@ -233,7 +231,7 @@ class ChunksAdded(Strict):
     seconds: Seconds
 
 
-class ShardSplit(Strict):
+class ShardSplit(_Strict):
     """What the shard consists of: sent beside its batches, for the step that collects them."""
 
     parts: list[SplitPart]
@@ -243,7 +241,7 @@ class ShardSplit(Strict):
     seconds: Seconds
 
 
-class ChunksVerified(Strict):
+class ChunksVerified(_Strict):
     """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
 
     shard: ShardSplit
@@ -254,7 +252,7 @@ class ChunksVerified(Strict):
     seconds: Seconds
 
 
-class ShardIngested(Strict, StopEvent):
+class ShardIngested(_Strict, StopEvent):
     """The shard is done; `remaining` is for another one."""
 
     outcomes: list[FileOutcome]
@@ -268,7 +266,7 @@ class ShardIngested(Strict, StopEvent):
 # Ask
 
 
-class Ask(Strict, StartEvent):
+class Ask(_Strict, StartEvent):
     """Answer a question from the indexed documents."""
 
     question: str
@@ -276,7 +274,7 @@ class Ask(Strict, StartEvent):
     """Passages to answer from; None is the setting's."""
 
 
-class SearchPlanned(Strict):
+class SearchPlanned(_Strict):
     """A question is to be searched."""
 
     question: str
@@ -297,7 +295,7 @@ class KeywordSearchPlanned(SearchPlanned):
     """The question is to be searched by its words."""
 
 
-class PassagesRetrieved(Strict):
+class PassagesRetrieved(_Strict):
     """One branch's passages, best first, or why it failed."""
 
     plan: SearchPlanned
@@ -307,7 +305,7 @@ class PassagesRetrieved(Strict):
     seconds: Seconds
 
 
-class PassagesFused(Strict):
+class PassagesFused(_Strict):
     """The branches' passages as one list, best first."""
 
     plan: SearchPlanned
@@ -316,7 +314,7 @@ class PassagesFused(Strict):
     seconds: Seconds
 
 
-class PassagesRead(Strict):
+class PassagesRead(_Strict):
     """The passages are from the versions that the index holds, and these are their texts in it."""
 
     plan: SearchPlanned
@@ -326,14 +324,14 @@ class PassagesRead(Strict):
     seconds: Seconds
 
 
-class VersionsMoved(Strict):
+class VersionsMoved(_Strict):
     """Files were brought up to date meanwhile: these versions are not live yet, or no more."""
 
     plan: SearchPlanned
     stale: list[FileVersion]
 
 
-class NothingFound(Strict):
+class NothingFound(_Strict):
     """No branch found a passage."""
 
     plan: SearchPlanned
@@ -341,19 +339,19 @@ class NothingFound(Strict):
     seconds: Seconds
 
 
-class Sources(Strict):
+class Sources(_Strict):
     """Streamed: the passages the answer will be made from, best first."""
 
     sources: list[SourcePassage]
 
 
-class Token(Strict):
+class Token(_Strict):
     """Streamed: the next piece of the answer's text, its citations verified."""
 
     text: str
 
 
-class Answer(Strict, StopEvent):
+class Answer(_Strict, StopEvent):
     """An answer, and the verified quotes it rests on: `[n]` in the text is `citations[n - 1]`."""
 
     text: str

@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
-from alir.events import Seconds, Strict
+from alir.events import Seconds, _Strict
 from alir.models import FileOutcome, Roots
 
 
-class Rebuild(Strict, StartEvent):
+class Rebuild(_Strict, StartEvent):
     """Build a new index beside the present one, and have it take that one's place."""
 
     paths: list[str | Path] = Field(default_factory=list)
@@ -19,7 +19,7 @@ class Rebuild(Strict, StartEvent):
     """Whether it may take its place without files that the present one holds."""
 
 
-class OldIndexSurveyed(Strict):
+class OldIndexSurveyed(_Strict):
     """This is to be indexed anew."""
 
     collection: str
@@ -32,7 +32,7 @@ class OldIndexSurveyed(Strict):
     switch_anyway: bool
 
 
-class NewIndexBuilt(Strict):
+class NewIndexBuilt(_Strict):
     """Every file that can be read is in the new index."""
 
     old: OldIndexSurveyed
@@ -42,7 +42,7 @@ class NewIndexBuilt(Strict):
     seconds: Seconds
 
 
-class NewIndexVerified(Strict):
+class NewIndexVerified(_Strict):
     """The new index was read back, and lacks nothing."""
 
     built: NewIndexBuilt
@@ -52,7 +52,7 @@ class NewIndexVerified(Strict):
     """Files that the present index holds and this one does not, which was allowed."""
 
 
-class RebuildReport(Strict, StopEvent):
+class RebuildReport(_Strict, StopEvent):
     """What a rebuild did: the index is another collection now, and the old one is kept."""
 
     collection: str

@@ -7,6 +7,7 @@ from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, Star
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.rebuild_corpus import RebuildCorpus
 
 
 class Ingest(StartEvent): ...
@@ -167,7 +168,7 @@ def agent() -> type[Workflow]:
     return Agent
 
 
-@pytest.fixture(params=[IngestCorpus, IngestShard, AskCorpus, Agent])
+@pytest.fixture(params=[IngestCorpus, IngestShard, AskCorpus, RebuildCorpus, Agent])
 def workflow(request: pytest.FixtureRequest) -> type[Workflow]:
     """Each of alir's, and one with loops."""
     found: type[Workflow] = request.param
