@@ -1,8 +1,9 @@
 """Arbitrary sequences of what happens to a folder and to the runs that mirror it.
 
 Files are added, edited, renamed, deleted and touched; runs fail or are cancelled at any call, one
-after another; and after each run that completes, the collection is the folder. All over one real
-Milvus Lite. Long: `pytest tests/faults/test_state_machine.py --hypothesis-profile=soak -s`.
+after another; the model is changed, which an ingestion refuses and a rebuild takes in; and after
+each run that completes, the collection is the folder. All over one real Milvus Lite. Long:
+`pytest tests/faults/test_state_machine.py --hypothesis-profile=soak -s`.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import os
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -28,7 +30,7 @@ from pymilvus import MilvusClient
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, Settings
-from alir.errors import IngestStopped, MilvusUnavailable
+from alir.errors import FingerprintMismatch, IngestStopped, MilvusUnavailable
 from alir.testing import HashEmbedding
 from alir.testing.faults import Faults, Moment
 from alir.testing.judge import chunks_of, difference, stored, whole_versions
@@ -60,6 +62,24 @@ class Mirror(RuleBasedStateMachine):
     faults: Faults
     node_parser: NodeParser
     """The app's, unwatched."""
+    settings: Settings
+    live = "machine"
+    """The collection that holds the index."""
+    dim = 8
+    """Of the model: there are two, of 8 and of 16 dimensions."""
+    changes: int
+    """Of the model, at most: each takes a second."""
+
+    @classmethod
+    def open(cls, dim: int) -> None:
+        """Go on with this model; the collection is still another's."""
+        if hasattr(cls, "app"):
+            cls.runner.run(cls.app.aclose())
+        cls.dim, cls.faults = dim, Faults()
+        cls.app = Alir(cls.settings, embedding=HashEmbedding(dim=dim))
+        cls.app.shard.batch_chunks = 4
+        cls.node_parser = cls.app.shard.node_parser
+        cls.faults.watch(cls.app)
 
     @initialize()
     def begin(self) -> None:
@@ -130,6 +150,22 @@ class Mirror(RuleBasedStateMachine):
         self.write(name, text)
         self.runner.run(self.ingest(call=call, of=of, moment=moment, how=how))
 
+    @precondition(lambda self: self.published and self.done["changes of the model"] < self.changes)
+    @rule()
+    def change_the_model(self) -> None:
+        """Refused by a plain run; a rebuild makes an index of what the folder holds now."""
+        before = self.rows()
+        self.open(dim=24 - self.dim)
+        self.faults.none()
+        self.runner.run(self.refused())
+        assert self.rows() == before
+        self.runner.run(self.rebuild())
+        self.published, self.since = dict(self.texts), {}
+        self.done["changes of the model"] += 1
+        self.check_the_mirror()
+        every = self.client.query(self.live, filter="", output_fields=["embedding"], limit=16_384)
+        assert {len(row["embedding"]) for row in every} == {self.dim}
+
     @precondition(lambda self: self.published)
     @rule()
     def look(self) -> None:
@@ -177,8 +213,18 @@ class Mirror(RuleBasedStateMachine):
                 self.check_the_mirror()
         await asyncio.gather(*cancelling)
 
-    def rows(self) -> list[dict[str, object]]:
-        every = stored(self.client, self.app.settings.collection)
+    async def refused(self) -> None:
+        with pytest.raises(FingerprintMismatch):
+            await self.app.ingest.run(paths=[self.folder])
+
+    async def rebuild(self) -> None:
+        # Of this folder alone, without those of the examples before.
+        report = await self.app.rebuild.run(paths=[self.folder], switch_anyway=True)
+        type(self).live = report.collection
+        await self.app.indexes.drop_kept()
+
+    def rows(self) -> list[dict[str, Any]]:
+        every = stored(self.client, self.live)
         return [row for row in every if str(row["file_path"]).startswith(f"{self.folder}/")]
 
     def check_the_mirror(self) -> None:
@@ -202,17 +248,16 @@ def test_after_every_complete_run_the_collection_is_the_folder(
 ) -> None:
     long = request.config.getoption("--hypothesis-profile") == "soak"
     chosen = Settings.load(
-        milvus_uri=str(lite_file), collection="machine", chunk_tokens=64, chunk_overlap_tokens=0
+        milvus_uri=str(lite_file), collection=Mirror.live, chunk_tokens=64, chunk_overlap_tokens=0
     )
-    app = Alir(chosen, embedding=HashEmbedding(dim=8))
-    app.shard.batch_chunks = 4
-    Mirror.done, Mirror.app, Mirror.client, Mirror.faults = Counter(), app, client, Faults()
-    Mirror.node_parser = app.shard.node_parser
-    Mirror.faults.watch(app)
+    Mirror.done, Mirror.client, Mirror.settings = Counter(), client, chosen
+    Mirror.changes = 1000 if long else 6
     with asyncio.Runner() as Mirror.runner:
+        Mirror.open(dim=8)
         try:
             run_state_machine_as_test(Mirror, settings=SOAK if long else SHORT)
         finally:
-            Mirror.runner.run(app.aclose())
+            Mirror.runner.run(Mirror.app.aclose())
             print("\n" + ", ".join(f"{count} {what}" for what, count in Mirror.done.items()))
+    assert Mirror.done["changes of the model"] >= 3
     assert Mirror.done["steps"] >= (2000 if long else 100)

@@ -14,6 +14,8 @@ from alir.errors import CollectionMismatch, FingerprintMismatch
 from alir.milvus.aliases import aliases, members, number
 from alir.testing import MilvusServer
 
+LITE = pytest.mark.parametrize("uri", ["lite"], indirect=True)
+"""Where a server would do no other thing."""
 MakeStore = Callable[..., AlirMilvusStore]
 
 
@@ -69,6 +71,7 @@ async def test_a_store_goes_over_to_what_its_name_means_if_that_suits(
     )
 
 
+@LITE
 async def test_a_store_of_another_model_stays_where_it_is_until_that_is_dropped(
     store_of: MakeStore, name: str
 ) -> None:
@@ -95,6 +98,7 @@ async def test_a_store_of_another_model_stays_where_it_is_until_that_is_dropped(
         await asked(old)
 
 
+@LITE
 async def test_a_dropped_collection_is_not_missed_by_who_can_go_over(
     store_of: MakeStore, name: str
 ) -> None:
@@ -107,6 +111,7 @@ async def test_a_dropped_collection_is_not_missed_by_who_can_go_over(
     assert [node.get_content() for node in found] == ["new"]
 
 
+@LITE
 async def test_clearing_an_index_drops_all_that_its_name_has_meant(
     store_of: MakeStore, name: str
 ) -> None:
@@ -121,6 +126,7 @@ async def test_clearing_an_index_drops_all_that_its_name_has_meant(
     assert await asked(store) == "again"
 
 
+@LITE
 async def test_somebody_else_s_collection_of_such_a_name_is_none_of_an_index(
     make_store: MakeStore, store_of: MakeStore, name: str
 ) -> None:
