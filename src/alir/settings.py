@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     """A Milvus Lite file (its name ends in .db) or a server's address, http://host:19530."""
     milvus_token: SecretStr = SecretStr("")
     """`user:password` or an API key, for servers that ask for it."""
-    collection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")] = "alir"
+    collection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,239}$")] = "alir"
+    """Shorter than Milvus's limit: what a rebuild makes beside it has a longer name."""
     consistency_level: Literal["Strong", "Session", "Bounded", "Eventually"] = "Session"
     """Milvus consistency of searches; Session reads what this process wrote."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0

@@ -1,6 +1,7 @@
 """What the files of a model say."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,23 @@ def test_the_default_model_is_a_bert_and_an_empty_folder_is_none(tmp_path: Path)
     assert (bert.layers, bert.heads, bert.hidden, bert.pools_first) == (6, 12, 384, False)
     with pytest.raises(ModelUnavailable, match="Set ALIR_EMBED_BACKEND to torch"):
         ModelFolder("other", tmp_path).bert()
+
+
+def test_a_model_is_known_by_the_files_of_its_weights_wherever_they_lie(tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    assert ModelFolder("m", one).weights == ""
+    (one / "pytorch_model.bin").write_bytes(b"the old format")
+    assert ModelFolder("m", one).weights == sha256(b"the old format").hexdigest()
+    (one / "model.safetensors").write_bytes(b"numbers")
+    assert ModelFolder("m", one).weights == sha256(b"numbers").hexdigest()
+
+    moved = tmp_path / "moved"
+    one.rename(moved)
+    alone = ModelFolder("another name", moved).weights
+    assert alone == sha256(b"numbers").hexdigest()
+    (moved / "2_Dense").mkdir()
+    (moved / "2_Dense" / "model.safetensors").write_bytes(b"more numbers")
+    both = ModelFolder("m", moved).weights
+    (moved / "2_Dense" / "model.safetensors").write_bytes(b"others")
+    assert len({alone, both, ModelFolder("m", moved).weights}) == 3

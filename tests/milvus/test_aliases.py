@@ -1,5 +1,6 @@
 """What a name means: one collection at a time, on Milvus Lite and on a server."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -148,8 +149,19 @@ async def test_a_collection_of_that_very_name_becomes_an_alias_under_open_eyes(
     assert (await asked(reader), await asked(idle)) == ("old", "old")
     known = aliases(reader.connection, name)
 
+    found = {await asked(reader)}
+
+    async def ask_all_the_while() -> None:
+        while True:
+            found.add(await asked(reader))
+
+    asking = asyncio.create_task(ask_all_the_while())
     assert await known.prepare()
     assert not await known.prepare()
+    await asyncio.sleep(0.05)
+    assert not asking.done(), "in the gap, too, the old index is found"
+    asking.cancel()
+    assert found == {"old"}
     assert await known.live() == f"{name}__0"
     assert await known.previous() is None
     assert (await asked(reader), await asked(plain)) == ("old", "old")

@@ -79,7 +79,7 @@ async def members(connection: MilvusConnection, name: str) -> dict[str, Fingerpr
             continue
         description = await connection.call_once("describe_collection", collection)
         made_with = recorded(description.get("description", ""))
-        if not of_name or made_with.get("index") == name:
+        if made_with.get("index", "" if of_name else name) == name:
             found[collection] = made_with
     return found
 
