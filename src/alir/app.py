@@ -209,37 +209,34 @@ class Alir:
 
             await close(self.llm)
 
-    def _store(self, collection: str, **options: Any) -> AlirMilvusStore:
-        settings = self.settings
-        is_file = "://" not in settings.milvus_uri
-        return AlirMilvusStore(
-            settings.milvus_uri,
-            settings.milvus_token.get_secret_value(),
+    def _store(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
+        is_file = "://" not in self.settings.milvus_uri
+        return self._opened(
             collection,
             dim=None if self._model is None else self._model.dim,
             similarity_metric=METRIC,
-            consistency_level=settings.consistency_level,
+            consistency_level=self.settings.consistency_level,
             upsert_mode=True,
             enable_sparse=None,
             analyzer_params={"type": "english"},
             index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
             fingerprint=self._fingerprint,
-            timeout_s=settings.timeout_s,
-            outage_s=settings.outage_s,
-            **options,
+            is_alias=is_alias,
         )
 
     def _opened_to_read(self, collection: str) -> AlirMilvusStore:
-        """Return the collection's store, which does not look at its vectors: any will do."""
+        # One that does not look at the vectors: any will do.
+        return self._opened(collection, enable_dense=False, enable_sparse=True)
+
+    def _opened(self, collection: str, **options: Any) -> AlirMilvusStore:
         settings = self.settings
         return AlirMilvusStore(
             settings.milvus_uri,
             settings.milvus_token.get_secret_value(),
             collection,
-            enable_dense=False,
-            enable_sparse=True,
             timeout_s=settings.timeout_s,
             outage_s=settings.outage_s,
+            **options,
         )
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
