@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,17 @@ async def test_a_frozen_server_answers_only_once_thawed(
     finally:
         milvus_server.thaw()
     await client.list_collections(timeout=5)
+
+
+def test_a_frozen_server_stands_still_at_once(milvus_server: MilvusServer) -> None:
+    threads = Path(f"/proc/{milvus_server.pid}/task")
+    for _ in range(20):
+        milvus_server.freeze()
+        try:
+            told = [(thread / "status").read_text() for thread in threads.iterdir()]
+            assert {re.findall(r"^State:\t(\w)", one, re.MULTILINE)[0] for one in told} == {"T"}
+        finally:
+            milvus_server.thaw()
 
 
 def test_to_start_a_server_that_serves_changes_nothing(milvus_server: MilvusServer) -> None:

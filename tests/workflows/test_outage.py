@@ -44,13 +44,6 @@ async def after_the_first_chunks(run: WorkflowHandler) -> AsyncIterator[Event]:
             yield event
 
 
-async def freeze(server: MilvusServer) -> None:
-    """Freeze `server` and return when it stands still: on busy cores that takes a moment."""
-    server.freeze()
-    while psutil.Process(server.pid).status() != psutil.STATUS_STOPPED:
-        await asyncio.sleep(0.01)
-
-
 async def assert_mirrors(app: Alir, report: object) -> None:
     assert isinstance(report, IngestReport)
     assert (report.files, report.failed) == (FILES, [])
@@ -127,7 +120,7 @@ async def test_a_run_stops_in_order_when_milvus_stays_away_and_the_next_one_goes
         try:
             async for event in after_the_first_chunks(run):
                 if not frozen:
-                    await freeze(milvus_server)
+                    milvus_server.freeze()
                     frozen = True
                 assert not isinstance(event, IngestResumed)
             with pytest.raises(IngestStopped) as stopped:
@@ -149,7 +142,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
     )
     await store.async_add([TextNode(id_="a", embedding=[1.0, 0, 0, 0])])
     waits: list[object] = []
-    await freeze(milvus_server)
+    milvus_server.freeze()
     try:
         with store.connection.outages.listened(waits.append, waits.append):
             with pytest.raises(MilvusTimeout):
@@ -172,7 +165,7 @@ async def test_a_run_that_is_cancelled_while_it_waits_ends_and_closes(
         async with asyncio.timeout(30):  # the server must not stay frozen for longer
             async for event in after_the_first_chunks(run):
                 if not frozen:
-                    await freeze(milvus_server)
+                    milvus_server.freeze()
                     frozen = True
                 if isinstance(event, IngestPaused):
                     break
