@@ -89,15 +89,11 @@ class Catalog(Protocol):
         ...
 
     def sources(self) -> AsyncIterator[StoredSource]:
-        """Yield every file the index holds completely."""
+        """Yield the versions the index holds completely: of a file that was updated, maybe two."""
         ...
 
-    def superseded(self) -> AsyncIterator[StoredSource]:
-        """Yield the complete versions that a newer one replaced and that are there still."""
-        ...
-
-    def unfinished(self) -> AsyncIterator[StoredSource]:
-        """Yield the versions that the index holds a part of: what a crash left behind."""
+    def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+        """Yield the versions that are not `complete`: those a crash left a part of."""
         ...
 
     async def chunks(self) -> int:

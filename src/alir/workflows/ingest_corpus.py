@@ -26,7 +26,7 @@ from alir.events import (
 from alir.models import FileOutcome, FilePart, Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.journal import journal_failures
-from alir.steps.recover import gone, recover
+from alir.steps.recover import look, recover
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -75,11 +75,11 @@ class IngestCorpus(Workflow):
         # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
         await self.catalog.chunks()
         async with self._alone(ctx):
-            await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
-            missing = await gone(roots, catalog=self.catalog)
+            held = await look(roots, catalog=self.catalog)
+            await recover(held.superseded, vector_store=self.vector_store)
         return IndexRecovered(
             roots=ev.roots,
-            gone=missing,
+            gone=held.gone,
             started=ev.started,
             delete_many=ev.delete_many,
         )
@@ -145,13 +145,12 @@ class IngestCorpus(Workflow):
                     empty=ev.roots.empty,
                     delete_many=ev.delete_many,
                 )
-                chunks = await self.catalog.chunks()
             if self.ledger is not None and swept.source_ids:
                 await self.ledger.forget(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
-            chunks=chunks,
+            chunks=swept.chunks,
             added=ev.counts.get("added", 0),
             updated=ev.counts.get("updated", 0),
             moved=ev.counts.get("moved", 0),
