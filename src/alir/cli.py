@@ -182,6 +182,23 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
         typer.echo("null" if as_json else "No file failed.")
 
 
+@cli.command()
+def relearn(collection: Collection = None, as_json: Json = False) -> None:
+    """Make the ledger again from the collection, where it was lost or is not to be believed.
+
+    An ingestion does so by itself when the ledger knows nothing. The next one reads every file.
+
+    Example: alir relearn
+    """
+
+    async def run(app: "Alir") -> dict[str, Any]:
+        return {"ledger": str(app.ledger.path), "files": await app.relearn()}
+
+    made = _run(run, collection=collection)
+    said = f"The ledger {made['ledger']} knows the {made['files']} files that the index holds."
+    typer.echo(json.dumps(made) if as_json else said)
+
+
 def main() -> None:
     """Run the command line; the package's `alir` script."""
     cli()
@@ -201,13 +218,12 @@ def _tell(report: "IngestReport", *, as_json: bool) -> None:
 
 async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
     from alir.console import IngestBar  # noqa: PLC0415
-    from alir.events import Ingest, IngestPaused, IngestProgress, IngestResumed  # noqa: PLC0415
+    from alir.events import Ingest  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
     with IngestBar() as bar:
         async for event in _events(handler):
-            if isinstance(event, IngestProgress | IngestPaused | IngestResumed):
-                bar.show(event)
+            bar.show(event)
     return cast("IngestReport", await handler)
 
 

@@ -74,4 +74,6 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
 
     held = await look([root], catalog=catalog)
 
-    assert held == Holding(superseded=[], gone=frozenset({"hash of gone", "hash of gone too"}))
+    assert held == Holding(
+        versions=4, superseded=[], gone=frozenset({"hash of gone", "hash of gone too"})
+    )

@@ -16,7 +16,9 @@ from alir.steps.walk import listed
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What the index holds of the files below the roots, and is not right."""
+    """What the index holds, and what of it below the roots is not right."""
+
+    versions: int
 
     superseded: list[tuple[str, int]]
     """Source id and generation of the complete versions that a newer one replaced."""
@@ -29,7 +31,9 @@ async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
     gone: set[str] = set()
+    versions = 0
     async for source, is_there in listed(catalog.sources(), roots):
+        versions += 1
         if is_there is None:
             continue
         if not is_there:
@@ -38,7 +42,7 @@ async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
         if other != source.generation:
             older, newest[source.source_id] = sorted((other, source.generation))
             superseded.append((source.source_id, older))
-    return Holding(superseded, frozenset(gone))
+    return Holding(versions, superseded, frozenset(gone))
 
 
 async def recover(

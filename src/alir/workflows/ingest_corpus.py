@@ -20,6 +20,7 @@ from alir.events import (
     IngestProgress,
     IngestReport,
     IngestResumed,
+    LedgerRelearned,
     PathsSurveyed,
     ShardIngested,
 )
@@ -27,6 +28,7 @@ from alir.models import FileOutcome, FilePart, Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.journal import journal_failures
 from alir.steps.recover import look, recover
+from alir.steps.relearn import relearn
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -77,6 +79,9 @@ class IngestCorpus(Workflow):
         async with self._alone(ctx):
             held = await look(roots, catalog=self.catalog)
             await recover(held.superseded, vector_store=self.vector_store)
+            if self.ledger is not None and held.versions and await self.ledger.is_empty():
+                files = await relearn(catalog=self.catalog, ledger=self.ledger)
+                ctx.write_event_to_stream(LedgerRelearned(files=files))
         return IndexRecovered(
             roots=ev.roots,
             gone=held.gone,
