@@ -119,13 +119,12 @@ def _serve(server: Any, path: str) -> None:
 
 def _fault_of(path: str) -> int:
     """Return SQLite's error code on reading the file, which is SQLite's; 0 where there is none."""
-    with closing(
-        sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", timeout=0, uri=True)
-    ) as database:
-        try:
+    address = f"{Path(path).as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, timeout=0, uri=True)) as database:
             database.execute("SELECT * FROM sqlite_schema").fetchall()
-        except sqlite3.DatabaseError as error:
-            return error.sqlite_errorcode & 0xFF
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF
     return 0
 
 
