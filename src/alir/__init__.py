@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         IngestProgress,
         IngestReport,
         IngestResumed,
+        LedgerRelearned,
         Sources,
         Token,
     )
@@ -36,6 +37,7 @@ __all__ = [
     "IngestProgress",
     "IngestReport",
     "IngestResumed",
+    "LedgerRelearned",
     "Settings",
     "SourcePassage",
     "Sources",

@@ -21,6 +21,7 @@ from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
 from alir.settings import Settings
+from alir.steps.relearn import relearn
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
@@ -189,6 +190,15 @@ class Alir:
                 for one in await self.ledger.failures()
             ],
         }
+
+    async def relearn(self) -> int:
+        """Make the ledger again from the collection; return how many files it now knows.
+
+        Raises:
+            RunInProgress: a run is on the collection.
+        """
+        async with self.ledger.lock("making the ledger again"):
+            return await relearn(catalog=self._catalog_for_ingestion, ledger=self.ledger)
 
     async def aclose(self) -> None:
         """Close the connections to Milvus and to the settings' models, and end the parsers."""

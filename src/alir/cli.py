@@ -219,6 +219,23 @@ def rebuild(  # noqa: PLR0917  the options of a command
     typer.echo(json.dumps(told.machine) if as_json else told.person)
 
 
+@cli.command()
+def relearn(collection: Collection = None, as_json: Json = False) -> None:
+    """Make the ledger again from the collection, where it was lost or is not to be believed.
+
+    An ingestion does so by itself when the ledger knows nothing. The next one reads every file.
+
+    Example: alir relearn
+    """
+
+    async def run(app: "Alir") -> dict[str, Any]:
+        return {"ledger": str(app.ledger.path), "files": await app.relearn()}
+
+    made = _run(run, collection=collection)
+    said = f"The ledger {made['ledger']} knows the {made['files']} files that the index holds."
+    typer.echo(json.dumps(made) if as_json else said)
+
+
 def main() -> None:
     """Run the command line; the package's `alir` script."""
     cli()

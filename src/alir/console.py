@@ -21,7 +21,14 @@ from rich.progress import (
 from workflows.events import Event
 from workflows.handler import WorkflowHandler
 
-from alir.events import Answer, IngestPaused, IngestProgress, IngestReport, IngestResumed
+from alir.events import (
+    Answer,
+    IngestPaused,
+    IngestProgress,
+    IngestReport,
+    IngestResumed,
+    LedgerRelearned,
+)
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -60,15 +67,20 @@ class IngestBar(AbstractContextManager["IngestBar"]):
     ) -> None:
         self._progress.stop()
 
-    def show(self, event: IngestProgress | IngestPaused | IngestResumed) -> None:
-        """Show how far the run has come, that it waits, that it goes on."""
+    def show(self, event: Event) -> None:
+        """Show how far the run has come, that it waits, that it goes on; else nothing."""
         if isinstance(event, IngestPaused):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
             self._progress.update(self._task, description=self._description)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
-        else:
+        elif isinstance(event, LedgerRelearned):
+            self._say(
+                f"The ledger knew no file of the {event.files} in the index: it was lost, or never "
+                "there. It is made again, and each file is read once."
+            )
+        elif isinstance(event, IngestProgress):
             self._advance(event)
 
     def _advance(self, event: IngestProgress) -> None:
@@ -99,8 +111,7 @@ async def shown(run: WorkflowHandler, description: str = "Ingesting") -> Any:
     """Show how far a run has come, and return its result."""
     with IngestBar(description) as bar:
         async for event in events(run):
-            if isinstance(event, IngestProgress | IngestPaused | IngestResumed):
-                bar.show(event)
+            bar.show(event)
     return await run
 
 

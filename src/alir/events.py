@@ -87,6 +87,12 @@ class IndexRecovered(_Strict):
     started: float
 
 
+class LedgerRelearned(_Strict):
+    """Streamed: the ledger knew nothing of what the index holds, and was made again from it."""
+
+    files: int
+
+
 class FilesIngested(_Strict):
     """Every file below the roots is settled."""
 

@@ -135,6 +135,8 @@ class StoredSource:
     """Of two complete versions of a file, the one with the higher is live."""
     content_hash: str = ""
     """Of the file's bytes; empty for a version that is not complete."""
+    chunks: int = 0
+    """0 for a version that is not complete."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,14 @@
 """What the steps need that no LlamaIndex base class describes."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -37,6 +45,14 @@ class Ledger(Protocol):
 
     async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
+        ...
+
+    async def is_empty(self) -> bool:
+        """Return whether nothing is known of any source."""
+        ...
+
+    async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
+        """Have `records` be all there is; nobody else records meanwhile: hold the lock."""
         ...
 
     async def record(self, records: Sequence[SourceRecord]) -> None:
@@ -89,15 +105,11 @@ class Catalog(Protocol):
         ...
 
     def sources(self) -> AsyncIterator[StoredSource]:
-        """Yield every file the index holds completely."""
+        """Yield the versions the index holds completely: of a file that was updated, maybe two."""
         ...
 
-    def superseded(self) -> AsyncIterator[StoredSource]:
-        """Yield the complete versions that a newer one replaced and that are there still."""
-        ...
-
-    def unfinished(self) -> AsyncIterator[StoredSource]:
-        """Yield the versions that the index holds a part of: what a crash left behind."""
+    def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+        """Yield the versions that are not `complete`: those a crash left a part of."""
         ...
 
     async def chunks(self) -> int:

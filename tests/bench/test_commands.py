@@ -118,6 +118,24 @@ def test_growth_is_measured_by_chunks_and_by_tiny_files(bench: Bench) -> None:
     assert one["cpu_ms_per_file"] == pytest.approx(1000 * one["cpu_s"] / 5, rel=1e-3)
 
 
+def test_a_folder_that_hardly_changes_costs_what_changed(bench: Bench) -> None:
+    found = bench("sync", "corpus", "--files", "6", "--fake-embedding", "--repeats", "1",
+                  "--json").found  # fmt: skip
+
+    runs = found["runs_of"]
+    work = ("embedding_calls", "writes", "embedded")
+    assert runs.keys() == {"first", "again", "touched", "edited"}
+    assert (runs["first"]["added"], runs["first"]["unchanged"]) == (6, 0)
+    assert all(runs["first"][one] > 0 for one in work)
+    for name in ("again", "touched"):
+        assert (runs[name]["unchanged"], [runs[name][one] for one in work]) == (6, [0, 0, 0])
+    assert (runs["edited"]["updated"], runs["edited"]["unchanged"]) == (1, 5)
+    assert runs["edited"]["embedding_calls"] == 1
+    assert runs["edited"]["embedded"] + runs["edited"]["reused"] < runs["edited"]["chunks"]
+    ratio = runs["again"]["seconds"] / runs["first"]["seconds"]
+    assert found["share_of_first"] == pytest.approx(ratio, rel=1e-2)
+
+
 def test_questions_are_asked_on_all_sides_and_while_ingesting(bench: Bench) -> None:
     found = bench("ask", "corpus", "--fake-embedding", "--counts", "1,5", "--repeats", "1",
                   "--json").found  # fmt: skip

@@ -16,7 +16,7 @@ from alir.settings import DEFAULT_MODEL
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("ingest", "ask", "bench", "draw", "rebuild", "retry", "status")
+COMMANDS = ("ingest", "ask", "bench", "draw", "rebuild", "relearn", "retry", "status")
 
 
 @dataclass(frozen=True)

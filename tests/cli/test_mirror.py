@@ -161,6 +161,26 @@ def test_the_summary_of_a_run_is_for_people(invoke: Command, docs: Path) -> None
     assert invoke("ingest", "docs").stdout.startswith("2 files: 2 unchanged. ")
 
 
+def test_a_lost_ledger_is_made_again(invoke: Command, docs: Path) -> None:
+    ledger = docs.parent / "lost.ledger"
+
+    def lose() -> None:
+        for lost in docs.parent.glob("lost.ledger*"):
+            lost.unlink()
+
+    def alir(*words: str) -> "subprocess.CompletedProcess[str]":
+        return invoke(*words, ALIR_LEDGER=str(ledger))
+
+    assert alir("ingest", "docs").stderr == "", "there was none to lose"
+    lose()
+    told = f"The ledger {ledger} knows the 2 files that the index holds.\n"
+    assert alir("relearn").stdout == told
+    assert alir("ingest", "docs").stderr == ""
+    lose()
+    assert "The ledger knew no file of the 2 in the index" in alir("ingest", "docs").stderr
+    assert json.loads(alir("relearn", "--json").stdout) == {"ledger": str(ledger), "files": 2}
+
+
 def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> None:
     assert invoke("retry").stdout == "No file failed.\n"
     bad = docs / "bad.pdf"

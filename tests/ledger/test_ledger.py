@@ -56,15 +56,18 @@ async def test_a_later_record_takes_the_place_of_an_earlier_one(
         "a": record("a", "v2", "written", replaces="v1"),
         "b": record("b", "v1"),
     }
-    assert await ledger.unsettled() == [record("a", "v2", "written", replaces="v1")]
     assert await ledger.counts() == {"planned": 0, "written": 1, "verified": 0, "settled": 1}
 
 
 async def test_what_is_forgotten_is_gone(ledger: Ledger, record: Record) -> None:
+    assert await ledger.is_empty()
     await ledger.record([record("a"), record("b")])
     await ledger.forget(["a", "never heard of"])
 
     assert await everything(ledger) == [record("b")]
+    assert not await ledger.is_empty()
+    await ledger.forget(["b"])
+    assert await ledger.is_empty()
 
 
 async def test_all_goes_through_every_page_in_order(ledger: Ledger, record: Record) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from alir.errors import InvalidSetting
+from alir.errors import InvalidSetting, StoreInUse
 from alir.milvus.connection import MilvusConnection
 
 
@@ -41,6 +43,25 @@ async def test_a_file_that_is_something_else_is_refused_and_left_alone(tmp_path:
     assert diary.read_text() == "Dear diary,"
     with pytest.raises(InvalidSetting, match="is a folder"):
         await MilvusConnection(str(tmp_path / ".." / tmp_path.name)).call("list_collections")
+
+
+async def test_a_file_that_a_dying_server_still_writes_to_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "busy.db"
+    connection = MilvusConnection(str(path))
+    await connection.call("list_collections")
+    await connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as dying:
+        dying.execute("BEGIN EXCLUSIVE")
+        waiting = asyncio.create_task(connection.call("list_collections"))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        dying.execute("ROLLBACK")
+    assert await waiting == []
+    await connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as living:
+        living.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreInUse):
+            await connection.call("list_collections")
 
 
 async def test_ctrl_c_which_reaches_it_too_does_not_end_it_under_its_users(tmp_path: Path) -> None:

@@ -125,14 +125,7 @@ class InMemoryCatalog:
         for source in self._sources(complete=True):
             yield source
 
-    async def superseded(self) -> AsyncIterator[StoredSource]:
-        live = await self.live([source.source_id for source in self._sources(complete=True)])
-        for source in self._sources(complete=True):
-            if source != live[source.source_id]:
-                yield source
-
-    async def unfinished(self) -> AsyncIterator[StoredSource]:
-        complete = {source.version for source in self._sources(complete=True)}
+    async def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
         for source in dict.fromkeys(self._sources(complete=False)):
             if source.version not in complete:
                 yield source
@@ -148,6 +141,7 @@ class InMemoryCatalog:
                 node.metadata["version"],
                 node.metadata.get("generation", 0),
                 node.metadata.get("content_hash", ""),
+                node.metadata.get("chunk_count", 0),
             )
             for node in self.store.nodes.values()
             if "version" in node.metadata and ("chunk_count" in node.metadata) >= complete

@@ -7,7 +7,7 @@ import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models import source_id
-from alir.steps.recover import recover
+from alir.steps.recover import Holding, look, recover
 
 
 def file(path: Path, generation: int, *, complete: bool = True) -> list[TextNode]:
@@ -37,7 +37,8 @@ async def test_a_version_that_a_newer_one_replaced_goes(
     a.write_text("words")
     store.add(file(a, 3) + file(a, 4) + file(b, 0) + file(b, 1) + file(b, 2) + file(c, 9))
 
-    assert await recover([root], catalog=catalog, vector_store=store) == 3
+    held = await look([root], catalog=catalog)
+    await recover(held.superseded, vector_store=store)
 
     assert sorted(store.nodes) == ["a-4-0", "a-4-1", "b-2-0", "b-2-1", "c-9-0", "c-9-1"]
 
@@ -48,7 +49,8 @@ async def test_a_version_that_is_not_complete_replaces_nothing(
     a = root / "a.txt"
     store.add(file(a, 0) + file(a, 1, complete=False))
 
-    assert await recover([root], catalog=catalog, vector_store=store) == 0
+    held = await look([root], catalog=catalog)
+    await recover(held.superseded, vector_store=store)
 
     assert sorted(store.nodes) == ["a-0-0", "a-0-1", "a-1-1"]
 
@@ -57,5 +59,21 @@ async def test_files_outside_the_roots_are_left_alone(store: Any, catalog: Any, 
     elsewhere = root.parent / "elsewhere.txt"
     store.add(file(elsewhere, 0) + file(elsewhere, 1))
 
-    assert await recover([root], catalog=catalog, vector_store=store) == 0
+    held = await look([root], catalog=catalog)
+    await recover(held.superseded, vector_store=store)
     assert len(store.nodes) == 4
+
+
+async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, root: Path) -> None:
+    (root / "here.txt").write_text("words")
+    for name in ("here", "gone", "gone too"):
+        head, other = file(root / f"{name}.txt", 0)
+        head.metadata["content_hash"] = f"hash of {name}"
+        store.add([head, other])
+    store.add(file(root.parent / "elsewhere.txt", 0))
+
+    held = await look([root], catalog=catalog)
+
+    assert held == Holding(
+        versions=4, superseded=[], gone=frozenset({"hash of gone", "hash of gone too"})
+    )

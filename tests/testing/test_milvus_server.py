@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,37 @@ async def test_a_frozen_server_answers_only_once_thawed(
     finally:
         milvus_server.thaw()
     await client.list_collections(timeout=5)
+
+
+@pytest.fixture
+def starved_server(milvus_server: MilvusServer) -> Iterator[MilvusServer]:
+    """A server that gets the cores only when nobody else wants them, and others do."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(spin) for _ in range(2 * (os.cpu_count() or 1))]
+    schedule(milvus_server, os.SCHED_IDLE)
+    yield milvus_server
+    schedule(milvus_server, os.SCHED_OTHER)
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+def schedule(server: MilvusServer, policy: int) -> None:
+    for thread in threads(server):
+        os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
+
+
+def threads(server: MilvusServer) -> Iterator[Path]:
+    return Path(f"/proc/{server.pid}/task").iterdir()
+
+
+def test_a_frozen_server_stands_still_at_once(starved_server: MilvusServer) -> None:
+    starved_server.freeze()
+    try:
+        told = [(thread / "status").read_text() for thread in threads(starved_server)]
+        assert {re.findall(r"^State:\t(\w)", one, re.MULTILINE)[0] for one in told} == {"T"}
+    finally:
+        starved_server.thaw()
 
 
 def test_to_start_a_server_that_serves_changes_nothing(milvus_server: MilvusServer) -> None:

@@ -13,7 +13,7 @@ from workflows.errors import WorkflowCancelledByUser
 from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
 
-from alir import Alir, Ingest, IngestProgress, IngestReport
+from alir import Alir, Ingest, IngestProgress, IngestReport, LedgerRelearned
 from alir.errors import (
     MilvusUnavailable,
     NothingToIngest,
@@ -277,8 +277,10 @@ async def test_a_file_that_looks_as_it_did_is_not_read_again(
     await app.ledger.aclose()
     app.ledger.path.unlink()
     read.clear()
-    report = await ingest(app, folder)
-    assert (report.unchanged, len(read)) == (3, 3), "a lost ledger costs a reading"
+    run = app.ingest.run(paths=[folder])
+    [told] = [one async for one in run.stream_events() if isinstance(one, LedgerRelearned)]
+    report = await run
+    assert (told.files, report.unchanged, len(read)) == (3, 3, 3), "a lost ledger costs a reading"
     stages = {record.stage async for record in app.ledger.all()}
     assert stages == {"settled"}
 

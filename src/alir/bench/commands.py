@@ -263,6 +263,32 @@ def growth(
 
 
 @bench.command()
+def sync(
+    paths: Paths,
+    *,
+    files: Annotated[
+        int, typer.Option(min=2, help="How many files their text is cut into.")
+    ] = 1000,
+    repeats: Repeats = 3,
+    fake_embedding: FakeEmbedding = False,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Bring a folder into an index, again unchanged, and again with one file changed.
+
+    Example: alir bench sync docs --files 1000
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.sync import SyncOptions, measure_sync  # noqa: PLC0415
+
+        options = SyncOptions(paths=paths, files=files, repeats=repeats, fake=fake_embedding)
+        return await measure_sync(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
 def faults(*, as_json: Json = False, html: Html = None) -> None:
     """Let an update fail, with alir and with LlamaIndex's pipeline: what is lost or doubled.
 

@@ -9,6 +9,7 @@ from alir.bench.faults_view import fault_charts, fault_tables
 from alir.bench.growth_view import growth_charts, growth_tables
 from alir.bench.ingest_view import ingest_charts, ingest_tables
 from alir.bench.store_view import store_charts, store_tables
+from alir.bench.sync_view import sync_charts, sync_tables
 from alir.bench.tables import Chart, Table
 
 _VIEWS: dict[
@@ -20,6 +21,7 @@ _VIEWS: dict[
     "embed": (embed_tables, embed_charts),
     "faults": (fault_tables, fault_charts),
     "growth": (growth_tables, growth_charts),
+    "sync": (sync_tables, sync_charts),
 }
 
 

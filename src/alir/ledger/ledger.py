@@ -71,9 +71,9 @@ class Ledger:
                 yield record
             after = page[-1].source_id
 
-    async def unsettled(self) -> list[SourceRecord]:
-        """Return what was begun and not ended: under way now, or when a run was killed."""
-        return await self._read(sources.unsettled, self.collection)
+    async def is_empty(self) -> bool:
+        """Return whether nothing is known of any source."""
+        return not await self._read(sources.page, self.collection, "", limit=1)
 
     async def with_content(self, hashes: Collection[str]) -> dict[str, list[SourceRecord]]:
         """Return the sources of each content hash that has some: where a file may come from."""

@@ -54,15 +54,12 @@ def by_content(
     return found
 
 
-def page(db: sqlite3.Connection, collection: str, after: str) -> list[SourceRecord]:
+def page(
+    db: sqlite3.Connection, collection: str, after: str, *, limit: int = PAGE
+) -> list[SourceRecord]:
     """Return the next records after the source id `after`, in the order of their ids."""
-    query = f"{_SELECT} AND source_id > ? ORDER BY source_id LIMIT {PAGE}"
+    query = f"{_SELECT} AND source_id > ? ORDER BY source_id LIMIT {limit:d}"
     return list(_read(db, query, collection, after))
-
-
-def unsettled(db: sqlite3.Connection, collection: str) -> list[SourceRecord]:
-    """Return the records whose stage is not settled."""
-    return list(_read(db, f"{_SELECT} AND stage <> 'settled'", collection))
 
 
 def counts(db: sqlite3.Connection, collection: str) -> dict[Stage, int]:

@@ -62,37 +62,18 @@ class MilvusCatalog:
                 vectors[row["text_hash"]] = row[field]
         return vectors
 
-    async def superseded(self) -> AsyncIterator[StoredSource]:
-        """Yield the complete versions that a newer one replaced and that are there still."""
-        newest: dict[str, int] = {}
-        heads = 0
-        async for source in self.sources():
-            heads += 1
-            newest[source.source_id] = max(source.generation, newest.get(source.source_id, 0))
-        if heads == len(newest):
-            return
-        async for source in self.sources():
-            if source.generation < newest[source.source_id]:
-                yield source
-
-    async def unfinished(self) -> AsyncIterator[StoredSource]:
-        """Yield the versions that the collection holds a part of: what a crash left behind."""
-        complete: set[str] = set()
-        chunks = 0
-        async for row in self._store.scan(_IS_COMPLETE, ["version", "chunk_count"]):
-            complete.add(row["version"])
-            chunks += row["chunk_count"]
-        if await self.chunks() == chunks:
-            return
-        async for source in self._scan(""):
-            if source.version not in complete:
-                complete.add(source.version)  # yielded once
-                yield source
-
     async def sources(self) -> AsyncIterator[StoredSource]:
-        """Yield every file the collection holds completely."""
+        """Yield the versions held completely: of a file that was updated, maybe two."""
         async for source in self._scan(_IS_COMPLETE):
             yield source
+
+    async def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+        """Yield the versions that are not `complete`; reads every row's, once."""
+        passed = {*complete}
+        async for source in self._scan(""):
+            if source.version not in passed:
+                passed.add(source.version)
+                yield source
 
     async def chunks(self) -> int:
         """Return how many chunks the collection holds."""
@@ -105,7 +86,7 @@ class MilvusCatalog:
     async def _scan(self, expression: str) -> AsyncIterator[StoredSource]:
         """Yield the sources of the rows that match `expression`; others' rows have no version."""
         name = self._store.doc_id_field
-        fields = [name, "file_path", "version", "generation", "content_hash"]
+        fields = [name, "file_path", "version", "generation", "content_hash", "chunk_count"]
         async for row in self._store.scan(expression, fields):
             if "version" in row:
                 yield StoredSource(
@@ -114,4 +95,5 @@ class MilvusCatalog:
                     row["version"],
                     row.get("generation", 0),
                     row.get("content_hash", ""),
+                    row.get("chunk_count", 0),
                 )

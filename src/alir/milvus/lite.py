@@ -6,8 +6,11 @@ ends when the last of our connections to the file is closed, and says why when i
 
 import logging
 import re
+import sqlite3
 import threading
+import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
 # milvus-lite 2.5 imports pkg_resources, which warns that it will go.
 warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
 
+_DYING_S = 1.0
+"""Longest wait for the server of a program that was killed to end; it takes 10 ms."""
 _lock = threading.Lock()
 _users: dict[Path, int] = {}
 
@@ -92,14 +97,35 @@ def _start(path: Path) -> None:
 
 
 def _serve(server: Any, path: str) -> None:
-    if server.init() and server.start():
-        return
-    if not server.got_the_lock:
-        raise StoreInUse(path)
-    raise _unusable(
-        f"{path} is not a Milvus Lite file, or a damaged one",
-        "Name another file, or delete it and ingest again.",
-    )
+    """Start `server`, which the server of a program that was just killed may hinder for a moment.
+
+    That one ends when it gets the lock file, and until then holds the file: ours ends at once.
+    """
+    give_up = time.monotonic() + _DYING_S
+    while not (server.init() and server.start()):
+        has_lock, error = server.got_the_lock, _fault_of(path)
+        is_late = time.monotonic() > give_up
+        if not has_lock or error == sqlite3.SQLITE_BUSY:
+            if is_late:
+                raise StoreInUse(path)
+        elif is_late or error in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise _unusable(
+                f"{path} is not a Milvus Lite file, or a damaged one",
+                "Name another file, or delete it and ingest again.",
+            )
+        server.stop()
+        time.sleep(0.05)
+
+
+def _fault_of(path: str) -> int:
+    """Return SQLite's error code on reading the file, which is SQLite's; 0 where there is none."""
+    address = f"{Path(path).as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, timeout=0, uri=True)) as database:
+            database.execute("SELECT * FROM sqlite_schema").fetchall()
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF
+    return 0
 
 
 def _quiet_server(path: str) -> Any:

@@ -1,12 +1,13 @@
 """Journal: into the ledger, how far each file came."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 from alir.models import FileOutcome, FilePart
 from alir.ports import Ledger
 from alir.records import SourceRecord, Stage
-from alir.steps.walk import is_listed
+from alir.steps.walk import looked_up
 
 
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: Ledger | None) -> None:
@@ -24,11 +25,9 @@ async def journal_failures(
     reasons = {one.path: one.reason for one in failed}
     if reasons:
         await ledger.failed(reasons, now_s)
-    well = [
-        one.path
-        for one in await ledger.failures()
-        if one.path not in reasons and is_listed(one.path, roots) is not None
-    ]
+    others = [one for one in await ledger.failures() if one.path not in reasons]
+    known = await asyncio.to_thread(looked_up, others, roots)
+    well = [one.path for one, is_there in known if is_there is not None]
     if well:
         await ledger.recovered(well)
 

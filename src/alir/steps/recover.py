@@ -1,6 +1,7 @@
-"""Recover: finish what a run that died left undone, and see what is gone, before writing."""
+"""Recover: see what the index holds, and finish what a run that died left undone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from llama_index.core.vector_stores.types import (
@@ -10,27 +11,47 @@ from llama_index.core.vector_stores.types import (
 )
 
 from alir.ports import Catalog
-from alir.steps.walk import is_listed
+from alir.steps.walk import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the index holds, and what of it below the roots is not right."""
+
+    versions: int
+
+    superseded: list[tuple[str, int]]
+    """Source id and generation of the complete versions that a newer one replaced."""
+    gone: frozenset[str]
+    """Content hashes of the files that are gone; a new file with one of them was moved there."""
+
+
+async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
+    """Read what the index holds, once, and look which of its files are below `roots`."""
+    newest: dict[str, int] = {}
+    superseded: list[tuple[str, int]] = []
+    gone: set[str] = set()
+    versions = 0
+    async for source, is_there in listed(catalog.sources(), roots):
+        versions += 1
+        if is_there is None:
+            continue
+        if not is_there:
+            gone.add(source.content_hash)
+        other = newest.setdefault(source.source_id, source.generation)
+        if other != source.generation:
+            older, newest[source.source_id] = sorted((other, source.generation))
+            superseded.append((source.source_id, older))
+    return Holding(versions, superseded, frozenset(gone))
 
 
 async def recover(
-    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
-) -> int:
-    """Delete the versions below `roots` that a newer one replaced; return how many there were."""
-    replaced = [s async for s in catalog.superseded() if is_listed(s.path, roots) is not None]
-    for source in replaced:
+    superseded: Sequence[tuple[str, int]], *, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the versions `superseded`: source ids and generations."""
+    for source_id, generation in superseded:
         one = [
-            MetadataFilter(key="doc_id", value=source.source_id),
-            MetadataFilter(key="generation", value=source.generation),
+            MetadataFilter(key="doc_id", value=source_id),
+            MetadataFilter(key="generation", value=generation),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*one]))
-    return len(replaced)
-
-
-async def gone(roots: Sequence[Path], *, catalog: Catalog) -> frozenset[str]:
-    """Return the content hashes of the files held that are gone from below `roots`.
-
-    A new file with one of them was moved there.
-    """
-    held = catalog.sources()
-    return frozenset({s.content_hash async for s in held if is_listed(s.path, roots) is False})

@@ -1,7 +1,7 @@
 """Sweep: take out of the index the files that are gone from the folder."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llama_index.core.vector_stores.types import (
@@ -11,9 +11,8 @@ from llama_index.core.vector_stores.types import (
 )
 
 from alir.errors import TooManyDeletions
-from alir.models import StoredSource
 from alir.ports import Catalog
-from alir.steps.walk import is_listed
+from alir.steps.walk import listed
 
 FEW_FILES = 10
 """So many may always be deleted."""
@@ -28,6 +27,8 @@ class Swept:
     """Files whose content is elsewhere now."""
     source_ids: list[str] = field(default_factory=list)
     """Of both."""
+    chunks: int = 0
+    """Chunks the index holds now."""
 
 
 async def sweep(
@@ -54,31 +55,39 @@ async def sweep(
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
     swept = Swept()
-    going: list[StoredSource] = []
-    held = 0
-    async for source in catalog.sources():
+    held = chunks = 0
+    async for source, is_there in listed(catalog.sources(), roots):
         held += 1
-        if is_listed(source.path, roots) is False:
-            going.append(source)
-            swept.source_ids.append(source.source_id)
-            if source.content_hash in moved:
-                swept.moved.append(source.path)
-            else:
-                swept.deleted.append(source.path)
+        if is_there is not False:
+            chunks += source.chunks
+            continue
+        swept.source_ids.append(source.source_id)
+        is_elsewhere = source.content_hash in moved
+        (swept.moved if is_elsewhere else swept.deleted).append(source.path)
     lost = len(swept.deleted)
     emptied = [path for path in swept.deleted if any(root in path.parents for root in empty)]
     is_many = lost > FEW_FILES and 2 * lost > held
     if (is_many or emptied) and not delete_many:
         raise TooManyDeletions(lost, held, (emptied or swept.deleted)[0])
-    for source in going:
-        await vector_store.adelete(source.source_id)
-    left_over = [
-        source async for source in catalog.unfinished() if is_listed(source.path, roots) is not None
-    ]
+    for source_id in swept.source_ids:
+        await vector_store.adelete(source_id)
+    counted = await catalog.chunks()
+    if counted != chunks:
+        await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
+        counted = await catalog.chunks()
+    return replace(swept, chunks=counted)
+
+
+async def _sweep_unfinished(
+    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete what a crash left of versions below `roots` that were never complete."""
+    complete = {source.version async for source in catalog.sources()}
+    found = listed(catalog.unfinished(complete), roots)
+    left_over = [source async for source, is_there in found if is_there is not None]
     for source in left_over:
         version = [
             MetadataFilter(key="doc_id", value=source.source_id),
             MetadataFilter(key="version", value=source.version),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))
-    return swept

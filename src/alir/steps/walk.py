@@ -1,10 +1,12 @@
 """Walk: the files under the given paths, in order, without ever leaving them."""
 
+import asyncio
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from alir import formats
 from alir.errors import NothingToIngest, PathNotFound
@@ -13,6 +15,20 @@ from alir.models import FileOutcome, FilePart, Roots
 GROUP_FILES = 64
 GROUP_BYTES = 500_000
 """A larger file is a group of its own."""
+LOOKS_AT_ONCE = 1000
+"""Paths looked at in one go: memory, and how long a folder counts as where it was."""
+
+
+class HasPath(Protocol):
+    """What is kept of a file."""
+
+    @property
+    def path(self) -> Path:
+        """Where it was."""
+        ...
+
+
+F = TypeVar("F", bound=HasPath)
 
 
 def survey(paths: Sequence[str | Path]) -> Roots:
@@ -76,7 +92,24 @@ def groups(
         yield group
 
 
-def is_listed(path: Path, roots: Sequence[Path]) -> bool | None:
+async def listed(
+    found: AsyncIterable[F], roots: Sequence[Path]
+) -> AsyncIterator[tuple[F, bool | None]]:
+    """Yield each of `found` with what `is_listed` says of it; looks off the event loop."""
+    page: list[F] = []
+    async for one in found:
+        page.append(one)
+        if len(page) == LOOKS_AT_ONCE:
+            for pair in await asyncio.to_thread(looked_up, page, roots):
+                yield pair
+            page = []
+    for pair in await asyncio.to_thread(looked_up, page, roots):
+        yield pair
+
+
+def is_listed(
+    path: Path, roots: Sequence[Path], *, realpath: Callable[[Path], str] = os.path.realpath
+) -> bool | None:
     """Return whether `walk(roots)` yields `path`; None when `path` is below none of them.
 
     False only on the file system's word that it is not there: what cannot be looked at counts
@@ -94,7 +127,14 @@ def is_listed(path: Path, roots: Sequence[Path]) -> bool | None:
     between = path.relative_to(root).parts
     passed_over = any(map(_is_hidden, between)) or (between and formats.kind(path) is None)
     # Below a folder that has become a link, the path leads somewhere else.
-    return is_file and not passed_over and Path(os.path.realpath(path)) == path
+    return is_file and not passed_over and realpath(path.parent) == str(path.parent)
+
+
+def looked_up(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
+    """Return each of `page` with what `is_listed` says of it. Blocks."""
+    # One folder's files share the look at what leads to it; the next page looks again.
+    realpath = cache(os.path.realpath)
+    return [(one, is_listed(one.path, roots, realpath=realpath)) for one in page]
 
 
 def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:

@@ -168,8 +168,14 @@ class MilvusServer:
         self._child = self._waiter = None
 
     def freeze(self) -> None:
-        """Suspend the server (SIGSTOP): connections are accepted and never answered."""
+        """Suspend the server (SIGSTOP): connections are accepted and never answered.
+
+        Returns when all its threads stand still; on busy cores that takes a moment.
+        """
         self._signal(signal.SIGSTOP)
+        if pid := self.pid:
+            with suppress(ChildProcessError):  # it ended just now
+                os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let a frozen server go on (SIGCONT)."""

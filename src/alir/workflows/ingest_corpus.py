@@ -20,13 +20,15 @@ from alir.events import (
     IngestProgress,
     IngestReport,
     IngestResumed,
+    LedgerRelearned,
     PathsSurveyed,
     ShardIngested,
 )
 from alir.models import FileOutcome, FilePart, Outage, Roots
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.journal import journal_failures
-from alir.steps.recover import gone, recover
+from alir.steps.recover import look, recover
+from alir.steps.relearn import relearn
 from alir.steps.sweep import sweep
 from alir.steps.walk import groups, survey, walk
 from alir.workflows.ingest_shard import IngestShard
@@ -80,11 +82,14 @@ class IngestCorpus(Workflow):
         # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
         await self.catalog.chunks()
         async with self._alone(ctx):
-            await recover(roots, catalog=self.catalog, vector_store=self.vector_store)
-            missing = await gone(roots, catalog=self.catalog)
+            held = await look(roots, catalog=self.catalog)
+            await recover(held.superseded, vector_store=self.vector_store)
+            if self.ledger is not None and held.versions and await self.ledger.is_empty():
+                files = await relearn(catalog=self.catalog, ledger=self.ledger)
+                ctx.write_event_to_stream(LedgerRelearned(files=files))
         return IndexRecovered(
             roots=ev.roots,
-            gone=missing,
+            gone=held.gone,
             started=ev.started,
             delete_many=ev.delete_many,
         )
@@ -161,13 +166,12 @@ class IngestCorpus(Workflow):
                     empty=ev.roots.empty,
                     delete_many=ev.delete_many,
                 )
-                chunks = await self.catalog.chunks()
             if self.ledger is not None and swept.source_ids:
                 await self.ledger.forget(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
-            chunks=chunks,
+            chunks=swept.chunks,
             added=ev.counts.get("added", 0),
             updated=ev.counts.get("updated", 0),
             moved=ev.counts.get("moved", 0),

@@ -1,7 +1,7 @@
 """Make an index anew: survey the old one, build beside it, verify, switch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -57,7 +57,7 @@ class RebuildCorpus(Workflow):
         started = perf_counter()
         async with self._alone():
             old = await self._live()
-            held = [source.path async for source in self.indexes.catalog(old.collection).sources()]
+            held = {source.path async for source in self.indexes.catalog(old.collection).sources()}
         there, gone = await asyncio.to_thread(_there_and_gone, held)
         if ev.paths:
             roots = await asyncio.to_thread(survey, ev.paths)
@@ -170,7 +170,7 @@ class RebuildCorpus(Workflow):
             yield
 
 
-def _there_and_gone(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def _there_and_gone(paths: Collection[Path]) -> tuple[list[Path], list[Path]]:
     there: list[Path] = []
     gone: list[Path] = []
     for path in sorted(paths):
