@@ -201,7 +201,7 @@ def rebuild(  # noqa: PLR0917  the options of a command
     complete and verified. Without paths it holds the files that the old one holds. The old one is
     kept for a rollback until it is dropped. A rebuild that was interrupted goes on.
 
-    Example: ALIR_EMBED_MODEL=BAAI/bge-small-en-v1.5 alir rebuild
+    Example: alir rebuild
     """
     from alir import rebuilding  # noqa: PLC0415
 

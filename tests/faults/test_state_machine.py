@@ -251,7 +251,7 @@ def test_after_every_complete_run_the_collection_is_the_folder(
         milvus_uri=str(lite_file), collection=Mirror.live, chunk_tokens=64, chunk_overlap_tokens=0
     )
     Mirror.done, Mirror.client, Mirror.settings = Counter(), client, chosen
-    Mirror.changes = 1000 if long else 6
+    Mirror.changes = 60 if long else 6
     with asyncio.Runner() as Mirror.runner:
         Mirror.open(dim=8)
         try:
