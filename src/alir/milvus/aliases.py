@@ -133,7 +133,12 @@ class _ServerAliases:
     async def _meant(self, name: str) -> str | None:
         if not await self._call("has_collection", name):
             return None
-        return str((await self._call("describe_collection", name))["collection_name"])
+        try:
+            return str((await self._call("describe_collection", name))["collection_name"])
+        except MilvusFailed:
+            if await self._call("has_collection", name):
+                raise
+            return None  # it was renamed or dropped between the two calls
 
     async def _point(self, alias: str, collection: str | None) -> None:
         meant = await self._meant(alias)

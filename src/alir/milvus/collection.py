@@ -310,9 +310,18 @@ class Collection:
         if self._aliases is None:
             found = await self._opening.existing(self.name)
             return (self.name, found) if found else None
-        names = [await self._aliases.live()]
+        live = await self._aliases.live()
+        names = [live]
         if self._life and not only_live:
             names += [self.name, await self._aliases.previous()]
+        try:
+            return await self._first_that_suits(names)
+        except MilvusFailed:
+            if await self._aliases.live() == live:
+                raise
+        return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
+
+    async def _first_that_suits(self, names: Sequence[str | None]) -> tuple[str, Found] | None:
         refused: CollectionMismatch | None = None
         for name in dict.fromkeys(names):
             try:
