@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from alir.events import (
         Answer,
         Ask,
+        FilesPlanned,
         Ingest,
         IngestPaused,
+        IngestPlan,
         IngestProgress,
         IngestReport,
         IngestResumed,
         LedgerRelearned,
+        Plan,
         Sources,
         Token,
+        WatchPaused,
     )
     from alir.milvus.store import AlirMilvusStore
     from alir.models import Citation, SourcePassage
@@ -32,16 +36,20 @@ __all__ = [
     "Answer",
     "Ask",
     "Citation",
+    "FilesPlanned",
     "Ingest",
     "IngestPaused",
+    "IngestPlan",
     "IngestProgress",
     "IngestReport",
     "IngestResumed",
     "LedgerRelearned",
+    "Plan",
     "Settings",
     "SourcePassage",
     "Sources",
     "Token",
+    "WatchPaused",
 ]
 
 _HOME = {

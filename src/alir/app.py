@@ -23,6 +23,7 @@ from alir.steps.relearn import relearn
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.plan_ingest import PlanIngest
 
 CHUNKING = "2"
 """Raised when a change of ours gives other text or other chunks for the same file."""
@@ -86,6 +87,11 @@ class Alir:
             vector_store=self.vector_store,
             ledger=self.ledger,
         )
+
+    @cached_property
+    def plan(self) -> PlanIngest:
+        """The workflow that says what an ingestion would do, and does nothing."""
+        return PlanIngest(shard=self.shard, catalog=self.catalog)
 
     @cached_property
     def ask(self) -> AskCorpus:

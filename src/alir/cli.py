@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from workflows.handler import WorkflowHandler
 
     from alir.app import Alir
-    from alir.events import Answer, IngestReport
+    from alir.events import Answer, IngestPlan, IngestReport
+    from alir.models import FilePlan
 
 T = TypeVar("T")
 
@@ -49,15 +50,28 @@ Collection = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
 
+Paths = Annotated[
+    list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
+]
+DeleteMany = Annotated[
+    bool,
+    typer.Option("--delete-many", help="Delete even if more than half of the files held are gone."),
+]
+
+
+@cli.command(
+    "sync",
+    help="Make the index mirror files and folders: the same command as alir ingest.\n\n"
+    "Example: alir sync --dry-run docs",
+)
 @cli.command()
 def ingest(
-    paths: Annotated[
-        list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
-    ],
-    delete_many: Annotated[
+    paths: Paths,
+    delete_many: DeleteMany = False,
+    dry_run: Annotated[
         bool,
         typer.Option(
-            "--delete-many", help="Delete even if more than half of the files held are gone."
+            "--dry-run", help="Only print what would be done to which file, and write nothing."
         ),
     ] = False,
     collection: Collection = None,
@@ -70,6 +84,10 @@ def ingest(
 
     Example: alir ingest docs README.md
     """
+
+    if dry_run:
+        _print_plan(paths, delete_many=delete_many, collection=collection, as_json=as_json)
+        return
 
     async def run(app: "Alir") -> "IngestReport":
         return await _ingest(app, paths, delete_many=delete_many)
@@ -128,8 +146,9 @@ def draw(
     from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
     from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
+    from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, AskCorpus):
+    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:
@@ -225,6 +244,31 @@ async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) 
         async for event in _events(handler):
             bar.show(event)
     return cast("IngestReport", await handler)
+
+
+def _print_plan(
+    paths: list[Path], *, delete_many: bool, collection: str | None, as_json: bool
+) -> None:
+    async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
+        from alir.console import IngestBar  # noqa: PLC0415
+        from alir.events import FilesPlanned, Plan  # noqa: PLC0415
+
+        files: list[FilePlan] = []
+        handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))
+        with IngestBar("Planning", "chunks to embed") as bar:
+            async for event in _events(handler):
+                bar.show(event)
+                if isinstance(event, FilesPlanned):
+                    files += event.planned
+        return cast("IngestPlan", await handler), files
+
+    plan, files = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(plan.to_json(files)))
+    else:
+        from alir.console import outlook  # noqa: PLC0415
+
+        typer.echo(outlook(plan, files))
 
 
 async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +20,15 @@ from workflows.events import Event
 
 from alir.events import (
     Answer,
+    FilesPlanned,
     IngestPaused,
+    IngestPlan,
     IngestProgress,
     IngestReport,
     IngestResumed,
     LedgerRelearned,
 )
+from alir.models import FilePlan
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -35,20 +39,21 @@ EXTRACTIVE_NOTE = (
 class IngestBar(AbstractContextManager["IngestBar"]):
     """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, doing: str = "Ingesting", counted: str = "chunks written") -> None:
+        self._doing = doing
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("files, {task.fields[chunks]} chunks written"),
+            TextColumn(f"files, {{task.fields[chunks]}} {counted}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("Ingesting", total=None, chunks=0)
+        self._task = self._progress.add_task(doing, total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -68,7 +73,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
-            self._progress.update(self._task, description="Ingesting")
+            self._progress.update(self._task, description=self._doing)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
         elif isinstance(event, LedgerRelearned):
             self._say(
@@ -76,17 +81,14 @@ class IngestBar(AbstractContextManager["IngestBar"]):
                 "there. It is made again, and each file is read once."
             )
         elif isinstance(event, IngestProgress):
-            self._advance(event)
+            self._advance(event.files_done, event.files, event.chunks_written)
+            for one in event.failed:
+                self._say(f"{display(one.path)}: {one.reason}")
+        elif isinstance(event, FilesPlanned):
+            self._advance(event.files_done, event.files, event.to_embed)
 
-    def _advance(self, event: IngestProgress) -> None:
-        self._progress.update(
-            self._task,
-            completed=event.files_done,
-            total=event.files,
-            chunks=event.chunks_written,
-        )
-        for one in event.failed:
-            self._say(f"{display(one.path)}: {one.reason}")
+    def _advance(self, done: int, files: int, chunks: int) -> None:
+        self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -112,6 +114,29 @@ def summary(report: IngestReport) -> str:
         f"{_count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
         f"The index holds {_count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
+
+
+def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
+    """Return what a run would do: a line for each file but the unchanged ones, and the sums."""
+    lines = []
+    for one in files:
+        if one.action != "unchanged":
+            embeds = f"; {one.to_embed} of {_count(one.chunks, 'chunk')} to embed"
+            where = f"moved from {display(one.moved_from)}" if one.moved_from else one.reason
+            lines.append(
+                f"{one.action:<6}  {display(one.path)}: {where}{embeds if one.chunks else ''}"
+            )
+    actions = [f"{count} {action}" for action, count in plan.actions.items() if count]
+    lines.append(
+        f"{_count(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
+        f"{_count(plan.to_embed, 'chunk')} in {_count(plan.embedding_calls, 'call')}. "
+        "Nothing was written."
+    )
+    if plan.superseded:
+        lines.append(f"It would delete {plan.superseded} old versions that a killed run left.")
+    if plan.refusal:
+        lines.append(f"It would stop before it deletes: {plan.refusal}")
+    return "\n".join(lines)
 
 
 def references(answer: Answer) -> str:
