@@ -31,11 +31,13 @@ LAYERS = [
         "per_loop",
         "records",
         "settings",
+        "strict_event",
     },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
-    {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
+    {"events", "plan_events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
     {"workflows"},
+    {"watch"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
     {"bench"},
@@ -47,6 +49,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing"}
 NOT_FOR_STEPS = (
     "alir.events",
+    "alir.plan_events",
     "alir.workflows",
     "llama_index.core.workflow",
     "llama_index.embeddings",

@@ -13,21 +13,18 @@ if TYPE_CHECKING:
     from alir.events import (
         Answer,
         Ask,
-        FilesPlanned,
         Ingest,
         IngestPaused,
-        IngestPlan,
         IngestProgress,
         IngestReport,
         IngestResumed,
         LedgerRelearned,
-        Plan,
         Sources,
         Token,
-        WatchPaused,
     )
     from alir.milvus.store import AlirMilvusStore
     from alir.models import Citation, SourcePassage
+    from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.settings import Settings
 
 __all__ = [
@@ -56,8 +53,12 @@ _HOME = {
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
     "Citation": "alir.models",
+    "FilesPlanned": "alir.plan_events",
+    "IngestPlan": "alir.plan_events",
+    "Plan": "alir.plan_events",
     "Settings": "alir.settings",
     "SourcePassage": "alir.models",
+    "WatchPaused": "alir.plan_events",
 }
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 import gc
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.node_parser import SentenceSplitter
+from workflows.events import Event
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
 from alir.errors import InvalidSetting
@@ -202,6 +206,29 @@ class Alir:
                 for one in await self.ledger.failures()
             ],
         }
+
+    async def watch(
+        self, paths: Sequence[str | Path], *, delete_many: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """Sync `paths` now and at each change below them; see `alir.watch.watch`.
+
+        Between the syncs a Milvus Lite file is closed, so that others can ask it.
+        """
+        from alir.watch import watch  # noqa: PLC0415  only where something is watched
+
+        settings = self.settings
+        is_file = "://" not in settings.milvus_uri
+        events = watch(
+            paths,
+            ingest=self.ingest,
+            ledger=self.ledger,
+            own=[settings.ledger_path, *([Path(settings.milvus_uri)] if is_file else [])],
+            delete_many=delete_many,
+            rest=self.vector_store.aclose if is_file else None,
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     async def relearn(self) -> int:
         """Make the ledger again from the collection; return how many files it now knows.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from workflows.handler import WorkflowHandler
 
     from alir.app import Alir
-    from alir.events import Answer, IngestPlan, IngestReport
+    from alir.events import Answer, IngestReport
     from alir.models import FilePlan
+    from alir.plan_events import IngestPlan
 
 T = TypeVar("T")
 
@@ -93,6 +95,38 @@ def ingest(
         return await _ingest(app, paths, delete_many=delete_many)
 
     _tell(_run(run, collection=collection), as_json=as_json)
+
+
+@cli.command()
+def watch(
+    paths: Paths,
+    delete_many: DeleteMany = False,
+    collection: Collection = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, for machines.")
+    ] = False,
+) -> None:
+    """Keep the index in step with files and folders until it is interrupted.
+
+    Syncs them now, at each change, and when a failed file is to be tried again. Prints a line for
+    each sync that changed something; an outage is waited for.
+
+    Example: alir watch docs
+    """
+
+    async def run(app: "Alir") -> None:
+        from alir.console import IngestBar, news  # noqa: PLC0415
+        from alir.events import IngestReport  # noqa: PLC0415
+
+        bar = IngestBar()
+        async with aclosing(app.watch(paths, delete_many=delete_many)) as events:
+            async for event in events:
+                if not isinstance(event, IngestReport):
+                    bar.show(event)
+                elif line := news(event, as_json=as_json):
+                    typer.echo(line)
+
+    _run(run, collection=collection)
 
 
 @cli.command()
@@ -251,7 +285,7 @@ def _print_plan(
 ) -> None:
     async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
         from alir.console import IngestBar  # noqa: PLC0415
-        from alir.events import FilesPlanned, Plan  # noqa: PLC0415
+        from alir.plan_events import FilesPlanned, Plan  # noqa: PLC0415
 
         files: list[FilePlan] = []
         handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))

@@ -1,9 +1,11 @@
 """What a person sees in a terminal: progress, reports, answers."""
 
+import json
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -20,15 +22,14 @@ from workflows.events import Event
 
 from alir.events import (
     Answer,
-    FilesPlanned,
     IngestPaused,
-    IngestPlan,
     IngestProgress,
     IngestReport,
     IngestResumed,
     LedgerRelearned,
 )
 from alir.models import FilePlan
+from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -75,6 +76,9 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         elif isinstance(event, IngestResumed):
             self._progress.update(self._task, description=self._doing)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
+        elif isinstance(event, WatchPaused):
+            when = "at the next change" if event.waits_s is None else f"in {event.waits_s:.1f} s"
+            self._say(f"Not synced; the next try is {when}: {event.reason}")
         elif isinstance(event, LedgerRelearned):
             self._say(
                 f"The ledger knew no file of the {event.files} in the index: it was lost, or never "
@@ -114,6 +118,16 @@ def summary(report: IngestReport) -> str:
         f"{_count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
         f"The index holds {_count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
+
+
+def news(report: IngestReport, *, as_json: bool) -> str:
+    """Return a line on what a sync of a watch changed, with the time; empty if nothing."""
+    if not report.added + report.updated + report.moved + report.deleted:
+        return ""
+    now = datetime.now(UTC)
+    if as_json:
+        return json.dumps({"time": now.isoformat("T", "seconds"), **report.to_json()})
+    return f"{now.astimezone():%H:%M:%S}  {summary(report)}"
 
 
 def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:

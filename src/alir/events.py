@@ -4,60 +4,29 @@ Start events are commands, stop events are nouns, everything between is a past-t
 field is declared, and an unknown one is refused (the engine's own events accept anything).
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from llama_index.core.schema import NodeWithScore, TextNode
 from pydantic import Field
-from workflows.events import Event, StartEvent, StopEvent
+from workflows.events import StartEvent, StopEvent
 
 from alir.models import (
     Citation,
     Failure,
     FileOutcome,
     FilePart,
-    FilePlan,
     FileVersion,
     LoadedPart,
     Roots,
     SourcePassage,
     SplitPart,
-    StoredSource,
 )
+from alir.strict_event import StrictEvent as _Strict
 
 Seconds = dict[str, float]
 """Seconds spent, by step."""
-
-
-class _Strict(Event):
-    _fields: ClassVar[frozenset[str]]
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        cls._fields = frozenset(cls.model_fields)
-
-    def __init__(self, **params: Any) -> None:
-        unknown = params.keys() - self._fields - {"_data"}
-        if unknown:
-            fields = ", ".join(type(self).model_fields) or "none"
-            raise TypeError(
-                f"{type(self).__name__} has no field {', '.join(sorted(unknown))}; it has {fields}"
-            )
-        super().__init__(**params)
-
-    def __repr__(self) -> str:
-        """Name the event and its values, of many only how many: the engine asks at each step."""
-        shown = (f"{name}={_short(getattr(self, name))}" for name in type(self).model_fields)
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list) and value:
-        return f"[{len(value)} items]"
-    return repr(value)
 
 
 # Ingest: IngestCorpus
@@ -270,98 +239,6 @@ class ShardIngested(_Strict, StopEvent):
     embedded: int
     reused: int
     seconds: Seconds
-
-
-# Plan
-
-
-class Plan(_Strict, StartEvent):
-    """Say what a run over these files and folders would do, and do nothing."""
-
-    paths: list[str | Path]
-    delete_many: bool = False
-    """Whether that run may delete more than half of the files held."""
-
-
-class IndexSeen(_Strict):
-    """What the index holds of the paths, and what of that is gone from there."""
-
-    roots: Roots
-    gone: list[StoredSource]
-    files_held: int
-    """Files that the index holds, of these paths and others."""
-    superseded: int
-    started: float
-    delete_many: bool = False
-
-
-class FilesPlanned(_Strict):
-    """Streamed: what a run would do to these files."""
-
-    planned: list[FilePlan]
-    files_done: int
-    """Files planned so far, these included."""
-    files: int
-    to_embed: int
-    """Chunks that would be embedded, so far."""
-
-
-class IngestPlan(_Strict, StopEvent):
-    """What a run would do now. It wrote nothing, and no run was kept from writing meanwhile."""
-
-    files: int
-    """Files below the paths."""
-    actions: dict[str, int]
-    """Action to number of files."""
-    chunks: int
-    """Chunks of the files to add, change and move."""
-    to_embed: int
-    """Chunks whose vector would be computed, at most: a run may find some among its own."""
-    embedding_calls: int
-    """Calls of the embedding model, at most: each batch of a shard's chunks is a call, or more
-    where the model takes fewer texts at once."""
-    superseded: int
-    """Old versions that a killed run left, which would be deleted."""
-    refusal: str
-    """Why the run would not delete, and which option lets it; empty if it would."""
-    seconds: float
-
-    def to_json(self, files: Sequence[FilePlan]) -> dict[str, Any]:
-        """Return the plan as `alir sync --dry-run --json` prints it."""
-        return {
-            "files": self.files,
-            **self.actions,
-            "chunks": self.chunks,
-            "to_embed": self.to_embed,
-            "embedding_calls": self.embedding_calls,
-            "superseded": self.superseded,
-            "refusal": self.refusal,
-            "seconds": round(self.seconds, 4),
-            "plan": [_planned(one) for one in files],
-        }
-
-
-def _planned(one: FilePlan) -> dict[str, Any]:
-    moved_from = {"moved_from": str(one.moved_from)} if one.moved_from else {}
-    return {
-        "file": str(one.path),
-        "action": one.action,
-        "reason": one.reason,
-        "chunks": one.chunks,
-        "to_embed": one.to_embed,
-        **moved_from,
-    }
-
-
-# Watch
-
-
-class WatchPaused(_Strict):
-    """A sync did not get through; there will be another."""
-
-    reason: str
-    waits_s: float | None
-    """Seconds until then; None: at the next change below the paths."""
 
 
 # Ask

@@ -16,7 +16,7 @@ from alir.settings import DEFAULT_MODEL
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("ingest", "ask", "bench", "draw", "relearn", "retry", "status", "sync")
+COMMANDS = ("ingest", "ask", "bench", "draw", "relearn", "retry", "status", "sync", "watch")
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,35 @@ def test_status_prints_what_the_index_holds(library: Library, alir: Command) -> 
     status = only_json(alir("status", "--json", cwd=library.folder))
     expected = {"files": 3, "chunks": 4, "collection": "alir", "model": DEFAULT_MODEL, "llm": None}
     assert expected.items() <= status.items()
+
+
+def test_a_dry_run_says_what_sync_would_do_and_does_nothing(invoke: Command, desk: Path) -> None:
+    (desk / "docs").mkdir()
+    (desk / "docs" / "moon.txt").write_text("The moon is made of green basalt.\n")
+    said = invoke("sync", "docs", "--dry-run")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "add     docs/moon.txt: the index does not hold it; 1 of 1 chunk to embed",
+        "1 file: 1 add. A run would embed at most 1 chunk in 1 call. Nothing was written.",
+    ]
+    plan = only_json(invoke("ingest", "docs", "--dry-run", "--json"))
+    assert plan.pop("seconds") > 0
+    assert plan == {
+        "files": 1,
+        **dict.fromkeys(("change", "move", "delete", "unchanged", "fail", "superseded"), 0),
+        **dict.fromkeys(("add", "chunks", "to_embed", "embedding_calls"), 1),
+        "refusal": "",
+        "plan": [
+            {
+                "file": str(desk / "docs" / "moon.txt"),
+                "action": "add",
+                "reason": "the index does not hold it",
+                "chunks": 1,
+                "to_embed": 1,
+            }
+        ],
+    }
+    assert only_json(invoke("status", "--json"))["files"] == 0
 
 
 def test_status_of_nothing_is_no_error(invoke: Command) -> None:

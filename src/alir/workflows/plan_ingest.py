@@ -10,8 +10,9 @@ from typing import get_args
 from llama_index.core.schema import TextNode
 from workflows import Context, Workflow, step
 
-from alir.events import FilesPlanned, IndexSeen, IngestPlan, PathsSurveyed, Plan
+from alir.events import PathsSurveyed
 from alir.models import Action, FileOutcome, FilePart, FilePlan, LoadedPart
+from alir.plan_events import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.ports import Catalog
 from alir.steps.compare import compare, fingerprint
 from alir.steps.confirm import confirm
