@@ -9,7 +9,8 @@ from llama_index.core.schema import TextNode
 
 from alir import AlirMilvusStore
 from alir.testing.changing_folder import ChangingFolder
-from alir.testing.mirror import Divergence, Mirror
+from alir.testing.judge import Difference
+from alir.testing.mirror import Mirror
 
 MOON = "The moon is made of green basalt."
 TEA = "Green tea is steeped for two minutes."
@@ -38,7 +39,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [row(folder / "moon.txt", MOON), row(folder / "below" / "tea.txt", TEA)]
 
 
-def counts(found: Divergence) -> tuple[int, int, int]:
+def counts(found: Difference) -> tuple[int, int, int]:
     return len(found.lost), len(found.doubled), len(found.orphaned)
 
 

@@ -5,7 +5,7 @@ and the rows through pymilvus.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,9 @@ from llama_index.core.schema import Document
 from pymilvus import MilvusClient
 
 _FIELDS = ["id", "text", "file_path", "version", "chunk_index", "chunk_count"]
-_MAX_ROWS = 16_384
+_PAGE_ROWS = 1000
+
+Row = Mapping[str, Any]
 
 
 class Chunk(NamedTuple):
@@ -32,6 +34,7 @@ class Difference:
 
     lost: tuple[Chunk, ...]
     doubled: tuple[Chunk, ...]
+    """Those of which there are too many, and files in two versions."""
     orphaned: tuple[Chunk, ...]
     """Of files or texts that are not there."""
 
@@ -39,22 +42,25 @@ class Difference:
         return bool(self.lost or self.doubled or self.orphaned)
 
 
-def stored(client: MilvusClient, collection: str) -> list[dict[str, Any]]:
-    """Return the rows of `collection`, as Milvus has them at this moment.
-
-    Raises:
-        ValueError: there are more than one answer of Milvus can hold.
-    """
-    rows = client.query(
+def stored(client: MilvusClient, collection: str) -> list[Row]:
+    """Return the rows of `collection`, as Milvus has them at this moment: of an id, one."""
+    rows: list[Row] = []
+    while page := client.query(
         collection,
-        filter="",
+        filter=f'id > "{rows[-1]["id"] if rows else ""}"',
         output_fields=_FIELDS,
-        limit=_MAX_ROWS,
+        limit=_PAGE_ROWS,
         consistency_level="Strong",
-    )
-    if len(rows) == _MAX_ROWS:
-        raise ValueError(f"{collection} holds more rows than {_MAX_ROWS}")
-    return [*rows]
+    ):
+        rows += sorted(page, key=lambda row: str(row["id"]))
+    return rows
+
+
+def counted(client: MilvusClient, collection: str) -> int:
+    """Return how many rows `collection` holds: of an id, all."""
+    ask = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
+    [found] = client.query(collection, filter="", **ask)
+    return int(found["count(*)"])
 
 
 def chunks_of(text: str, node_parser: NodeParser) -> list[str]:
@@ -64,28 +70,36 @@ def chunks_of(text: str, node_parser: NodeParser) -> list[str]:
 
 
 def difference(
-    rows: Iterable[Mapping[str, Any]], texts: Mapping[Path, str], node_parser: NodeParser
+    rows: Sequence[Row], texts: Mapping[Path, str], node_parser: NodeParser
 ) -> Difference:
     """Compare `rows` with the chunks of `texts`, by file."""
+    return compare(rows, {path: chunks_of(text, node_parser) for path, text in texts.items()})
+
+
+def compare(rows: Sequence[Row], chunks: Mapping[Path, Sequence[str]]) -> Difference:
+    """Compare `rows` with `chunks`, by file in their order."""
     wanted = Counter(
         Chunk(str(path), position, chunk)
-        for path, text in texts.items()
-        for position, chunk in enumerate(chunks_of(text, node_parser))
+        for path, of_file in chunks.items()
+        for position, chunk in enumerate(of_file)
     )
     held = Counter(Chunk(row["file_path"], row["chunk_index"], row["text"]) for row in rows)
+    surplus = [*(held - wanted).elements()]
+    versions = Counter(path for path, _ in {(row["file_path"], row["version"]) for row in rows})
+    twice = [Chunk(path, 0, f"in {n} versions") for path, n in versions.items() if n > 1]
     return Difference(
         lost=(*(wanted - held).elements(),),
-        doubled=(*(one for one in (held - wanted).elements() if one in wanted),),
-        orphaned=(*(one for one in (held - wanted).elements() if one not in wanted),),
+        doubled=(*(one for one in surplus if one in wanted), *twice),
+        orphaned=(*(one for one in surplus if one not in wanted),),
     )
 
 
-def whole_versions(rows: Iterable[Mapping[str, Any]], path: Path) -> list[list[str]]:
+def whole_versions(rows: Iterable[Row], path: Path) -> list[list[str]]:
     """Return the chunks, in order, of each version of `path` that is held completely.
 
     Complete is what says how many chunks it has, and has so many.
     """
-    versions: dict[str, list[Mapping[str, Any]]] = {}
+    versions: dict[str, list[Row]] = {}
     for row in rows:
         if row["file_path"] == str(path):
             versions.setdefault(row["version"], []).append(row)
