@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -210,18 +210,14 @@ async def test_an_outage_ends_no_watch(app: Alir, folder: Path) -> None:
 
 
 async def test_another_run_is_waited_for(app: Alir, folder: Path) -> None:
-    async with app.ledger.lock("another run"):
-        waiting = asyncio.create_task(_first_two(app, folder))
-        await asyncio.sleep(1)
-    first, second = await asyncio.wait_for(waiting, LIMIT_S)
+    async with AsyncExitStack() as other:
+        await other.enter_async_context(app.ledger.lock("another run"))
+        async with watching(app, folder) as watched:
+            assert "another run" in watched.pauses[0].reason
+            await other.aclose()
+            await watched.until(lambda: watched.reports)
 
-    assert "another run" in first.reason
-    assert isinstance(second, IngestReport | WatchPaused)
-
-
-async def _first_two(app: Alir, folder: Path) -> tuple[Any, Any]:
-    async with aclosing(app.watch([folder])) as events:
-        return await anext(events), await anext(events)
+    assert [report.added for report in watched.reports] == [2]
 
 
 async def test_too_many_deletions_wait_for_the_files_to_come_back(app: Alir, folder: Path) -> None:
