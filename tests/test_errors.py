@@ -32,6 +32,7 @@ SPOKEN = [
     ),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
     (errors.PathNotFound(Path("/docs")), "/docs", "Check the path"),
+    (errors.CannotWatch("/docs", "no space left"), "/docs", "raise it"),
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
     (errors.NothingToIngest("No path was given", "there is nothing"), "No path", "Name a text"),
     (errors.TooManyDeletions(20, 30, Path("/docs/a.txt")), "/docs/a.txt", "--delete-many"),

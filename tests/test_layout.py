@@ -32,12 +32,15 @@ LAYERS = [
         "per_loop",
         "records",
         "settings",
+        "strict_event",
     },  # formats: parsing must not need LlamaIndex
     {"models"},
     {"ports"},
+    {"guard"},
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
-    {"rebuild_events"},
+    {"plan_events", "rebuild_events"},
     {"workflows"},
+    {"watch"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
     {"bench", "rebuilding"},
@@ -49,6 +52,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing"}
 NOT_FOR_STEPS = (
     "alir.events",
+    "alir.plan_events",
     "alir.workflows",
     "llama_index.core.workflow",
     "llama_index.embeddings",

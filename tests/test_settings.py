@@ -101,8 +101,8 @@ def test_none_given_in_code_counts_as_not_given(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("milvus_uri", "ledger"),
     [
-        ("./.alir/milvus.db", ".alir/milvus.ledger"),
-        ("/data/my.notes.db", "/data/my.notes.ledger"),
+        ("./.alir/milvus.db", ".alir/.milvus.ledger"),
+        ("/data/my.notes.db", "/data/.my.notes.ledger"),
         ("http://localhost:19530", ".alir/localhost-19530.ledger"),
         ("https://user:secret@in01.zilliz.com/mine", ".alir/in01.zilliz.com-19530-mine.ledger"),
         ("http://[::1]:19531/a/b", ".alir/__1-19531-a_b.ledger"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from alir.milvus.store import AlirMilvusStore
     from alir.models import Citation, SourcePassage
+    from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.settings import Settings
 
 __all__ = [
@@ -32,24 +33,32 @@ __all__ = [
     "Answer",
     "Ask",
     "Citation",
+    "FilesPlanned",
     "Ingest",
     "IngestPaused",
+    "IngestPlan",
     "IngestProgress",
     "IngestReport",
     "IngestResumed",
     "LedgerRelearned",
+    "Plan",
     "Settings",
     "SourcePassage",
     "Sources",
     "Token",
+    "WatchPaused",
 ]
 
 _HOME = {
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
     "Citation": "alir.models",
+    "FilesPlanned": "alir.plan_events",
+    "IngestPlan": "alir.plan_events",
+    "Plan": "alir.plan_events",
     "Settings": "alir.settings",
     "SourcePassage": "alir.models",
+    "WatchPaused": "alir.plan_events",
 }
 
 

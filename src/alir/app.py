@@ -2,17 +2,21 @@
 
 import asyncio
 import gc
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.node_parser import SentenceSplitter
+from workflows.events import Event
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
-from alir.errors import FingerprintMismatch, InvalidSetting
-from alir.fingerprint import differences
+from alir.errors import InvalidSetting
+from alir.guard import Guard
 from alir.ledger import Ledger
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.indexes import MilvusIndexes
@@ -25,6 +29,7 @@ from alir.steps.relearn import relearn
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.plan_ingest import PlanIngest
 from alir.workflows.rebuild_corpus import RebuildCorpus
 
 CHUNKING = "2"
@@ -76,7 +81,7 @@ class Alir:
             vector_store=self.vector_store,
             ledger=self.ledger,
             outages=self.vector_store.connection.outages,
-            before_writing=self._refuse_another_fingerprint,
+            before_writing=self._guard.enforce,
         )
 
     @cached_property
@@ -94,6 +99,11 @@ class Alir:
         """The workflow that ingests one bounded group of files."""
         catalog = self._catalog_for_ingestion
         return self._shard_into(self.vector_store, catalog=catalog, ledger=self.ledger)
+
+    @cached_property
+    def plan(self) -> PlanIngest:
+        """The workflow that says what an ingestion would do, and does nothing."""
+        return PlanIngest(shard=self.shard, catalog=self.catalog, check=self._guard.check)
 
     @cached_property
     def ask(self) -> AskCorpus:
@@ -191,6 +201,29 @@ class Alir:
             ],
         }
 
+    async def watch(
+        self, paths: Sequence[str | Path], *, delete_many: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """Sync `paths` now and at each change below them; see `alir.watch.watch`.
+
+        Between the syncs a Milvus Lite file is closed, so that others can ask it.
+        """
+        from alir.watch import watch  # noqa: PLC0415  only where something is watched
+
+        settings = self.settings
+        is_file = "://" not in settings.milvus_uri
+        events = watch(
+            paths,
+            ingest=self.ingest,
+            ledger=self.ledger,
+            own=[settings.ledger_path, *([Path(settings.milvus_uri)] if is_file else [])],
+            delete_many=delete_many,
+            rest=self.vector_store.aclose if is_file else None,
+        )
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
     async def relearn(self) -> int:
         """Make the ledger again from the collection; return how many files it now knows.
 
@@ -274,6 +307,15 @@ class Alir:
             ledger=ledger,
         )
 
+    @property
+    def _guard(self) -> Guard:
+        return Guard(
+            self.settings.collection,
+            live=self.vector_store.live,
+            present=self._fingerprint,
+            ledger=self.ledger,
+        )
+
     def _fingerprint(self) -> dict[str, str]:
         """Return what an index is made with now; it may hash the model's weights."""
         model = self._model
@@ -288,29 +330,6 @@ class Alir:
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
             "schema": CHUNKING,
         }
-
-    async def _refuse_another_fingerprint(self) -> None:
-        """Refuse to write to an index that is made with anything else; note what it is made with.
-
-        An older alir's index does not say all of it. What the ledger noted then when it was first
-        written to by this one fills the gaps.
-        """
-        live = await self.vector_store.live()
-        if live is None:
-            return
-        collection, recorded = live
-        noted = await self.ledger.fingerprint() or {}
-        held = {**noted, **recorded} if noted.get("collection") == collection else dict(recorded)
-        present = await asyncio.to_thread(self._fingerprint)
-        if differing := differences(held, present):
-            raise FingerprintMismatch(
-                self.settings.collection,
-                [str(one) for one in differing],
-                " ".join(one.restored_by for one in differing if one.restored_by),
-            )
-        now = {**present, **held, "collection": collection}
-        if now != noted:
-            await self.ledger.set_fingerprint(now)
 
     @property
     def _embedding_for_questions(self) -> BaseEmbedding:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -16,6 +17,8 @@ from alir.exits import EXIT_CODES, reported
 if TYPE_CHECKING:
     from alir.app import Alir
     from alir.events import Answer, IngestReport
+    from alir.models import FilePlan
+    from alir.plan_events import IngestPlan
 
 T = TypeVar("T")
 
@@ -46,15 +49,28 @@ Collection = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
 
+Paths = Annotated[
+    list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
+]
+DeleteMany = Annotated[
+    bool,
+    typer.Option("--delete-many", help="Delete even if more than half of the files held are gone."),
+]
+
+
+@cli.command(
+    "sync",
+    help="Make the index mirror files and folders: the same command as alir ingest.\n\n"
+    "Example: alir sync --dry-run docs",
+)
 @cli.command()
 def ingest(
-    paths: Annotated[
-        list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
-    ],
-    delete_many: Annotated[
+    paths: Paths,
+    delete_many: DeleteMany = False,
+    dry_run: Annotated[
         bool,
         typer.Option(
-            "--delete-many", help="Delete even if more than half of the files held are gone."
+            "--dry-run", help="Only print what would be done to which file, and write nothing."
         ),
     ] = False,
     collection: Collection = None,
@@ -68,10 +84,46 @@ def ingest(
     Example: alir ingest docs README.md
     """
 
+    if dry_run:
+        _print_plan(paths, delete_many=delete_many, collection=collection, as_json=as_json)
+        return
+
     async def run(app: "Alir") -> "IngestReport":
         return await _ingest(app, paths, delete_many=delete_many)
 
     _tell(_run(run, collection=collection), as_json=as_json)
+
+
+@cli.command()
+def watch(
+    paths: Paths,
+    delete_many: DeleteMany = False,
+    collection: Collection = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, for machines.")
+    ] = False,
+) -> None:
+    """Keep the index in step with files and folders until it is interrupted.
+
+    Syncs them now, at each change, and when a failed file is to be tried again. Prints a line for
+    each sync that changed something; an outage is waited for.
+
+    Example: alir watch docs
+    """
+
+    async def run(app: "Alir") -> None:
+        from alir.console import IngestBar, news  # noqa: PLC0415
+        from alir.events import IngestReport  # noqa: PLC0415
+
+        bar = IngestBar()
+        async with aclosing(app.watch(paths, delete_many=delete_many)) as events:
+            async for event in events:
+                if not isinstance(event, IngestReport):
+                    bar.show(event)
+                elif line := news(event, as_json=as_json):
+                    typer.echo(line)
+
+    _run(run, collection=collection)
 
 
 @cli.command()
@@ -125,9 +177,10 @@ def draw(
     from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
     from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
+    from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
     from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, AskCorpus, RebuildCorpus):
+    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus, RebuildCorpus):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:
@@ -259,6 +312,31 @@ async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) 
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
     return cast("IngestReport", await shown(handler))
+
+
+def _print_plan(
+    paths: list[Path], *, delete_many: bool, collection: str | None, as_json: bool
+) -> None:
+    async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
+        from alir.console import IngestBar, events  # noqa: PLC0415
+        from alir.plan_events import FilesPlanned, Plan  # noqa: PLC0415
+
+        files: list[FilePlan] = []
+        handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))
+        with IngestBar("Planning", "chunks to embed") as bar:
+            async for event in events(handler):
+                bar.show(event)
+                if isinstance(event, FilesPlanned):
+                    files += event.planned
+        return cast("IngestPlan", await handler), files
+
+    plan, files = _run(run, collection=collection)
+    if as_json:
+        typer.echo(json.dumps(plan.to_json(files)))
+    else:
+        from alir.console import outlook  # noqa: PLC0415
+
+        typer.echo(outlook(plan, files))
 
 
 async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":

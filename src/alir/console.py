@@ -1,10 +1,12 @@
 """What a person sees in a terminal: progress, reports, answers."""
 
 import asyncio
+import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +31,8 @@ from alir.events import (
     IngestResumed,
     LedgerRelearned,
 )
+from alir.models import FilePlan
+from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -39,21 +43,21 @@ EXTRACTIVE_NOTE = (
 class IngestBar(AbstractContextManager["IngestBar"]):
     """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
 
-    def __init__(self, description: str = "Ingesting") -> None:
-        self._description = description
+    def __init__(self, doing: str = "Ingesting", counted: str = "chunks written") -> None:
+        self._doing = doing
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("files, {task.fields[chunks]} chunks written"),
+            TextColumn(f"files, {{task.fields[chunks]}} {counted}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task(description, total=None, chunks=0)
+        self._task = self._progress.add_task(doing, total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -73,25 +77,25 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
-            self._progress.update(self._task, description=self._description)
+            self._progress.update(self._task, description=self._doing)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
+        elif isinstance(event, WatchPaused):
+            when = "at the next change" if event.waits_s is None else f"in {event.waits_s:.1f} s"
+            self._say(f"Not synced; the next try is {when}: {event.reason}")
         elif isinstance(event, LedgerRelearned):
             self._say(
                 f"The ledger knew no file of the {event.files} in the index: it was lost, or never "
                 "there. It is made again, and each file is read once."
             )
         elif isinstance(event, IngestProgress):
-            self._advance(event)
+            self._advance(event.files_done, event.files, event.chunks_written)
+            for one in event.failed:
+                self._say(f"{display(one.path)}: {one.reason}")
+        elif isinstance(event, FilesPlanned):
+            self._advance(event.files_done, event.files, event.to_embed)
 
-    def _advance(self, event: IngestProgress) -> None:
-        self._progress.update(
-            self._task,
-            completed=event.files_done,
-            total=event.files,
-            chunks=event.chunks_written,
-        )
-        for one in event.failed:
-            self._say(f"{display(one.path)}: {one.reason}")
+    def _advance(self, done: int, files: int, chunks: int) -> None:
+        self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
@@ -135,6 +139,39 @@ def summary(report: IngestReport) -> str:
         f"{count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
         f"The index holds {count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
+
+
+def news(report: IngestReport, *, as_json: bool) -> str:
+    """Return a line on what a sync of a watch changed, with the time; empty if nothing."""
+    if not report.added + report.updated + report.moved + report.deleted:
+        return ""
+    now = datetime.now(UTC)
+    if as_json:
+        return json.dumps({"time": now.isoformat("T", "seconds"), **report.to_json()})
+    return f"{now.astimezone():%H:%M:%S}  {summary(report)}"
+
+
+def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
+    """Return what a run would do: a line for each file but the unchanged ones, and the sums."""
+    lines = []
+    for one in files:
+        if one.action != "unchanged":
+            embeds = f"; {one.to_embed} of {count(one.chunks, 'chunk')} to embed"
+            where = f"moved from {display(one.moved_from)}" if one.moved_from else one.reason
+            lines.append(
+                f"{one.action:<6}  {display(one.path)}: {where}{embeds if one.chunks else ''}"
+            )
+    actions = [f"{count} {action}" for action, count in plan.actions.items() if count]
+    lines.append(
+        f"{count(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
+        f"{count(plan.to_embed, 'chunk')} in {count(plan.embedding_calls, 'call')}. "
+        "Nothing was written."
+    )
+    if plan.superseded:
+        lines.append(f"It would delete {plan.superseded} old versions that a killed run left.")
+    if plan.refusal:
+        lines.append(f"It would stop before it deletes: {plan.refusal}")
+    return "\n".join(lines)
 
 
 def references(answer: Answer) -> str:

@@ -9,6 +9,7 @@ AlirError
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
 │   ├── RunInProgress
+│   ├── CannotWatch
 │   └── AccessRefused
 ├── InputError               the caller must change what was asked
 │   ├── PathNotFound
@@ -128,6 +129,17 @@ class RunInProgress(ConfigError):
         super().__init__(
             f"The collection {collection!r} is being written by another run, for {held_s:.0f} s "
             f"so far: {what} (process {pid} on {host}). Wait for it to end, or end it."
+        )
+
+
+class CannotWatch(ConfigError):
+    """The system does not tell of changes below a path."""
+
+    def __init__(self, paths: str, problem: str) -> None:
+        super().__init__(
+            f"{paths} cannot be watched: {problem}. If the system's limit on watches is reached, "
+            "raise it (fs.inotify.max_user_watches); or set WATCHFILES_FORCE_POLLING=1, which "
+            "looks at the files instead."
         )
 
 

@@ -6,11 +6,11 @@ field is declared, and an unknown one is refused (the engine's own events accept
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from llama_index.core.schema import NodeWithScore, TextNode
 from pydantic import Field
-from workflows.events import Event, StartEvent, StopEvent
+from workflows.events import StartEvent, StopEvent
 
 from alir.models import (
     Citation,
@@ -23,38 +23,10 @@ from alir.models import (
     SourcePassage,
     SplitPart,
 )
+from alir.strict_event import StrictEvent as _Strict
 
 Seconds = dict[str, float]
 """Seconds spent, by step."""
-
-
-class _Strict(Event):
-    _fields: ClassVar[frozenset[str]]
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        cls._fields = frozenset(cls.model_fields)
-
-    def __init__(self, **params: Any) -> None:
-        unknown = params.keys() - self._fields - {"_data"}
-        if unknown:
-            fields = ", ".join(type(self).model_fields) or "none"
-            raise TypeError(
-                f"{type(self).__name__} has no field {', '.join(sorted(unknown))}; it has {fields}"
-            )
-        super().__init__(**params)
-
-    def __repr__(self) -> str:
-        """Name the event and its values, of many only how many: the engine asks at each step."""
-        shown = (f"{name}={_short(getattr(self, name))}" for name in type(self).model_fields)
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list) and value:
-        return f"[{len(value)} items]"
-    return repr(value)
 
 
 # Ingest: IngestCorpus

@@ -11,6 +11,7 @@ from alir.fingerprint import Fingerprint
 from alir.formats.reading import Cursor, Segment
 
 Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
+Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,20 @@ class FileOutcome:
     """Why it failed."""
     content_hash: str = ""
     """Of the file's bytes, if it was ingested."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """What a run would do to one file."""
+
+    path: Path
+    action: Action
+    reason: str
+    chunks: int = 0
+    """Chunks the file comes to; 0 where they need not be known."""
+    to_embed: int = 0
+    """Of them, those whose vector the index does not hold."""
+    moved_from: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,14 @@ class Ledger(Protocol):
         """Delete what is known of `ids`."""
         ...
 
+    async def fingerprint(self) -> dict[str, str] | None:
+        """Return what was noted of what the collection is made with; None if nothing was."""
+        ...
+
+    async def set_fingerprint(self, made_with: Mapping[str, str]) -> None:
+        """Note what the collection is made with."""
+        ...
+
     async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
         """Note one more failed attempt at each path."""
         ...

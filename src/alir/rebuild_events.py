@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
-from alir.events import Seconds, _Strict
+from alir.events import Seconds
 from alir.models import FileOutcome, Roots
+from alir.strict_event import StrictEvent as _Strict
 
 
 class Rebuild(_Strict, StartEvent):

@@ -89,7 +89,9 @@ class Settings(BaseSettings):
         if self.ledger is not None:
             return self.ledger
         if "://" not in self.milvus_uri:
-            return Path(self.milvus_uri).with_suffix(".ledger")
+            # Hidden, and so no document where the folder around it is ingested.
+            file = Path(self.milvus_uri)
+            return file.with_name(f".{file.stem}.ledger")
         server = urlsplit(self.milvus_uri)
         names = [server.hostname or "", str(server.port or 19530), server.path.strip("/")]
         file_name = "-".join(name for name in names if name)

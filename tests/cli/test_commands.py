@@ -16,7 +16,18 @@ from alir.settings import DEFAULT_MODEL
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
-COMMANDS = ("ingest", "ask", "bench", "draw", "rebuild", "relearn", "retry", "status")
+COMMANDS = (
+    "ingest",
+    "ask",
+    "bench",
+    "draw",
+    "rebuild",
+    "relearn",
+    "retry",
+    "status",
+    "sync",
+    "watch",
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,35 @@ def test_status_prints_what_the_index_holds(library: Library, alir: Command) -> 
     assert expected.items() <= status.items()
 
 
+def test_a_dry_run_says_what_sync_would_do_and_does_nothing(invoke: Command, desk: Path) -> None:
+    (desk / "docs").mkdir()
+    (desk / "docs" / "moon.txt").write_text("The moon is made of green basalt.\n")
+    said = invoke("sync", "docs", "--dry-run")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "add     docs/moon.txt: the index does not hold it; 1 of 1 chunk to embed",
+        "1 file: 1 add. A run would embed at most 1 chunk in 1 call. Nothing was written.",
+    ]
+    plan = only_json(invoke("ingest", "docs", "--dry-run", "--json"))
+    assert plan.pop("seconds") > 0
+    assert plan == {
+        "files": 1,
+        **dict.fromkeys(("change", "move", "delete", "unchanged", "fail", "superseded"), 0),
+        **dict.fromkeys(("add", "chunks", "to_embed", "embedding_calls"), 1),
+        "refusal": "",
+        "plan": [
+            {
+                "file": str(desk / "docs" / "moon.txt"),
+                "action": "add",
+                "reason": "the index does not hold it",
+                "chunks": 1,
+                "to_embed": 1,
+            }
+        ],
+    }
+    assert only_json(invoke("status", "--json"))["files"] == 0
+
+
 def test_status_of_nothing_is_no_error(invoke: Command) -> None:
     shown = invoke("status")
     assert shown.returncode == 0
@@ -123,7 +163,7 @@ def test_status_of_nothing_is_no_error(invoke: Command) -> None:
 def test_draw_writes_a_page_for_each_workflow(invoke: Command, desk: Path) -> None:
     done = invoke("draw", "--out", "pages")
     assert (done.returncode, done.stderr) == (0, "")
-    names = ["IngestCorpus", "IngestShard", "AskCorpus", "RebuildCorpus"]
+    names = ["IngestCorpus", "IngestShard", "PlanIngest", "AskCorpus", "RebuildCorpus"]
     assert done.stdout.splitlines() == [f"pages/{name}.html" for name in names]
     for name in names:
         assert f"<title>{name}" in (desk / "pages" / f"{name}.html").read_text()

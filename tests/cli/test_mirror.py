@@ -181,6 +181,14 @@ def test_a_lost_ledger_is_made_again(invoke: Command, docs: Path) -> None:
     assert json.loads(alir("relearn", "--json").stdout) == {"ledger": str(ledger), "files": 2}
 
 
+def test_alir_s_own_files_are_no_documents(invoke: Command, docs: Path) -> None:
+    own = {"ALIR_MILVUS_URI": str(docs / "own.db")}
+    for outcome in ("added", "unchanged"):
+        report = json.loads(invoke("ingest", "docs", "--json", **own).stdout)
+        assert (report["files"], report[outcome]) == (2, 2)
+    assert len([*docs.iterdir()]) > 3, "they lie there"
+
+
 def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> None:
     assert invoke("retry").stdout == "No file failed.\n"
     bad = docs / "bad.pdf"

@@ -87,7 +87,7 @@ async def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) ->
 
 async def test_another_collection_of_the_same_file_has_a_lock_of_its_own(path: Path) -> None:
     async with Ledger(path, "notes").lock("alir ingest"), Ledger(path, "others").lock("alir ask"):
-        assert len(list(path.parent.glob("*.lock"))) == 2
+        assert len(list(path.parent.glob(".*.lock"))) == 2
 
 
 async def test_a_collection_whose_name_is_no_file_name_has_a_lock_too(path: Path) -> None:
@@ -127,7 +127,7 @@ async def test_a_run_cancelled_while_it_takes_the_lock_does_not_keep_it(path: Pa
 
 async def test_a_holder_that_has_not_said_who_it_is_refuses_all_the_same(path: Path) -> None:
     async with Ledger(path, "notes").lock("alir ingest"):
-        [lock] = path.parent.glob("*.lock")
+        [lock] = path.parent.glob(".*.lock")
         assert json.loads(lock.read_text())["pid"] == os.getpid()
         lock.write_text("")
 

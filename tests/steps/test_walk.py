@@ -10,7 +10,7 @@ import pytest
 
 from alir.errors import NothingToIngest, PathNotFound
 from alir.models import FileOutcome, FilePart
-from alir.steps.walk import GROUP_BYTES, GROUP_FILES, groups, is_listed, survey, walk
+from alir.steps.walk import GROUP_BYTES, GROUP_FILES, groups, is_listed, may_be_listed, survey, walk
 
 
 @pytest.fixture
@@ -327,3 +327,15 @@ def test_what_lies_below_a_folder_that_became_a_link_is_not_listed(root: Path) -
 
 def test_what_cannot_be_looked_at_counts_as_listed(root: Path) -> None:
     assert is_listed(root / ("long" * 100 + ".txt"), [root]) is True
+
+
+def test_a_change_counts_where_walk_may_look(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    (root / "picture.jpg").write_bytes(b"")
+    (root / "folder.jpg").mkdir()
+    counts = {
+        name: may_be_listed(root / name, [root])
+        for name in ("a.txt", "gone", "folder.jpg", "picture.jpg", ".git/a.txt", ".a.txt", "../b")
+    }
+    assert [name for name, may in counts.items() if may] == ["a.txt", "gone", "folder.jpg"]
+    assert may_be_listed(root / ".env", [root / ".env"])

@@ -139,7 +139,7 @@ class Ledger:
         """
         is_short = re.fullmatch(r"\w{1,64}", self.collection, re.ASCII)
         name = self.collection if is_short else sha256(self.collection.encode()).hexdigest()
-        path = self.path.with_name(f"{self.path.name}.{name}.lock")
+        path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
         return run_lock(path, self.collection, what)
 
     async def aclose(self) -> None:

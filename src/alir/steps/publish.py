@@ -20,6 +20,8 @@ from alir.ports import Catalog
 from alir.steps.add import write
 from alir.steps.verify import verify
 
+NO_TEXT = "holds no text; leave it out"
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -58,7 +60,7 @@ async def publish(
         elif cursor is not None:
             remaining.append(replace(part, cursor=cursor, chunks=chunks, first_chunk=first))
         elif first is None:
-            broken[part] = "holds no text; leave it out"
+            broken[part] = NO_TEXT
         else:
             first.metadata |= {"chunk_count": chunks, "content_hash": part.content_hash}
             ended[part] = first

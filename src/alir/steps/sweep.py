@@ -64,11 +64,9 @@ async def sweep(
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    lost = len(swept.deleted)
-    emptied = [path for path in swept.deleted if any(root in path.parents for root in empty)]
-    is_many = lost > FEW_FILES and 2 * lost > held
-    if (is_many or emptied) and not delete_many:
-        raise TooManyDeletions(lost, held, (emptied or swept.deleted)[0])
+    refused = brake(swept.deleted, held=held, empty=empty)
+    if refused is not None and not delete_many:
+        raise refused
     for source_id in swept.source_ids:
         await vector_store.adelete(source_id)
     counted = await catalog.chunks()
@@ -76,6 +74,17 @@ async def sweep(
         await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
         counted = await catalog.chunks()
     return replace(swept, chunks=counted)
+
+
+def brake(
+    deleted: Sequence[Path], *, held: int, empty: Collection[Path]
+) -> TooManyDeletions | None:
+    """Return why `deleted`, of so many files `held`, are not to go unasked; None if they may."""
+    lost = len(deleted)
+    emptied = [path for path in deleted if any(root in path.parents for root in empty)]
+    if emptied or (lost > FEW_FILES and 2 * lost > held):
+        return TooManyDeletions(lost, held, (emptied or deleted)[0])
+    return None
 
 
 async def _sweep_unfinished(

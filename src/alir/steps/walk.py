@@ -130,6 +130,22 @@ def is_listed(
     return is_file and not passed_over and realpath(path.parent) == str(path.parent)
 
 
+def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
+    """Return whether a change at `path` may be one of what `walk(roots)` yields.
+
+    What is gone may have been a folder, whatever its name.
+    """
+    for root in roots:
+        if root == path:
+            return True
+        if root in path.parents:
+            hidden = any(map(_is_hidden, path.relative_to(root).parts))
+            return not hidden and (
+                formats.kind(path) is not None or not os.path.isfile(path)  # noqa: PTH113  as above
+            )
+    return False
+
+
 def looked_up(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
     """Return each of `page` with what `is_listed` says of it. Blocks."""
     # One folder's files share the look at what leads to it; the next page looks again.
