@@ -175,8 +175,13 @@ class Alir:
         return self._model.name
 
     async def status(self) -> dict[str, Any]:
-        """Return what the index holds and what it was set up with, as `alir status` prints it."""
-        files, chunks = await asyncio.gather(self.catalog.files(), self.catalog.chunks())
+        """Return what the index holds and what it was set up with, as `alir status` prints it.
+
+        `unsettled` files were under way when a run was stopped, or are: the next run goes on.
+        """
+        files, chunks, stages = await asyncio.gather(
+            self.catalog.files(), self.catalog.chunks(), self.ledger.counts()
+        )
         settings = self.settings
         return {
             "files": files,
@@ -188,6 +193,7 @@ class Alir:
             "milvus": settings.milvus_uri,
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
+            "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
             "failed": [
                 {
                     "file": str(one.path),

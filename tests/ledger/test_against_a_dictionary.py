@@ -79,16 +79,6 @@ class LedgerMachine(RuleBasedStateMachine):
         self.runner.close()
         self.runner = asyncio.Runner()
 
-    @rule(asked=st.lists(hashes, max_size=3))
-    def with_content(self, asked: list[str]) -> None:
-        found = self.run(self.ledger.with_content(asked))
-
-        assert {key: {one.source_id for one in found[key]} for key in found} == {
-            key: same
-            for key in asked
-            if key and (same := {i for i, one in self.known.items() if one.content_hash == key})
-        }
-
     @invariant()
     def it_holds_what_the_dictionary_holds(self) -> None:
         async def everything() -> dict[str, SourceRecord]:

@@ -77,13 +77,6 @@ async def test_all_goes_through_every_page_in_order(ledger: Ledger, record: Reco
     assert [one.source_id for one in await everything(ledger)] == names
 
 
-async def test_a_moved_file_is_found_by_its_content(ledger: Ledger, record: Record) -> None:
-    twins = [record("a", content_hash="same"), record("b", content_hash="same")]
-    await ledger.record([*twins, record("c"), record("d", content_hash="")])
-
-    assert await ledger.with_content(["same", "unknown", ""]) == {"same": twins}
-
-
 async def test_a_name_that_is_not_text_survives(ledger: Ledger, record: Record) -> None:
     odd = Path(os.fsdecode(b"/docs/caf\xe9 \xff.txt"))
     await ledger.record([SourceRecord("a", odd, 1, 1, "h", "v", 1, "settled")])
@@ -116,7 +109,6 @@ async def test_collections_in_one_file_know_nothing_of_each_other(
     assert await everything(other) == [record("a", "v2")]
     assert [failure.reason for failure in await other.failures()] == ["v2"]
     assert await other.fingerprint() == {"model": "v2"}
-    assert await other.with_content(["hash of b"]) == {}
     assert sum((await other.counts()).values()) == 1
     await one.aclose()
     await other.aclose()

@@ -24,6 +24,7 @@ from alir.errors import (
 from alir.settings import Settings
 from alir.steps import compare
 from alir.testing import HashEmbedding
+from alir.testing.faults import Faults
 
 
 async def ingest(app: Alir, *paths: Path) -> IngestReport:
@@ -291,6 +292,23 @@ async def test_a_second_run_on_one_collection_is_told_who_is_on_it(app: Alir, fo
             with pytest.raises(RunInProgress, match=f"another ingestion .process {os.getpid()}"):
                 await ingest(app, folder)
         assert (await ingest(app, folder)).added == 3
+
+
+async def test_what_was_under_way_when_a_run_was_stopped_is_told_until_it_is_done(
+    app: Alir, folder: Path
+) -> None:
+    def stop() -> None:
+        raise ConnectionError
+
+    faults = Faults()
+    faults.watch(app)
+    faults.plan(stop, of="vector_store.async_add")
+    with pytest.raises(ConnectionError):
+        await ingest(app, folder)
+    assert (await app.status())["unsettled"] == 3
+    faults.none()
+    await ingest(app, folder)
+    assert (await app.status())["unsettled"] == 0
 
 
 async def test_failed_files_are_remembered_until_they_are_well(app: Alir, folder: Path) -> None:

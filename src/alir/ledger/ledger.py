@@ -75,10 +75,6 @@ class Ledger:
         """Return whether nothing is known of any source."""
         return not await self._read(sources.page, self.collection, "", limit=1)
 
-    async def with_content(self, hashes: Collection[str]) -> dict[str, list[SourceRecord]]:
-        """Return the sources of each content hash that has some: where a file may come from."""
-        return await self._read(sources.by_content, self.collection, hashes)
-
     async def counts(self) -> dict[Stage, int]:
         """Return how many sources there are at each stage."""
         return await self._read(sources.counts, self.collection)

@@ -43,17 +43,6 @@ def by_id(db: sqlite3.Connection, collection: str, ids: Collection[str]) -> list
     return list(_read(db, f"{_SELECT} {among}", collection, json.dumps(list(ids))))
 
 
-def by_content(
-    db: sqlite3.Connection, collection: str, hashes: Collection[str]
-) -> dict[str, list[SourceRecord]]:
-    """Return the records of each content hash that has some; an empty hash has none."""
-    among = "AND content_hash IN (SELECT value FROM json_each(?)) AND content_hash <> ''"
-    found: dict[str, list[SourceRecord]] = {}
-    for record in _read(db, f"{_SELECT} {among}", collection, json.dumps(list(hashes))):
-        found.setdefault(record.content_hash, []).append(record)
-    return found
-
-
 def page(
     db: sqlite3.Connection, collection: str, after: str, *, limit: int = PAGE
 ) -> list[SourceRecord]:
