@@ -4,9 +4,13 @@ milvus-lite 2.5 starts the process for any client of the file and ends it with t
 ends when the last of our connections to the file is closed, and says why when it does not start.
 """
 
+import fcntl
 import logging
+import os
 import re
+import socket
 import sqlite3
+import subprocess
 import threading
 import time
 import warnings
@@ -23,6 +27,8 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 
 _DYING_S = 1.0
 """Longest wait for the server of a program that was killed to end; it takes 10 ms."""
+_STARTING_S = 0.5
+"""After so long a server that has not ended is taken to start; clients wait for its answer."""
 _lock = threading.Lock()
 _users: dict[Path, int] = {}
 
@@ -128,6 +134,15 @@ def _fault_of(path: str) -> int:
     return 0
 
 
+def _answers(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+    return True
+
+
 def _quiet_server(path: str) -> Any:
     import milvus_lite.server  # noqa: PLC0415  Windows has none
 
@@ -146,6 +161,23 @@ def _quiet_server(path: str) -> Any:
         @property
         def got_the_lock(self) -> bool:
             return self._p is not None
+
+        def start(self) -> bool:
+            # Theirs waits half a second for a failure, also where the server answers before.
+            self._lock_fd = Path(self._lock_path).open("a", encoding="utf-8")  # noqa: SIM115
+            try:
+                fcntl.lockf(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            library = f"{self._bin_path}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+            environment = {**os.environ, "LD_LIBRARY_PATH": library, "DYLD_LIBRARY_PATH": library}
+            self._p = subprocess.Popen(self.args, env=environment, cwd=self._work_dir)  # noqa: S603
+            give_up = time.monotonic() + _STARTING_S
+            while time.monotonic() < give_up and self._p.poll() is None:
+                if _answers(self._uds_path):
+                    return True
+                time.sleep(0.005)
+            return self._p.poll() is None
 
         def stop(self) -> None:
             # Theirs deletes the lock file even where another process holds it, and so lets the
