@@ -28,8 +28,8 @@ class PdfDocument:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[ParserPool]:
-    """One process: 0.2 s of a processor, 1 s by the clock, 200 MiB."""
-    pool = ParserPool(Limits(cpu_s=0.2, memory_mib=200), processes=1)
+    """One process: 1 s of a processor, 5 s by the clock, 200 MiB."""
+    pool = ParserPool(Limits(cpu_s=1, memory_mib=200), processes=1)
     yield pool
     await pool.aclose()
 

@@ -6,7 +6,6 @@ ends when the last of our connections to the file is closed, and says why when i
 
 import fcntl
 import logging
-import os
 import re
 import socket
 import sqlite3
@@ -155,8 +154,14 @@ def _quiet_server(path: str) -> Any:
         def args(self) -> list[str]:
             # The process writes to stdout and stderr, which belong to our results and errors. And
             # Ctrl-C reaches it, too: it must live until what is being written is there.
-            silently = ["/bin/sh", "-c", 'trap "" INT; exec "$@" >/dev/null 2>&1', "milvus-lite"]
-            return silently + [str(part) for part in super().args]
+            script = """
+                trap "" INT
+                export LD_LIBRARY_PATH="$1:$LD_LIBRARY_PATH" DYLD_LIBRARY_PATH="$1"
+                shift
+                exec "$@" >/dev/null 2>&1
+            """
+            parts = [self._bin_path, *super().args]
+            return ["/bin/sh", "-c", script, "milvus-lite", *map(str, parts)]
 
         @property
         def got_the_lock(self) -> bool:
@@ -169,9 +174,7 @@ def _quiet_server(path: str) -> Any:
                 fcntl.lockf(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            library = f"{self._bin_path}:{os.environ.get('LD_LIBRARY_PATH', '')}"
-            environment = {**os.environ, "LD_LIBRARY_PATH": library, "DYLD_LIBRARY_PATH": library}
-            self._p = subprocess.Popen(self.args, env=environment, cwd=self._work_dir)  # noqa: S603
+            self._p = subprocess.Popen(self.args, cwd=self._work_dir)  # noqa: S603
             give_up = time.monotonic() + _STARTING_S
             while time.monotonic() < give_up and self._p.poll() is None:
                 if _answers(self._uds_path):
