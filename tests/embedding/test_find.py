@@ -50,13 +50,26 @@ def test_weights_that_are_not_the_official_ones_are_refused(tmp_path: Path) -> N
     (package / "model").mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "model" / "model.safetensors").write_bytes(b"something else")
-    code = "from alir.embedding import find_model; find_model('all-MiniLM-L6-v2')"
+    code = """if True:
+        from alir.embedding import LocalEmbedding, find_model
+        from alir.errors import ModelUnavailable
+        model = find_model('all-MiniLM-L6-v2')
+        embedding = LocalEmbedding(model)
+        for use in (lambda: model.weights, lambda: embedding.get_text_embedding("Cats sleep.")):
+            try:
+                use()
+            except ModelUnavailable as error:
+                print(error)
+        embedding.close()
+        """
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    assert "ModelUnavailable" in found.stderr
-    assert "not the official ones (sha256 differs)" in found.stderr
+    refusals = found.stdout.splitlines()
+    assert len(refusals) == 2
+    for refusal in refusals:
+        assert f"in {package / 'model'} has weights that are not the official ones" in refusal

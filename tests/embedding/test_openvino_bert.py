@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
@@ -73,6 +75,32 @@ def test_as_installed_it_is_close_and_neither_loads_torch_nor_reports_to_anyone(
     assert np.dot(vector, torch) > 0.999
     assert (loaded, threads, asked) == ([], ["MainThread"], [])
     assert list(tmp_path.iterdir()) == []
+
+
+def with_weights_of(dtype: torch.dtype, folder: Path) -> ModelFolder:
+    """The default model, its weights in another type."""
+    shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
+    file = folder / "model.safetensors"
+    save_file({name: one.to(dtype) for name, one in load_file(file).items()}, file)
+    return ModelFolder("m", folder)
+
+
+def test_weights_of_half_the_bits_are_computed_with(tmp_path: Path) -> None:
+    half = LocalEmbedding(with_weights_of(torch.float16, tmp_path / "model"), backend="openvino")
+    full = LocalEmbedding(find_model(DEFAULT_MODEL), backend="openvino")
+
+    vectors = [one.get_text_embedding_batch(TEXTS) for one in (half, full)]
+
+    assert np.sum(np.prod(vectors, axis=0), axis=1).min() > 0.999
+    half.close()
+    full.close()
+
+
+def test_weights_of_a_type_numpy_has_not_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    model = with_weights_of(torch.bfloat16, tmp_path / "model")
+
+    with pytest.raises(ModelUnavailable, match=r"type BF16.*ALIR_EMBED_BACKEND to torch"):
+        LocalEmbedding(model, backend="openvino").get_text_embedding("Cats sleep.")
 
 
 def test_a_model_that_is_no_bert_is_refused_with_what_to_do(tmp_path: Path) -> None:

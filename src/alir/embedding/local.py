@@ -132,6 +132,7 @@ def _once_where_shared(load: Callable[[], Encoder]) -> Callable[[], Encoder]:
 
 def _loaded(model: ModelFolder, backend: EmbedBackend) -> Encoder:
     try:
+        model.check_weights()
         with _no_collections():
             return _load(model, backend)
     except ModelUnavailable:

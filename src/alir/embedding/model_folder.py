@@ -36,16 +36,32 @@ class ModelFolder:
 
     name: str
     folder: Path
-    known_weights: str = ""
-    """What `weights` is, where that was found out before."""
+    expected_weights: str = ""
+    """What `weights` must be, where that is known."""
 
     @cached_property
     def weights(self) -> str:
         """SHA-256 of the file of weights, whichever backend computes with it; of several files, one
         of all their names and hashes. Empty without any. Blocks: it reads them whole.
+
+        Raises:
+            ModelUnavailable: they are not the expected ones.
         """
-        if self.known_weights:
-            return self.known_weights
+        weights = self._hash_of_weights()
+        if self.expected_weights not in {"", weights}:
+            raise ModelUnavailable(
+                self.name,
+                f"in {self.folder} has weights that are not the official ones (sha256 differs)",
+                "Install it again, or set ALIR_EMBED_MODEL to another.",
+            )
+        return weights
+
+    def check_weights(self) -> None:
+        """Raise as `weights` does. Blocks only where something is expected of them."""
+        if self.expected_weights:
+            _ = self.weights
+
+    def _hash_of_weights(self) -> str:
         # Torch and OpenVINO read the same files; the old format is not looked at beside the new.
         found = sorted(self.folder.rglob("*.safetensors")) or sorted(self.folder.rglob("*.bin"))
         hashes = {}
