@@ -11,6 +11,7 @@ import typer
 
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
+from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
@@ -34,6 +35,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(bench, name="bench")
+cli.command("eval")(evaluate)
 
 
 def _path(given: str) -> Path:

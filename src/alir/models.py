@@ -12,6 +12,7 @@ from alir.formats.reading import Cursor, Segment
 
 Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
 Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
+Branch = Literal["dense", "keyword"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,23 @@ class FileVersion:
     source_id: str
     version: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How the passages of both searches become one list.
+
+    A passage is worth `1 / (60 + rank)` by rank (reciprocal rank fusion), or by score what lies
+    between the branch's lowest score found, 0, and its highest, 1 (a convex combination).
+    """
+
+    by: Literal["score", "rank"] = "score"
+    keyword_weight: float = 0.5
+    """From 0, only the search by meaning is made, to 1, only the one by words."""
+
+    def weight(self, branch: Branch) -> float:
+        """Return what counts of a branch's worth: the weights' sum is 1."""
+        return self.keyword_weight if branch == "keyword" else 1 - self.keyword_weight
 
 
 @dataclass(frozen=True, slots=True)

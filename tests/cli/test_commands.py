@@ -21,6 +21,7 @@ COMMANDS = (
     "ask",
     "bench",
     "draw",
+    "eval",
     "rebuild",
     "relearn",
     "retry",
