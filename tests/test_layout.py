@@ -39,12 +39,12 @@ LAYERS = [
     {"ports"},
     {"guard"},
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
-    {"plan_events", "rebuild_events", "search_events"},
+    {"agent_events", "plan_events", "rebuild_events", "search_events"},
     {"workflows"},
     {"watch"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
-    {"bench", "rebuilding"},
+    {"agent_command", "bench", "rebuilding"},
     {"evaluation"},
     {"cli"},
     {"__main__"},
@@ -53,6 +53,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing"}
 NOT_FOR_STEPS = (
+    "alir.agent_events",
     "alir.events",
     "alir.plan_events",
     "alir.search_events",

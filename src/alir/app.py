@@ -27,6 +27,7 @@ from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
 from alir.settings import Settings
 from alir.steps.relearn import relearn
+from alir.workflows.agent import Agent
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
@@ -118,6 +119,11 @@ class Alir:
     def search(self) -> SearchCorpus:
         """The workflow that finds the passages a question is answered from."""
         return SearchCorpus(**self._retrieval)
+
+    @cached_property
+    def agent(self) -> Agent:
+        """The workflow that answers questions of several parts."""
+        return Agent(search=self.search, llm=self.llm)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:

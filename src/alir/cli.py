@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
+from alir.agent_command import agent
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
@@ -36,6 +37,7 @@ cli = typer.Typer(
 )
 cli.add_typer(bench, name="bench")
 cli.command("eval")(evaluate)
+cli.command()(agent)
 
 
 def _path(given: str) -> Path:
@@ -176,13 +178,14 @@ def draw(
     Example: alir draw --out flows
     """
     from alir.draw import draw_flow  # noqa: PLC0415
+    from alir.workflows.agent import Agent  # noqa: PLC0415
     from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
     from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
     from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
     from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus, RebuildCorpus):
+    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus, RebuildCorpus, Agent):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:

@@ -23,6 +23,14 @@ from rich.progress import (
 from workflows.events import Event
 from workflows.handler import WorkflowHandler
 
+from alir.agent_events import (
+    BudgetSpent,
+    EvidenceFound,
+    EvidenceWeak,
+    QueryRewritten,
+    QuestionDecomposed,
+    SubQuestionGivenUp,
+)
 from alir.events import (
     Answer,
     IngestPaused,
@@ -33,6 +41,7 @@ from alir.events import (
 )
 from alir.models import FilePlan
 from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
+from alir.steps.cite import source
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -172,6 +181,28 @@ def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
     if plan.refusal:
         lines.append(f"It would stop before it deletes: {plan.refusal}")
     return "\n".join(lines)
+
+
+def thought(event: Event) -> str:
+    """Return what the agent decided, in a line; empty if it is nothing to tell."""
+    line = ""
+    match event:
+        case QuestionDecomposed(parts=[_, _, *_] as parts):
+            listed = "; ".join(f"{number}. {part}" for number, part in enumerate(parts, start=1))
+            line = f"The question has {len(parts)} parts: {listed}"
+        case EvidenceFound(part=part, passages=passages):
+            files = sorted({display(source(passage).file) for passage in passages})
+            where = f" in {', '.join(files)}" if files else ""
+            line = f"Part {part.number}: {count(len(passages), 'passage')}{where}: “{part.query}”"
+        case EvidenceWeak(part=part):
+            line = f"Part {part.number}: they do not fit well."
+        case QueryRewritten(part=part):
+            line = f"Part {part.number}: searching again with “{part.query}”."
+        case SubQuestionGivenUp(part=part, reason=reason):
+            line = f"Part {part.number}: given up. {reason}"
+        case BudgetSpent(reason=reason):
+            line = reason
+    return line
 
 
 def references(answer: Answer) -> str:

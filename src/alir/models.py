@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from llama_index.core.schema import TextNode
+from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.fingerprint import Fingerprint
 from alir.formats.reading import Cursor, Segment
@@ -247,6 +247,59 @@ class SourcePassage:
     page: int | None
     text: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the agent may spend on one question; None is no limit."""
+
+    seconds: float | None = None
+    calls: int | None = None
+    """Searches and calls of the language model, together."""
+    tokens: int | None = None
+    """Of the language model: what it is sent and what it replies, by LlamaIndex's tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A question that the agent is at."""
+
+    question: str
+    """Stands alone: what was said before it is not needed to understand it."""
+    top_k: int | None
+    budget: Budget
+    started: float
+    """Clock reading, in seconds, when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """A part of a question, and how far the search for it has come."""
+
+    number: int
+    """From 1, in the order of the question."""
+    question: str
+    query: str
+    """What it is searched with: the question itself at first."""
+    tried: tuple[str, ...] = ()
+    """The queries before this one."""
+    passages: tuple[NodeWithScore, ...] = ()
+    """Of all that were found, those of the query with the best grade."""
+    grade: float = 0.0
+    """0 to 1.5: see `alir.steps.grade`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredPart:
+    """A part of a question, as an answer tells of it."""
+
+    question: str
+    queries: list[str]
+    """What it was searched with, one after the other."""
+    grade: float
+    """Of the best passages found: see `alir.steps.grade`."""
+    is_found: bool
+    """Whether they were good enough not to search again."""
 
 
 def source_id(path: Path) -> str:

@@ -17,6 +17,7 @@ from alir.settings import DEFAULT_MODEL
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = (
+    "agent",
     "ingest",
     "ask",
     "bench",
@@ -164,7 +165,7 @@ def test_status_of_nothing_is_no_error(invoke: Command) -> None:
 def test_draw_writes_a_page_for_each_workflow(invoke: Command, desk: Path) -> None:
     done = invoke("draw", "--out", "pages")
     assert (done.returncode, done.stderr) == (0, "")
-    names = ["IngestCorpus", "IngestShard", "PlanIngest", "AskCorpus", "RebuildCorpus"]
+    names = ["IngestCorpus", "IngestShard", "PlanIngest", "AskCorpus", "RebuildCorpus", "Agent"]
     assert done.stdout.splitlines() == [f"pages/{name}.html" for name in names]
     for name in names:
         assert f"<title>{name}" in (desk / "pages" / f"{name}.html").read_text()
@@ -200,6 +201,8 @@ def test_the_installed_command_is_the_same(alir: Command) -> None:
         (["frobnicate"], "frobnicate"),
         (["ingest"], "PATH"),
         (["ask"], "question"),
+        (["agent"], "question"),
+        (["agent", "why", "--max-calls", "0"], "--max-calls"),
         (["ask", "why", "--top-k", "many"], "--top-k"),
         (["ask", "why", "--top-k", "0"], "--top-k"),
         (["status", "--jason"], "--jason"),

@@ -4,6 +4,7 @@ import pytest
 from workflows import Workflow, step
 from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 
+from alir.workflows.agent import Agent
 from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
@@ -129,7 +130,7 @@ class HelpNeeded(InputRequiredEvent): ...
 class HelpGiven(HumanResponseEvent): ...
 
 
-class Agent(Workflow):
+class ToyAgent(Workflow):
     """Two loops, one of them through a person."""
 
     @step
@@ -165,10 +166,10 @@ def ask_once() -> type[Workflow]:
 
 @pytest.fixture
 def agent() -> type[Workflow]:
-    return Agent
+    return ToyAgent
 
 
-@pytest.fixture(params=[IngestCorpus, IngestShard, AskCorpus, RebuildCorpus, Agent])
+@pytest.fixture(params=[IngestCorpus, IngestShard, AskCorpus, RebuildCorpus, Agent, ToyAgent])
 def workflow(request: pytest.FixtureRequest) -> type[Workflow]:
     """Each of alir's, and one with loops."""
     found: type[Workflow] = request.param

@@ -1,12 +1,13 @@
 """Synthesize: passages to an answer, piece by piece, every citation checked."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM, ChatMessage, MessageRole
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
+from alir.models import Quote
 from alir.steps.cite import MARKER, Citations, CitedText
 from alir.steps.extract import extract
 
@@ -31,17 +32,22 @@ async def synthesize_extractive(
     embedding: BaseEmbedding,
 ) -> AsyncIterator[str]:
     """Yield the documents' best sentences for `question`, verbatim, each with its citation."""
-    shown = 0
-    for quote in await extract(question, passages, embedding=embedding):
+    pieces = cited(await extract(question, passages, embedding=embedding), citations)
+    for piece in pieces or [NOT_ANSWERED]:
+        yield piece
+
+
+def cited(quotes: Iterable[Quote], citations: Citations) -> list[str]:
+    """Return the sentences quoted, each with its citation; those that do not hold are left out."""
+    pieces: list[str] = []
+    for quote in quotes:
         number = citations.cite(quote)
         if number is None:
             continue
         # A number in brackets is a reference of the document's own, not one of ours.
         text = " ".join(MARKER.sub("", citations.made[number - 1].quote).split())
-        yield f"{' ' if shown else ''}{text} [{number}]"
-        shown += 1
-    if not shown:
-        yield NOT_ANSWERED
+        pieces.append(f"{' ' if pieces else ''}{text} [{number}]")
+    return pieces
 
 
 async def synthesize_with_llm(

@@ -1,10 +1,7 @@
 """Answer a question: search by meaning and by words at once, fuse, synthesize, cite."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
@@ -12,7 +9,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
-from alir.errors import LanguageModelFailed, NothingIngested
+from alir.errors import NothingIngested
 from alir.events import (
     Answer,
     Ask,
@@ -25,12 +22,9 @@ from alir.events import (
 )
 from alir.ports import Catalog
 from alir.steps.cite import Citations, source
-from alir.steps.synthesize import (
-    NOT_ANSWERED,
-    synthesize_extractive,
-    synthesize_with_llm,
-)
+from alir.steps.synthesize import NOT_ANSWERED, synthesize_extractive
 from alir.workflows.retrieval import Retrieval
+from alir.workflows.writing import write
 
 
 class AskCorpus(Retrieval):
@@ -69,14 +63,21 @@ class AskCorpus(Retrieval):
         started = perf_counter()
         sources = [source(passage) for passage in ev.passages]
         ctx.write_event_to_stream(Sources(sources=sources))
-        written = await self._write(ctx, ev)
+        question, passages = ev.plan.question, ev.passages
+
+        def extracted(citations: Citations) -> AsyncIterator[str]:
+            return synthesize_extractive(
+                question, passages, citations=citations, embedding=self.embedding
+            )
+
+        written = await write(ctx, question, passages, ev.texts, extracted=extracted, llm=self.llm)
         now = perf_counter()
         return Answer(
             text=written.text,
             mode=written.mode,
             citations=written.citations.made,
             sources=sources,
-            degraded=ev.degraded + written.degraded + _removal(written.citations.removed),
+            degraded=ev.degraded + written.degraded,
             removed_citations=written.citations.removed,
             seconds={**ev.seconds, "synthesize": now - started, "total": now - ev.plan.started},
         )
@@ -96,66 +97,3 @@ class AskCorpus(Retrieval):
             degraded=ev.degraded,
             seconds={**ev.seconds, "total": perf_counter() - ev.plan.started},
         )
-
-    async def _write(self, ctx: Context, ev: PassagesRead) -> "_Written":
-        """Write with the language model; extractively without one, or if it fails at once."""
-        question, passages = ev.plan.question, ev.passages
-        degraded = []
-        if self.llm is not None:
-            citations = Citations(passages, ev.texts)
-            pieces = synthesize_with_llm(question, passages, citations=citations, llm=self.llm)
-            shown: list[str] = []
-            try:
-                await _stream(ctx, pieces, shown)
-            except LanguageModelFailed as error:
-                if shown:
-                    raise
-                degraded.append(f"{error} This answer is extractive.")
-            else:
-                if text := "".join(shown).strip():
-                    return _Written(text, "llm", citations, degraded)
-                degraded.append("The language model said nothing. This answer is extractive.")
-        citations = Citations(passages, ev.texts)
-        pieces = synthesize_extractive(
-            question, passages, citations=citations, embedding=self.embedding
-        )
-        shown = []
-        await _stream(ctx, pieces, shown)
-        return _Written("".join(shown), "extractive", citations, degraded)
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    text: str
-    mode: Literal["extractive", "llm"]
-    citations: Citations
-    degraded: list[str]
-
-
-async def _stream(ctx: Context, pieces: AsyncIterator[str], shown: list[str]) -> None:
-    """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
-
-    Pieces that come in one turn of the event loop are one event: it costs more than a token.
-    """
-    turn: list[str] = []
-
-    def write() -> None:
-        if turn:
-            ctx.write_event_to_stream(Token(text="".join(turn)))
-            shown.extend(turn)
-            turn.clear()
-
-    try:
-        async for piece in pieces:
-            if not turn:
-                asyncio.get_running_loop().call_soon(write)
-            turn.append(piece)
-    finally:
-        write()
-
-
-def _removal(count: int) -> list[str]:
-    if not count:
-        return []
-    verb = "citation was" if count == 1 else "citations were"
-    return [f"{count} {verb} removed: the sources do not say it."]

@@ -1,0 +1,72 @@
+"""The command `alir agent`: a thin shell."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alir.exits import reported
+
+if TYPE_CHECKING:
+    from alir.agent_events import AgentAnswer, AskAgent
+
+
+def agent(  # noqa: PLR0917  the options of a command
+    question: Annotated[str, typer.Argument(help="In your own words; it may have several parts.")],
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Passages to find for each part.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Search no longer; then answer.")
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(min=1, help="Searches and calls of the language model, together.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens that the language model may cost.")
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, for machines.")
+    ] = False,
+) -> None:
+    """Answer a question of several parts, searching for each until enough is found.
+
+    What the agent decides is told on stderr as it goes: the parts, what was found, other words
+    to search with. When a limit is reached it answers with what it has, and says so.
+
+    Example: alir agent "Compare what the essay says about work and what the report says about pay"
+    """
+    with reported():
+        from alir.agent_events import AskAgent  # noqa: PLC0415
+        from alir.console import references  # noqa: PLC0415
+        from alir.models import Budget  # noqa: PLC0415
+
+        budget = Budget(seconds=max_seconds, calls=max_calls, tokens=max_tokens)
+        start = AskAgent(question=question, top_k=top_k, budget=budget)
+        answer = asyncio.run(_answered(start, collection, tell=not as_json))
+        typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
+
+
+async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) -> "AgentAnswer":
+    from alir.agent_events import AgentAnswer  # noqa: PLC0415
+    from alir.app import Alir  # noqa: PLC0415
+    from alir.console import events, thought, write  # noqa: PLC0415
+    from alir.events import Token  # noqa: PLC0415
+    from alir.settings import Settings  # noqa: PLC0415
+
+    async with Alir(Settings.load(collection=collection)) as app:
+        handler = app.agent.run(start_event=start)
+        async for event in events(handler):
+            if tell and isinstance(event, Token):
+                write(event.text)
+            elif tell and (line := thought(event)):
+                typer.echo(line, err=True)
+        answer = await handler
+    if tell:
+        write("\n")
+    assert isinstance(answer, AgentAnswer)  # noqa: S101  the engine types results as Any
+    return answer

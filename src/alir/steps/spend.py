@@ -1,0 +1,28 @@
+"""Spend: whether a budget allows the next call, and what one costs."""
+
+from collections.abc import Sequence
+
+from llama_index.core.llms import ChatMessage
+from llama_index.core.utils import get_tokenizer
+
+from alir.models import Budget
+
+
+def overspent(budget: Budget, *, seconds: float, calls: int, tokens: int) -> str | None:
+    """Return which limit so much would exceed, in a sentence; None if it is within the budget."""
+    limits = (
+        (budget.seconds, seconds, "seconds"),
+        (budget.calls, calls, "calls"),
+        (budget.tokens, tokens, "tokens"),
+    )
+    for limit, spent, unit in limits:
+        if limit is not None and spent > limit:
+            return f"The budget of {limit:g} {unit} is spent."
+    return None
+
+
+def count_tokens(messages: Sequence[ChatMessage | str]) -> int:
+    """Return the tokens of texts by LlamaIndex's tokenizer; a model's own may count otherwise."""
+    tokenizer = get_tokenizer()
+    texts = (one if isinstance(one, str) else one.content or "" for one in messages)
+    return sum(len(tokenizer(text)) for text in texts)

@@ -1,0 +1,252 @@
+"""Answer a question of several parts: decompose, search for each, judge, try again, synthesize."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from time import perf_counter
+from typing import cast
+
+from llama_index.core.llms import LLM
+from workflows import Context, Workflow, step
+
+from alir.agent_events import (
+    AgentAnswer,
+    AskAgent,
+    By,
+    EvidenceAccepted,
+    EvidenceFound,
+    EvidenceGathered,
+    EvidenceWeak,
+    QueryRewritten,
+    QuestionDecomposed,
+    QuestionUnderstood,
+    SubQuestionAsked,
+    SubQuestionGivenUp,
+)
+from alir.errors import DependencyError, EmptyQuestion, RetrievalFailed
+from alir.events import Sources
+from alir.models import AnsweredPart, Budget, FileVersion, Inquiry, SubQuestion
+from alir.search_events import Passages, Search
+from alir.steps import decompose, rewrite
+from alir.steps.cite import Citations, source
+from alir.steps.grade import MIN_GRADE, grade
+from alir.steps.read import read, version_of
+from alir.steps.synthesize import prompt
+from alir.steps.synthesize_parts import evidence, synthesize_parts
+from alir.workflows.purse import Purse, Spent
+from alir.workflows.search_corpus import SearchCorpus
+from alir.workflows.writing import write
+
+MAX_ATTEMPTS = 3
+"""Searches for one part of a question."""
+MOVED = "A file was brought up to date meanwhile; what it said before was left out. Ask again."
+
+
+class Agent(Workflow):
+    """Decompose a question, search for each part until enough is found, answer over all of it.
+
+    Every decision is streamed. Without `llm` the decisions are made by rules, and the answer is
+    extractive: the documents' own sentences, part by part.
+    """
+
+    def __init__(
+        self,
+        *,
+        search: SearchCorpus,
+        llm: LLM | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        super().__init__(timeout=None)
+        self.search = search
+        self.llm = llm
+        self.budget = budget or Budget()
+
+    @step
+    async def understand(self, ev: AskAgent) -> QuestionUnderstood:
+        """Take the question."""
+        question = ev.question.strip()
+        if not question:
+            raise EmptyQuestion
+        inquiry = Inquiry(question, ev.top_k, ev.budget or self.budget, perf_counter())
+        return QuestionUnderstood(inquiry=inquiry)
+
+    @step
+    async def decompose(
+        self, ctx: Context[Spent], ev: QuestionUnderstood
+    ) -> list[SubQuestionAsked]:
+        """Find the parts of the question."""
+        question = ev.inquiry.question
+        reply = await Purse(ctx, ev.inquiry).consult(decompose.prompt(question), llm=self.llm)
+        parts = decompose.parts_of(reply, question) if reply else decompose.decompose(question)
+        decided = QuestionDecomposed(question=question, parts=parts, by="llm" if reply else "rules")
+        ctx.write_event_to_stream(decided)
+        return [
+            SubQuestionAsked(inquiry=ev.inquiry, part=SubQuestion(number, part, query=part))
+            for number, part in enumerate(parts, start=1)
+        ]
+
+    @step
+    async def retrieve(
+        self, ctx: Context[Spent], ev: SubQuestionAsked | QueryRewritten
+    ) -> EvidenceFound | SubQuestionGivenUp:
+        """Search for one part, as a question of its own."""
+        purse = Purse(ctx, ev.inquiry)
+        refusal = await purse.spend()
+        if refusal is not None:
+            return _given_up(ctx, ev, refusal)
+        search = Search(question=ev.part.query, top_k=ev.inquiry.top_k)
+        try:
+            async with asyncio.timeout(purse.seconds_left):
+                found = cast("Passages", await self.search.run(start_event=search))
+        except TimeoutError:
+            return _given_up(ctx, ev, await purse.run_out_of_time())
+        except DependencyError as error:
+            await purse.note(f"“{ev.part.question}” could not be searched for: {error}")
+            return _given_up(ctx, ev, str(error), is_failure=True)
+        await purse.note(*found.degraded)
+        event = EvidenceFound(inquiry=ev.inquiry, part=ev.part, passages=found.passages)
+        ctx.write_event_to_stream(event)
+        return event
+
+    @step
+    async def grade(
+        self, ctx: Context[Spent], ev: EvidenceFound
+    ) -> EvidenceAccepted | EvidenceWeak:
+        """Judge what was found for a part, and keep the best of all its searches."""
+        part = ev.part
+        found = await grade(part.question, ev.passages, embedding=self.search.embedding)
+        if not part.passages or found > part.grade:
+            part = replace(part, passages=tuple(ev.passages), grade=found)
+        event: EvidenceAccepted | EvidenceWeak
+        if found >= MIN_GRADE:
+            event = EvidenceAccepted(inquiry=ev.inquiry, part=part)
+        else:
+            event = EvidenceWeak(inquiry=ev.inquiry, part=part, grade=found)
+        ctx.write_event_to_stream(event)
+        return event
+
+    @step
+    async def rewrite(
+        self, ctx: Context[Spent], ev: EvidenceWeak
+    ) -> QueryRewritten | SubQuestionGivenUp:
+        """Put a part in other words, to search for it again; or give it up."""
+        part = ev.part
+        tried = (*part.tried, part.query)
+        if len(tried) >= MAX_ATTEMPTS:
+            return _given_up(ctx, ev, f"{len(tried)} searches found nothing that fits well.")
+        reply = await Purse(ctx, ev.inquiry).consult(
+            rewrite.prompt(part.question, tried), llm=self.llm
+        )
+        query = rewrite.query_of(reply, tried)
+        by: By = "rules" if query is None else "llm"
+        query = query or rewrite.rewrite(part.question, tried, part.passages)
+        if query is None:
+            return _given_up(ctx, ev, "There are no other words to search with.")
+        part = replace(part, query=query, tried=tried)
+        event = QueryRewritten(inquiry=ev.inquiry, part=part, by=by)
+        ctx.write_event_to_stream(event)
+        return event
+
+    @step
+    async def gather(
+        self, ctx: Context[Spent], ev: list[EvidenceAccepted | SubQuestionGivenUp]
+    ) -> EvidenceGathered:
+        """Bring the parts together, and read their passages again."""
+        failures = [one.reason for one in ev if _has_failed(one)]
+        if len(failures) == len(ev):
+            raise RetrievalFailed(failures)
+        settled = sorted(ev, key=lambda one: one.part.number)
+        found = await read(
+            evidence([e.part for e in settled]), vector_store=self.search.vector_store
+        )
+        if found.stale:
+            await Purse(ctx, settled[0].inquiry).note(MOVED)
+        parts = [_without(one.part, found.stale) for one in settled]
+        inquiry = settled[0].inquiry
+        return EvidenceGathered(
+            inquiry=inquiry,
+            parts=parts,
+            answered=[_answered(one) for one in settled],
+            texts=found.texts,
+            seconds=perf_counter() - inquiry.started,
+        )
+
+    @step
+    async def synthesize(self, ctx: Context[Spent], ev: EvidenceGathered) -> AgentAnswer:
+        """Write the answer over all that was found, streaming it, and check what it cites."""
+        started = perf_counter()
+        question, passages = ev.inquiry.question, evidence(ev.parts)
+        sources = [source(passage) for passage in passages]
+        ctx.write_event_to_stream(Sources(sources=sources))
+
+        def extracted(citations: Citations) -> AsyncIterator[str]:
+            return synthesize_parts(
+                ev.parts, passages, citations=citations, embedding=self.search.embedding
+            )
+
+        purse = Purse(ctx, ev.inquiry)
+        is_written = (
+            self.llm is not None
+            and bool(passages)
+            and await purse.may_ask(prompt(question, passages))
+        )
+        written = await write(
+            ctx,
+            question,
+            passages,
+            ev.texts,
+            extracted=extracted,
+            llm=self.llm if is_written else None,
+            within_s=purse.seconds_left,
+        )
+        if written.mode == "llm":
+            await purse.replied([written.text])
+        spent = await ctx.store.get_state()
+        now = perf_counter()
+        return AgentAnswer(
+            question=question,
+            text=written.text,
+            mode=written.mode,
+            citations=written.citations.made,
+            sources=sources,
+            parts=ev.answered,
+            degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
+            removed_citations=written.citations.removed,
+            spent={"calls": spent.calls, "tokens": spent.tokens},
+            seconds={
+                "evidence": ev.seconds,
+                "synthesize": now - started,
+                "total": now - ev.inquiry.started,
+            },
+        )
+
+
+def _given_up(
+    ctx: Context[Spent],
+    ev: SubQuestionAsked | QueryRewritten | EvidenceWeak,
+    reason: str,
+    *,
+    is_failure: bool = False,
+) -> SubQuestionGivenUp:
+    event = SubQuestionGivenUp(
+        inquiry=ev.inquiry, part=ev.part, reason=reason, is_failure=is_failure
+    )
+    ctx.write_event_to_stream(event)
+    return event
+
+
+def _has_failed(settled: EvidenceAccepted | SubQuestionGivenUp) -> bool:
+    is_failure = isinstance(settled, SubQuestionGivenUp) and settled.is_failure
+    return is_failure and not settled.part.passages
+
+
+def _answered(settled: EvidenceAccepted | SubQuestionGivenUp) -> AnsweredPart:
+    part = settled.part
+    is_found = isinstance(settled, EvidenceAccepted)
+    return AnsweredPart(part.question, [*part.tried, part.query], part.grade, is_found)
+
+
+def _without(part: SubQuestion, stale: Collection[FileVersion]) -> SubQuestion:
+    return replace(
+        part, passages=tuple(one for one in part.passages if version_of(one.node) not in stale)
+    )

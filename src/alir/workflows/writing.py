@@ -1,0 +1,101 @@
+"""Write an answer and stream it: with the language model, extractively without one."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llama_index.core.llms import LLM
+from llama_index.core.schema import NodeWithScore
+from workflows import Context
+
+from alir.errors import LanguageModelFailed
+from alir.events import Token
+from alir.steps.cite import Citations
+from alir.steps.synthesize import synthesize_with_llm
+
+Extracted = Callable[[Citations], AsyncIterator[str]]
+"""The documents' own sentences, piece by piece, cited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer's text, and how it came about."""
+
+    text: str
+    mode: Literal["extractive", "llm"]
+    citations: Citations
+    degraded: list[str]
+
+
+async def write(
+    ctx: Context[Any],
+    question: str,
+    passages: Sequence[NodeWithScore],
+    texts: Mapping[str, str],
+    *,
+    extracted: Extracted,
+    llm: LLM | None,
+    within_s: float | None = None,
+) -> Written:
+    """Write with `llm`; extractively without one, or if it fails at once.
+
+    A model that is not ready `within_s` seconds is stopped, and what it has written stays.
+    """
+    degraded = []
+    if llm is not None:
+        citations = Citations(passages, texts)
+        shown: list[str] = []
+        pieces = synthesize_with_llm(question, passages, citations=citations, llm=llm)
+        try:
+            async with asyncio.timeout(within_s):
+                await _stream(ctx, pieces, shown)
+        except LanguageModelFailed as error:
+            if shown:
+                raise
+            degraded.append(f"{error} This answer is extractive.")
+        except TimeoutError:
+            ending = "The answer breaks off." if shown else "This answer is extractive."
+            degraded.append(f"No time was left for the language model. {ending}")
+        else:
+            if not "".join(shown).strip():
+                shown = []
+                degraded.append("The language model said nothing. This answer is extractive.")
+        if shown:
+            return _written("".join(shown).strip(), "llm", citations, degraded)
+    citations = Citations(passages, texts)
+    shown = []
+    await _stream(ctx, extracted(citations), shown)
+    return _written("".join(shown), "extractive", citations, degraded)
+
+
+def _written(
+    text: str, mode: Literal["extractive", "llm"], citations: Citations, degraded: list[str]
+) -> Written:
+    count = citations.removed
+    if count:
+        verb = "citation was" if count == 1 else "citations were"
+        degraded = [*degraded, f"{count} {verb} removed: the sources do not say it."]
+    return Written(text, mode, citations, degraded)
+
+
+async def _stream(ctx: Context[Any], pieces: AsyncIterator[str], shown: list[str]) -> None:
+    """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
+
+    Pieces that come in one turn of the event loop are one event: it costs more than a token.
+    """
+    turn: list[str] = []
+
+    def write() -> None:
+        if turn:
+            ctx.write_event_to_stream(Token(text="".join(turn)))
+            shown.extend(turn)
+            turn.clear()
+
+    try:
+        async for piece in pieces:
+            if not turn:
+                asyncio.get_running_loop().call_soon(write)
+            turn.append(piece)
+    finally:
+        write()
