@@ -67,7 +67,7 @@ class EvidenceWeak(StrictEvent):
 
     inquiry: Inquiry
     part: SubQuestion
-    """With the best that was found so far."""
+    """With what was found for it so far."""
     grade: float
     """Of what was found last."""
 
@@ -81,7 +81,7 @@ class QueryRewritten(StrictEvent):
 
 
 class SubQuestionGivenUp(StrictEvent):
-    """Streamed: a part is searched for no further; the answer has the best that was found."""
+    """Streamed: a part is searched for no further; the answer has what was found."""
 
     inquiry: Inquiry
     part: SubQuestion

@@ -284,9 +284,9 @@ class SubQuestion:
     tried: tuple[str, ...] = ()
     """The queries before this one."""
     passages: tuple[NodeWithScore, ...] = ()
-    """Of all that were found, those of the query with the best grade."""
+    """The best of each search, as many as one search finds."""
     grade: float = 0.0
-    """0 to 1.5: see `alir.steps.grade`."""
+    """Of the best search, 0 to 1.5: see `alir.steps.grade`."""
 
 
 @dataclass(frozen=True, slots=True)

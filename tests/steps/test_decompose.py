@@ -2,7 +2,7 @@
 
 import pytest
 
-from alir.steps.decompose import MAX_PARTS, decompose, parts_of, prompt
+from alir.steps.decompose import MAX_PARTS, decompose, parts_of, prompt, topic
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,15 @@ def test_a_model_gets_the_question_and_its_lines_are_the_parts() -> None:
     assert user.content == "Cats and dogs?"
     assert parts_of(["Cats?", "Dogs?", "Cats?"], "Cats and dogs?") == ["Cats?", "Dogs?"]
     assert parts_of([], "Cats and dogs?") == ["Cats and dogs?"]
+
+
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("What does the 10-K say about competition?", "competition"),
+        ("What did the author write about Lisp?", "Lisp"),
+        ("When do cats sleep?", "When do cats sleep?"),
+    ],
+)
+def test_who_says_it_is_not_what_it_is_about(question: str, about: str) -> None:
+    assert topic(question) == about

@@ -53,6 +53,11 @@ _SAYING = re.compile(
     re.IGNORECASE,
 )
 
+_SAID = re.compile(
+    r"what (?:does|do|did) (?:.+?) (?:say|tell|report|state|write) (?:about|of|on) (?P<topic>.+)",
+    re.IGNORECASE,
+)
+
 
 def decompose(question: str) -> list[str]:
     """Return the parts of `question`, at most five; itself alone if the rules find none."""
@@ -72,6 +77,15 @@ def prompt(question: str) -> list[ChatMessage]:
 def parts_of(reply: Sequence[str], question: str) -> list[str]:
     """Return the parts that a model replied with, a line each; `question` if there are none."""
     return _distinct(reply) or [question]
+
+
+def topic(question: str) -> str:
+    """Return what a question is about: of "What does the report say about pay?" only "pay".
+
+    The report's name helps to find it, and would then choose the sentences in which it is named.
+    """
+    said = _SAID.fullmatch(question.rstrip("?？. "))
+    return said["topic"] if said else question
 
 
 def _compared(asked: str) -> list[str]:

@@ -8,18 +8,15 @@ from llama_index.core.schema import NodeWithScore
 
 from alir.models import SubQuestion
 from alir.steps.cite import Citations
+from alir.steps.decompose import topic
 from alir.steps.extract import extract
+from alir.steps.interleave import interleave
 from alir.steps.synthesize import NOT_ANSWERED, cited
 
 
 def evidence(parts: Sequence[SubQuestion]) -> list[NodeWithScore]:
     """Return the passages of all `parts`, each once: each part's best first, and so on."""
-    found: dict[str, NodeWithScore] = {}
-    for rank in range(max((len(part.passages) for part in parts), default=0)):
-        for part in parts:
-            for passage in part.passages[rank : rank + 1]:
-                found.setdefault(passage.node.node_id, passage)
-    return [*found.values()]
+    return interleave([part.passages for part in parts])
 
 
 async def synthesize_parts(
@@ -40,7 +37,7 @@ async def synthesize_parts(
         own = [passage for passage in part.passages if passage.node.node_id in position]
         quotes = [
             replace(quote, passage=position[own[quote.passage].node.node_id])
-            for quote in await extract(part.question, own, embedding=embedding)
+            for quote in await extract(topic(part.question), own, embedding=embedding)
         ]
         found.append(cited(quotes, citations))
     if not any(found):

@@ -30,6 +30,7 @@ from alir.search_events import Passages, Search
 from alir.steps import decompose, rewrite
 from alir.steps.cite import Citations, source
 from alir.steps.grade import MIN_GRADE, grade
+from alir.steps.interleave import interleave
 from alir.steps.read import read, version_of
 from alir.steps.synthesize import prompt
 from alir.steps.synthesize_parts import evidence, synthesize_parts
@@ -112,11 +113,12 @@ class Agent(Workflow):
     async def grade(
         self, ctx: Context[Spent], ev: EvidenceFound
     ) -> EvidenceAccepted | EvidenceWeak:
-        """Judge what was found for a part, and keep the best of all its searches."""
+        """Judge what was found for a part, and add it to what its other searches found."""
         part = ev.part
         found = await grade(part.question, ev.passages, embedding=self.search.embedding)
-        if not part.passages or found > part.grade:
-            part = replace(part, passages=tuple(ev.passages), grade=found)
+        most = max(len(part.passages), len(ev.passages))
+        passages = interleave([part.passages, ev.passages])[:most]
+        part = replace(part, passages=tuple(passages), grade=max(part.grade, found))
         event: EvidenceAccepted | EvidenceWeak
         if found >= MIN_GRADE:
             event = EvidenceAccepted(inquiry=ev.inquiry, part=part)
