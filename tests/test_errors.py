@@ -53,6 +53,7 @@ SPOKEN = [
         "run alir rebuild again",
     ),
     (errors.NothingKept("notes"), "'notes'", "Change the settings"),
+    (errors.SessionsFailed("/data/a.sessions", "it is full"), "/data/a.sessions", "Move the file"),
     (errors.EmptyQuestion(), "question", "Ask something"),
     (errors.InvalidTopK(0, 100), "top_k is 0", "Ask for 1 to 100"),
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),

@@ -38,7 +38,7 @@ LAYERS = [
     {"models"},
     {"ports"},
     {"guard"},
-    {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
+    {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing", "sessions"},
     {"agent_events", "plan_events", "rebuild_events", "search_events"},
     {"workflows"},
     {"watch"},
@@ -51,7 +51,7 @@ LAYERS = [
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing"}
+CONCRETE = {"embedding", "ledger", "llm", "milvus", "parsing", "sessions"}
 NOT_FOR_STEPS = (
     "alir.agent_events",
     "alir.events",

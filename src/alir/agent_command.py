@@ -17,6 +17,10 @@ def agent(  # noqa: PLR0917  the options of a command
     top_k: Annotated[
         int | None, typer.Option(min=1, max=100, help="Passages to find for each part.")
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Go on with the conversation of this name, or begin it."),
+    ] = None,
     max_seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Search no longer; then answer.")
     ] = None,
@@ -46,7 +50,7 @@ def agent(  # noqa: PLR0917  the options of a command
         from alir.models import Budget  # noqa: PLC0415
 
         budget = Budget(seconds=max_seconds, calls=max_calls, tokens=max_tokens)
-        start = AskAgent(question=question, top_k=top_k, budget=budget)
+        start = AskAgent(question=question, top_k=top_k, session=session, budget=budget)
         answer = asyncio.run(_answered(start, collection, tell=not as_json))
         typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
 

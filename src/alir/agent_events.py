@@ -21,12 +21,22 @@ class AskAgent(StrictEvent, StartEvent):
     question: str
     top_k: int | None = None
     """Passages to find for each part; None is the setting's."""
+    session: str | None = None
+    """The conversation that it belongs to; None is one of its own, which is not kept."""
     budget: Budget | None = None
     """None is the agent's own."""
 
 
+class QuestionRestated(StrictEvent):
+    """Streamed: the question followed others, and this is it so that it stands alone."""
+
+    asked: str
+    question: str
+    by: By
+
+
 class QuestionUnderstood(StrictEvent):
-    """There is a question, and it stands alone."""
+    """There is a question, and it can be understood without those before it."""
 
     inquiry: Inquiry
 

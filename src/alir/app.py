@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
+from alir.sessions import Sessions
 from alir.settings import Settings
 from alir.steps.relearn import relearn
 from alir.workflows.agent import Agent
@@ -123,7 +123,7 @@ class Alir:
     @cached_property
     def agent(self) -> Agent:
         """The workflow that answers questions of several parts."""
-        return Agent(search=self.search, llm=self.llm)
+        return Agent(search=self.search, llm=self.llm, sessions=self.sessions)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
@@ -151,6 +151,11 @@ class Alir:
     def ledger(self) -> Ledger:
         """What is remembered of files between runs."""
         return Ledger(self.settings.ledger_path, self.settings.collection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The conversations with the agent."""
+        return Sessions(self.settings.sessions_path, self.settings.collection)
 
     @cached_property
     def readers(self) -> ParserPool:
@@ -216,17 +221,7 @@ class Alir:
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
-            "failed": [
-                {
-                    "file": str(one.path),
-                    "reason": one.reason,
-                    "attempts": one.attempts,
-                    "next_try": datetime.fromtimestamp(one.next_try_s, UTC).isoformat(
-                        "T", "seconds"
-                    ),
-                }
-                for one in await self.ledger.failures()
-            ],
+            "failed": [one.to_json() for one in await self.ledger.failures()],
         }
 
     async def watch(

@@ -29,6 +29,7 @@ from alir.agent_events import (
     EvidenceWeak,
     QueryRewritten,
     QuestionDecomposed,
+    QuestionRestated,
     SubQuestionGivenUp,
 )
 from alir.events import (
@@ -187,6 +188,8 @@ def thought(event: Event) -> str:
     """Return what the agent decided, in a line; empty if it is nothing to tell."""
     line = ""
     match event:
+        case QuestionRestated(question=question):
+            line = f"Understood as: {question}"
         case QuestionDecomposed(parts=[_, _, *_] as parts):
             listed = "; ".join(f"{number}. {part}" for number, part in enumerate(parts, start=1))
             line = f"The question has {len(parts)} parts: {listed}"

@@ -33,6 +33,7 @@ AlirError
     ├── LedgerFailed
     ├── IngestStopped
     ├── ParserUnavailable
+    ├── SessionsFailed
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -317,6 +318,16 @@ class LedgerFailed(DependencyError):
     def __init__(self, path: str, problem: str, remedy: str, *, retryable: bool) -> None:
         self.retryable = retryable
         super().__init__(f"The ledger {path} {problem}. {remedy}")
+
+
+class SessionsFailed(DependencyError):
+    """The file of conversations cannot be read or written."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(
+            f"The conversations in {path} cannot be read or written: {problem}. Move the file away "
+            "to begin new ones, or ask without --session."
+        )
 
 
 class IngestStopped(DependencyError):

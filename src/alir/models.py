@@ -265,7 +265,8 @@ class Inquiry:
     """A question that the agent is at."""
 
     question: str
-    """Stands alone: what was said before it is not needed to understand it."""
+    session: str | None
+    """The conversation that it belongs to."""
     top_k: int | None
     budget: Budget
     started: float

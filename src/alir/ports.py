@@ -125,6 +125,18 @@ class Catalog(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Conversations, by name."""
+
+    async def questions(self, session: str) -> list[str]:
+        """Return what was asked in `session`, each as it was understood, oldest first."""
+        ...
+
+    async def add(self, session: str, question: str, answer: str) -> None:
+        """Keep a question of `session` and its answer."""
+        ...
+
+
 class Indexes(Protocol):
     """The collections that one name means, one after another."""
 

@@ -1,6 +1,7 @@
 """What the ledger remembers of files. It loads no library: a command may only want to look."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -37,3 +38,13 @@ class FailedFile:
     first_s: float
     last_s: float
     next_try_s: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as `alir status` prints it."""
+        next_try = datetime.fromtimestamp(self.next_try_s, UTC)
+        return {
+            "file": str(self.path),
+            "reason": self.reason,
+            "attempts": self.attempts,
+            "next_try": next_try.isoformat("T", "seconds"),
+        }

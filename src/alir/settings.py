@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         file_name = "-".join(name for name in names if name)
         return Path(".alir", f"{re.sub(r'[^A-Za-z0-9._-]', '_', file_name)}.ledger")
 
+    @property
+    def sessions_path(self) -> Path:
+        """The file of the agent's conversations, beside the ledger."""
+        return self.ledger_path.with_suffix(".sessions")
+
     @field_validator("llm_base_url")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:

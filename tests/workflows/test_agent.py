@@ -20,12 +20,19 @@ from alir.agent_events import (
     EvidenceWeak,
     QueryRewritten,
     QuestionDecomposed,
+    QuestionRestated,
     SubQuestionGivenUp,
 )
-from alir.errors import EmptyQuestion, InvalidTopK, NothingIngested, RetrievalFailed
+from alir.errors import (
+    EmptyQuestion,
+    InvalidTopK,
+    NothingIngested,
+    RetrievalFailed,
+    SessionsFailed,
+)
 from alir.models import Budget
 from alir.search_events import Search
-from alir.testing import Fail, HashEmbedding, OpenAIServer, Reply, Say, Stall
+from alir.testing import Fail, HashEmbedding, OpenAIServer, Reply, Say, Script, Stall
 from alir.workflows.agent import Agent
 
 TWO = "When do cats sleep, and who makes honey?"
@@ -209,12 +216,9 @@ async def test_when_the_time_is_spent_no_search_is_waited_for(
 # With a language model
 
 
-Script = Callable[[dict[str, Any]], Reply]
-
-
 def scripted(
     *, parts: Reply | None = None, query: Reply | None = None, answer: Reply | None = None
-) -> Script:
+) -> Callable[[dict[str, Any]], Reply]:
     """A model that replies by what it is asked for; to what is not foreseen with an error."""
 
     def reply(request: dict[str, Any]) -> Reply:
@@ -334,3 +338,69 @@ async def test_the_events_are_json(library: Alir) -> None:
     assert of(EvidenceAccepted, events)
     assert next(iter(answer.to_json())) == "question"
     assert answer.to_json()["parts"][1]["question"] == "Who makes honey?"
+
+
+# Conversations
+
+
+async def test_a_follow_up_is_asked_with_the_question_before_also_after_a_restart(
+    library: Alir,
+) -> None:
+    session = f"talk {library.settings.collection}"
+    await told(library.agent, "When do cats sleep?", session=session)
+    async with Alir(library.settings, embedding=HashEmbedding(dim=64)) as restarted:
+        answer, events = await told(restarted.agent, "When do they hunt?", session=session)
+        _, others = await told(restarted.agent, "When do they hunt?", session="another")
+    [restated] = of(QuestionRestated, events)
+    assert (restated.asked, restated.by) == ("When do they hunt?", "rules")
+    assert restated.question == "When do they hunt (When do cats sleep)?"
+    assert answer.question == restated.question
+    assert files(answer) == {"cats.txt"}
+    assert of(QuestionRestated, others) == []
+
+
+async def test_a_model_restates_a_follow_up_from_what_was_asked_not_from_what_was_answered(
+    library: Alir,
+) -> None:
+    session = f"model {library.settings.collection}"
+    await told(library.agent, "When do cats sleep?", session=session)
+    replies = [
+        Say("When do cats hunt?"),
+        Say("When do cats hunt?"),
+        Say("Cats hunt at night [1]."),
+    ]
+    async with thinking(library, replies) as (agent, server):
+        answer, events = await told(agent, "And when do they hunt?", session=session)
+    assert answer.question == "When do cats hunt?"
+    assert [event.by for event in of(QuestionRestated, events)] == ["llm"]
+    asked = server.requests[0]["messages"][1]["content"]
+    assert asked.startswith("Asked before:\n- When do cats sleep?\n\n")
+    assert "most of the day" not in asked
+
+
+async def test_a_question_without_a_session_is_not_kept(
+    library: Alir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[str] = []
+
+    async def keep(*said: str) -> None:
+        kept.extend(said)
+
+    monkeypatch.setattr(library.sessions, "add", keep)
+    await told(library.agent, "When do cats sleep?")
+    assert kept == []
+    await told(library.agent, "When do cats sleep?", session="mine")
+    assert kept == ["mine", "When do cats sleep?", "Cats sleep most of the day. [1]"]
+
+
+async def test_an_answer_is_not_lost_with_the_file_that_should_remember_it(
+    library: Alir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: str) -> None:
+        raise SessionsFailed("/disk/a.sessions", "the disk is full")
+
+    monkeypatch.setattr(library.sessions, "add", full)
+    answer, _ = await told(library.agent, "When do cats sleep?", session="full")
+    assert files(answer) == {"cats.txt"}
+    [sentence] = answer.degraded
+    assert sentence.startswith("This question is not remembered. The conversations in /disk")

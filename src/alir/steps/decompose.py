@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from llama_index.core.llms import ChatMessage
 
 from alir.steps.consult import messages
+from alir.steps.restate import leans
 
 MAX_PARTS = 5
 
@@ -41,11 +42,6 @@ _NEXT_CLAUSE = re.compile(rf"[,;]? (?:{_AND}) (?=(?:{_ASKING})\b)", re.IGNORECAS
 _NEXT_QUESTION = re.compile(r"(?<=[?？])\s+")
 _ASKS = re.compile(rf"\b(?:{_ASKING})\b", re.IGNORECASE)
 _CLAUSE = re.compile(rf"(?:{_ASKING})\b", re.IGNORECASE)
-_LEANS = re.compile(
-    r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|this|that|these|those|there|dia|"
-    r"ia|mereka|itu|ini|tersebut|\w{3,}nya)\b",
-    re.IGNORECASE,
-)
 _PLACE = re.compile(r" (?:in|during|according to|di|pada|dalam|menurut) .+", re.IGNORECASE)
 _SAYING = re.compile(
     r"what (?P<who>.+?) (?P<verb>say|tell|report|state|write)(?P<past>s|ed)? "
@@ -133,7 +129,7 @@ def _clauses(asked: str) -> list[str]:
     start = 0
     for joint in _NEXT_CLAUSE.finditer(text):
         clause = text[joint.end() :]
-        if _ASKS.search(text[start : joint.start()]) and not _LEANS.search(clause):
+        if _ASKS.search(text[start : joint.start()]) and not leans(clause):
             parts.append(text[start : joint.start()])
             start = joint.end()
     parts.append(text[start:])

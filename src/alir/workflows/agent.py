@@ -19,15 +19,23 @@ from alir.agent_events import (
     EvidenceWeak,
     QueryRewritten,
     QuestionDecomposed,
+    QuestionRestated,
     QuestionUnderstood,
     SubQuestionAsked,
     SubQuestionGivenUp,
 )
-from alir.errors import DependencyError, EmptyQuestion, RetrievalFailed
+from alir.errors import (
+    DependencyError,
+    EmptyQuestion,
+    InvalidSetting,
+    RetrievalFailed,
+    SessionsFailed,
+)
 from alir.events import Sources
 from alir.models import AnsweredPart, Budget, FileVersion, Inquiry, SubQuestion
+from alir.ports import Sessions
 from alir.search_events import Passages, Search
-from alir.steps import decompose, rewrite
+from alir.steps import decompose, restate, rewrite
 from alir.steps.cite import Citations, source
 from alir.steps.grade import MIN_GRADE, grade
 from alir.steps.interleave import interleave
@@ -55,20 +63,32 @@ class Agent(Workflow):
         *,
         search: SearchCorpus,
         llm: LLM | None = None,
+        sessions: Sessions | None = None,
         budget: Budget | None = None,
     ) -> None:
         super().__init__(timeout=None)
         self.search = search
         self.llm = llm
+        self.sessions = sessions
         self.budget = budget or Budget()
 
     @step
-    async def understand(self, ev: AskAgent) -> QuestionUnderstood:
-        """Take the question."""
-        question = ev.question.strip()
-        if not question:
+    async def understand(self, ctx: Context[Spent], ev: AskAgent) -> QuestionUnderstood:
+        """Take the question; one that follows others is restated, so that it stands alone."""
+        asked = ev.question.strip()
+        if not asked:
             raise EmptyQuestion
-        inquiry = Inquiry(question, ev.top_k, ev.budget or self.budget, perf_counter())
+        budget = ev.budget or self.budget
+        inquiry = Inquiry(asked, ev.session, ev.top_k, budget, started=perf_counter())
+        earlier = await self._earlier(ev.session)
+        if earlier:
+            reply = await Purse(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=self.llm)
+            question = reply[0] if reply else restate.restate(asked, earlier)
+            if question is not None and question != asked:
+                by: By = "llm" if reply else "rules"
+                event = QuestionRestated(asked=asked, question=question, by=by)
+                ctx.write_event_to_stream(event)
+                inquiry = replace(inquiry, question=question)
         return QuestionUnderstood(inquiry=inquiry)
 
     @step
@@ -203,6 +223,7 @@ class Agent(Workflow):
         )
         if written.mode == "llm":
             await purse.replied([written.text])
+        await self._remember(purse, ev.inquiry, written.text)
         spent = await ctx.store.get_state()
         now = perf_counter()
         return AgentAnswer(
@@ -221,6 +242,21 @@ class Agent(Workflow):
                 "total": now - ev.inquiry.started,
             },
         )
+
+    async def _earlier(self, session: str | None) -> list[str]:
+        if session is None:
+            return []
+        if self.sessions is None:
+            raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
+        return await self.sessions.questions(session)
+
+    async def _remember(self, purse: Purse, inquiry: Inquiry, answer: str) -> None:
+        if inquiry.session is None or self.sessions is None:
+            return
+        try:
+            await self.sessions.add(inquiry.session, inquiry.question, answer)
+        except SessionsFailed as error:
+            await purse.note(f"This question is not remembered. {error}")
 
 
 def _given_up(
