@@ -57,6 +57,28 @@ class SubQuestionAsked(StrictEvent):
     part: SubQuestion
 
 
+class ToolsOffered(StrictEvent):
+    """There are tools, and the question may need one."""
+
+    inquiry: Inquiry
+
+
+class ToolUsed(StrictEvent):
+    """Streamed: a tool was called."""
+
+    tool: str
+    arguments: dict[str, Any]
+    output: str
+    is_error: bool
+
+
+class ToolsUsed(StrictEvent):
+    """All tools that the question needs were called; what they said are passages."""
+
+    inquiry: Inquiry
+    passages: list[NodeWithScore]
+
+
 class EvidenceFound(StrictEvent):
     """Streamed: these passages were found for a part, best first; maybe none."""
 
@@ -112,6 +134,7 @@ class EvidenceGathered(StrictEvent):
     inquiry: Inquiry
     parts: list[SubQuestion]
     answered: list[AnsweredPart]
+    tool_passages: list[NodeWithScore]
     texts: dict[str, str]
     """By chunk id."""
     seconds: float

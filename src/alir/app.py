@@ -11,6 +11,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.tools import BaseTool
 from workflows.events import Event
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
@@ -49,6 +50,7 @@ class Alir:
         settings: None reads the environment and `.env`.
         embedding: instead of the settings' model; any of LlamaIndex's.
         llm: instead of the settings' model; any of LlamaIndex's.
+        tools: what the agent may call beside its searches; any of LlamaIndex's.
         node_postprocessors: what reranks or drops passages before a question is answered from
             them; any of LlamaIndex's, in this order.
 
@@ -62,12 +64,14 @@ class Alir:
         *,
         embedding: BaseEmbedding | None = None,
         llm: LLM | None = None,
+        tools: Sequence[BaseTool] = (),
         node_postprocessors: Sequence[BaseNodePostprocessor] = (),
     ) -> None:
         spare_the_collector()
         self.settings = settings or Settings.load()
         self._given_embedding = embedding
         self._given_llm = llm
+        self._tools = tools
         self._node_postprocessors = node_postprocessors
         self._beside: list[AlirMilvusStore] = []
 
@@ -123,7 +127,7 @@ class Alir:
     @cached_property
     def agent(self) -> Agent:
         """The workflow that answers questions of several parts."""
-        return Agent(search=self.search, llm=self.llm, sessions=self.sessions)
+        return Agent(search=self.search, llm=self.llm, sessions=self.sessions, tools=self._tools)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:

@@ -31,6 +31,7 @@ from alir.agent_events import (
     QuestionDecomposed,
     QuestionRestated,
     SubQuestionGivenUp,
+    ToolUsed,
 )
 from alir.events import (
     Answer,
@@ -199,6 +200,8 @@ def thought(event: Event) -> str:
             line = f"Part {part.number}: {count(len(passages), 'passage')}{where}: “{part.query}”"
         case EvidenceWeak(part=part):
             line = f"Part {part.number}: they do not fit well."
+        case ToolUsed(tool=tool, arguments=arguments):
+            line = f"Tool {tool}: called with {json.dumps(arguments)}"
         case QueryRewritten(part=part):
             line = f"Part {part.number}: searching again with “{part.query}”."
         case SubQuestionGivenUp(part=part, reason=reason):

@@ -255,7 +255,7 @@ class Budget:
 
     seconds: float | None = None
     calls: int | None = None
-    """Searches and calls of the language model, together."""
+    """Searches, calls of the language model and of tools, together."""
     tokens: int | None = None
     """Of the language model: what it is sent and what it replies, by LlamaIndex's tokenizer."""
 

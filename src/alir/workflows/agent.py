@@ -1,12 +1,13 @@
 """Answer a question of several parts: decompose, search for each, judge, try again, synthesize."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import cast
 
 from llama_index.core.llms import LLM
+from llama_index.core.tools import BaseTool
 from workflows import Context, Workflow, step
 
 from alir.agent_events import (
@@ -23,6 +24,8 @@ from alir.agent_events import (
     QuestionUnderstood,
     SubQuestionAsked,
     SubQuestionGivenUp,
+    ToolsOffered,
+    ToolsUsed,
 )
 from alir.errors import (
     DependencyError,
@@ -44,6 +47,7 @@ from alir.steps.synthesize import prompt
 from alir.steps.synthesize_parts import evidence, synthesize_parts
 from alir.workflows.purse import Purse, Spent
 from alir.workflows.search_corpus import SearchCorpus
+from alir.workflows.toolbox import use_tools
 from alir.workflows.writing import write
 
 MAX_ATTEMPTS = 3
@@ -64,12 +68,14 @@ class Agent(Workflow):
         search: SearchCorpus,
         llm: LLM | None = None,
         sessions: Sessions | None = None,
+        tools: Sequence[BaseTool] = (),
         budget: Budget | None = None,
     ) -> None:
         super().__init__(timeout=None)
         self.search = search
         self.llm = llm
         self.sessions = sessions
+        self.tools = tools
         self.budget = budget or Budget()
 
     @step
@@ -94,17 +100,30 @@ class Agent(Workflow):
     @step
     async def decompose(
         self, ctx: Context[Spent], ev: QuestionUnderstood
-    ) -> list[SubQuestionAsked]:
-        """Find the parts of the question."""
+    ) -> list[SubQuestionAsked | ToolsOffered]:
+        """Find the parts of the question; whether it needs tools is found out beside them."""
         question = ev.inquiry.question
         reply = await Purse(ctx, ev.inquiry).consult(decompose.prompt(question), llm=self.llm)
         parts = decompose.parts_of(reply, question) if reply else decompose.decompose(question)
         decided = QuestionDecomposed(question=question, parts=parts, by="llm" if reply else "rules")
         ctx.write_event_to_stream(decided)
-        return [
+        asked = [
             SubQuestionAsked(inquiry=ev.inquiry, part=SubQuestion(number, part, query=part))
             for number, part in enumerate(parts, start=1)
         ]
+        return [*asked, ToolsOffered(inquiry=ev.inquiry)] if self.tools else [*asked]
+
+    @step
+    async def use_tools(self, ctx: Context[Spent], ev: ToolsOffered) -> ToolsUsed:
+        """Have the language model choose tools for the question, and call them."""
+        passages = await use_tools(
+            ctx,
+            ev.inquiry.question,
+            tools=self.tools,
+            llm=self.llm,
+            purse=Purse(ctx, ev.inquiry),
+        )
+        return ToolsUsed(inquiry=ev.inquiry, passages=passages)
 
     @step
     async def retrieve(
@@ -171,13 +190,15 @@ class Agent(Workflow):
 
     @step
     async def gather(
-        self, ctx: Context[Spent], ev: list[EvidenceAccepted | SubQuestionGivenUp]
+        self, ctx: Context[Spent], ev: list[EvidenceAccepted | SubQuestionGivenUp | ToolsUsed]
     ) -> EvidenceGathered:
         """Bring the parts together, and read their passages again."""
-        failures = [one.reason for one in ev if _has_failed(one)]
-        if len(failures) == len(ev):
+        tool_passages = [one for used in ev if isinstance(used, ToolsUsed) for one in used.passages]
+        settled = [one for one in ev if not isinstance(one, ToolsUsed)]
+        settled.sort(key=lambda one: one.part.number)
+        failures = [reason for one in settled if (reason := _failure(one))]
+        if len(failures) == len(settled):
             raise RetrievalFailed(failures)
-        settled = sorted(ev, key=lambda one: one.part.number)
         found = await read(
             evidence([e.part for e in settled]), vector_store=self.search.vector_store
         )
@@ -189,7 +210,8 @@ class Agent(Workflow):
             inquiry=inquiry,
             parts=parts,
             answered=[_answered(one) for one in settled],
-            texts=found.texts,
+            tool_passages=tool_passages,
+            texts=found.texts | {p.node.node_id: p.node.get_content() for p in tool_passages},
             seconds=perf_counter() - inquiry.started,
         )
 
@@ -197,7 +219,7 @@ class Agent(Workflow):
     async def synthesize(self, ctx: Context[Spent], ev: EvidenceGathered) -> AgentAnswer:
         """Write the answer over all that was found, streaming it, and check what it cites."""
         started = perf_counter()
-        question, passages = ev.inquiry.question, evidence(ev.parts)
+        question, passages = ev.inquiry.question, interleave([evidence(ev.parts), ev.tool_passages])
         sources = [source(passage) for passage in passages]
         ctx.write_event_to_stream(Sources(sources=sources))
 
@@ -273,9 +295,11 @@ def _given_up(
     return event
 
 
-def _has_failed(settled: EvidenceAccepted | SubQuestionGivenUp) -> bool:
-    is_failure = isinstance(settled, SubQuestionGivenUp) and settled.is_failure
-    return is_failure and not settled.part.passages
+def _failure(settled: EvidenceAccepted | SubQuestionGivenUp) -> str:
+    """Why nothing could be found for a part; empty if something could."""
+    if isinstance(settled, SubQuestionGivenUp) and settled.is_failure:
+        return "" if settled.part.passages else settled.reason
+    return ""
 
 
 def _answered(settled: EvidenceAccepted | SubQuestionGivenUp) -> AnsweredPart:
