@@ -41,7 +41,7 @@ LAYERS = [
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing"},
     {"plan_events", "rebuild_events", "search_events"},
     {"workflows"},
-    {"watch"},
+    {"retriever", "watch"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
     {"bench", "rebuilding"},

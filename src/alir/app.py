@@ -25,6 +25,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
+from alir.retriever import AlirRetriever
 from alir.settings import Settings
 from alir.steps.relearn import relearn
 from alir.workflows.ask_corpus import AskCorpus
@@ -118,6 +119,11 @@ class Alir:
     def search(self) -> SearchCorpus:
         """The workflow that finds the passages a question is answered from."""
         return SearchCorpus(**self._retrieval)
+
+    @cached_property
+    def retriever(self) -> AlirRetriever:
+        """The same, wherever LlamaIndex takes a retriever."""
+        return AlirRetriever(self.search)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:

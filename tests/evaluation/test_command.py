@@ -60,7 +60,7 @@ def test_questions_about_ones_own_files_are_measured_as_a_table(desk: Path) -> N
     words = " ".join(done.stdout.split())
     assert "mine, chunks of 64 tokens (2)" in words
     assert "mine, chunks of 128 tokens (2)" in words
-    assert "(default)" in words
+    assert "RRF *" in words
     assert "1 of the questions have no answer and were left out." in words
 
 
