@@ -28,7 +28,7 @@ def eval_tables(found: dict[str, Any]) -> list[Table]:
         f"Embedding {found['model']}; neighbouring chunks share {found['overlap_tokens']} tokens; "
         f"{found['depth']} chunks are found for each question, and a document stands where its "
         f"best one does. In brackets the 95% interval, of {found['resamples']:,} bootstrap "
-        "resamples of the questions. * is how a question is searched for without further ado."
+        "resamples of the questions. * is how alir ask searches."
     )
     return with_notes(tables, about, *found["notes"])
 
