@@ -25,6 +25,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
+from alir.retriever import AlirRetriever
 from alir.sessions import Sessions
 from alir.settings import Settings
 from alir.steps.relearn import relearn
@@ -127,7 +128,13 @@ class Alir:
     @cached_property
     def agent(self) -> Agent:
         """The workflow that answers questions of several parts."""
-        return Agent(search=self.search, llm=self.llm, sessions=self.sessions, tools=self._tools)
+        sessions = Sessions(self.settings.sessions_path, self.settings.collection)
+        return Agent(search=self.search, llm=self.llm, sessions=sessions, tools=self._tools)
+
+    @cached_property
+    def retriever(self) -> AlirRetriever:
+        """The same, wherever LlamaIndex takes a retriever."""
+        return AlirRetriever(self.search)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
@@ -157,15 +164,9 @@ class Alir:
         return Ledger(self.settings.ledger_path, self.settings.collection)
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """The conversations with the agent."""
-        return Sessions(self.settings.sessions_path, self.settings.collection)
-
-    @cached_property
     def readers(self) -> ParserPool:
         """The processes that read documents; started at first use."""
-        settings = self.settings
-        return ParserPool(Limits(settings.parse_timeout_s, settings.parse_memory_mib))
+        return ParserPool(Limits(self.settings.parse_timeout_s, self.settings.parse_memory_mib))
 
     @cached_property
     def llm(self) -> LLM | None:

@@ -184,8 +184,10 @@ def draw(
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
     from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
     from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
+    from alir.workflows.search_corpus import SearchCorpus  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus, RebuildCorpus, Agent):
+    ingesting = (IngestCorpus, IngestShard, PlanIngest, RebuildCorpus)
+    for workflow in (*ingesting, AskCorpus, SearchCorpus, Agent):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:

@@ -194,13 +194,14 @@ class FileVersion:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How the passages of both searches become one list.
+    """How the passages of both searches become one list: by a weighted sum of their worth.
 
-    A passage is worth `1 / (60 + rank)` by rank (reciprocal rank fusion), or by score what lies
-    between the branch's lowest score found, 0, and its highest, 1 (a convex combination).
+    A passage is worth `1 / (60 + rank)` by rank (reciprocal rank fusion); by score what its score
+    is of the branch's highest; by spread where it lies between the lowest found, 0, and the
+    highest, 1. docs/quality.md has the figures that the default was chosen by.
     """
 
-    by: Literal["score", "rank"] = "score"
+    by: Literal["rank", "score", "spread"] = "rank"
     keyword_weight: float = 0.5
     """From 0, only the search by meaning is made, to 1, only the one by words."""
 

@@ -35,7 +35,7 @@ def test_a_collection_is_measured_as_json_and_as_a_page(beir: Beir, desk: Path) 
     found = json.loads(done.stdout)
     assert (found["eval"], found["questions"], found["depth"]) == ("small", 2, 10)
     assert all(one["measures"]["recall@10"]["value"] == 1 for one in found["rows"])
-    assert "Intel" in found["machine"]["cpu"] or found["machine"]["cpu"]
+    assert found["machine"]["cpu"]
     page = (desk / "page.html").read_text()
     assert page.count("<svg") == 5
     assert "alir eval small" in page
@@ -60,8 +60,8 @@ def test_questions_about_ones_own_files_are_measured_as_a_table(desk: Path) -> N
     words = " ".join(done.stdout.split())
     assert "mine, chunks of 64 tokens (2)" in words
     assert "mine, chunks of 128 tokens (2)" in words
-    assert "(default)" in words
-    assert "1 of the questions have no answer and were left out." in words
+    assert "RRF *" in words
+    assert "Questions without an answer, which were not asked: 1." in words
 
 
 @pytest.mark.parametrize(

@@ -35,45 +35,13 @@ from alir.evaluation.measures import score
 from alir.settings import DEFAULT_MODEL
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
+PART = 80
+"""Documents that the test takes, the first ones."""
 DEPTH = 100
 CLOSE = 0.01
-STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "will",
-        "with",
-    ]
-)
+_STOPPED = """a an and are as at be but by for if in into is it no not of on or such that the their
+then there these they this to was will with"""
+STOP_WORDS = frozenset(re.findall(r"\w+", _STOPPED))
 
 
 def words(text: str) -> list[str]:
@@ -144,10 +112,11 @@ def settings_in(folder: Path) -> Settings:
 async def test_both_branches_rank_as_independent_computations_do(tmp_path: Path) -> None:
     part = tmp_path / "cran"
     part.mkdir()
-    whole = (CRANFIELD / "cran.all.1400").read_text()
-    (part / "cran.all").write_text(whole[: whole.index(".I 151\n")])
+    documents = (CRANFIELD / "cran.all.1400").read_text()
+    judgements = (CRANFIELD / "cranqrel").read_text().splitlines(keepends=True)
+    (part / "cran.all").write_text(documents[: documents.index(f".I {PART + 1}\n")])
     (part / "cran.qry").write_text((CRANFIELD / "cran.qry").read_text())
-    (part / "cranqrel").write_text((CRANFIELD / "cranqrel").read_text())
+    (part / "cranqrel").write_text("".join(x for x in judgements if int(x.split()[1]) <= PART))
     desk = tmp_path / "desk"
     desk.mkdir()
     judged = load(part, folder=desk)
@@ -156,7 +125,7 @@ async def test_both_branches_rank_as_independent_computations_do(tmp_path: Path)
 
     assert found.keys() == {"dense", "BM25"}
     for ours, theirs in found.values():
-        assert 0.1 < ours < 0.9
+        assert 0.2 < ours < 0.95
         assert abs(ours - theirs) < CLOSE
 
 

@@ -75,7 +75,7 @@ def test_a_chunk_answers_if_it_holds_half_of_a_passage_wherever_that_stands(docs
     assert answers("in/cats.txt", again, len(TEXT))
     assert not answers("dogs.txt", 0, 10)
     assert judged.units(question, chunk(docs, "dogs.txt", 0, 10)) == ["dogs.txt:0"]
-    assert judged.notes == ["1 of the questions have no answer and were left out."]
+    assert judged.notes == ["Questions without an answer, which were not asked: 1."]
 
 
 def test_a_question_may_have_several_passages(docs: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_document_is_its_title_and_its_text_and_a_repeated_title_stands_once(
         "heat in slabs\n\na slab is warm .",
     ]
     assert judged.documents == 2
-    assert judged.notes == ["1 of the documents hold no text and were left out."]
+    assert judged.notes == ["Documents without text, which were left out: 1."]
     assert judged.units("1", TextNode(metadata={"file_name": "0000002.txt"})) == ["2"]
 
 

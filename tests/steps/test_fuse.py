@@ -39,10 +39,21 @@ def test_by_rank_a_passage_scores_the_weighted_sum_of_its_reciprocal_ranks() -> 
     ]
 
 
-def test_by_score_a_passage_scores_the_weighted_sum_of_what_it_is_between_worst_and_best() -> None:
-    dense, keyword = scored(a=0.9, b=0.7, c=0.5), scored(c=30.0, d=20.0, a=10.0)
+def test_by_score_a_passage_scores_the_weighted_sum_of_its_shares_of_the_best() -> None:
+    dense, keyword = scored(a=0.8, b=0.4, c=-0.2), scored(c=30.0, d=15.0, a=3.0)
 
     assert fused(dense, keyword, fusion=Fusion("score", 0.25)) == [
+        ("a", pytest.approx(0.75 + 0.25 / 10)),
+        ("b", pytest.approx(0.75 / 2)),
+        ("c", 0.25),
+        ("d", 0.25 / 2),
+    ]
+
+
+def test_by_spread_a_passage_scores_the_weighted_sum_of_its_places_between_worst_and_best() -> None:
+    dense, keyword = scored(a=0.9, b=0.7, c=0.5), scored(c=30.0, d=20.0, a=10.0)
+
+    assert fused(dense, keyword, fusion=Fusion("spread", 0.25)) == [
         ("a", 0.75),
         ("b", pytest.approx(0.75 / 2)),
         ("c", 0.25),
@@ -50,19 +61,24 @@ def test_by_score_a_passage_scores_the_weighted_sum_of_what_it_is_between_worst_
     ]
 
 
-def test_by_score_the_branches_units_do_not_matter() -> None:
+@pytest.mark.parametrize("fusion", [Fusion("score"), Fusion("spread")])
+def test_the_units_of_a_branchs_scores_do_not_matter(fusion: Fusion) -> None:
     dense, keyword = scored(a=0.9, b=0.8), scored(b=3.0, c=2.0)
     larger = scored(b=3_000.0, c=2_000.0)
 
-    assert fused(dense, keyword, fusion=Fusion()) == fused(dense, larger, fusion=Fusion())
+    assert fused(dense, keyword, fusion=fusion) == fused(dense, larger, fusion=fusion)
 
 
-def test_by_score_equal_ones_are_each_the_best_there_is() -> None:
-    assert fused(scored(a=0.0), scored(b=2.0, c=2.0), fusion=Fusion("score", 0.4)) == [
+def test_by_spread_equal_ones_are_each_the_best_there_is() -> None:
+    assert fused(scored(a=0.0), scored(b=2.0, c=2.0), fusion=Fusion("spread", 0.4)) == [
         ("a", 0.6),
         ("b", 0.4),
         ("c", 0.4),
     ]
+
+
+def test_by_score_nothing_is_worth_nothing() -> None:
+    assert fused(scored(a=0.0), [], fusion=Fusion("score")) == [("a", 0.0)]
 
 
 def test_what_both_branches_found_late_beats_what_one_found_first_by_rank() -> None:
@@ -81,7 +97,7 @@ def test_by_rank_the_branches_own_scores_do_not_matter() -> None:
     assert fused(first, second) == [("a", 0.5 / 61), ("c", 0.5 / 61), ("b", 0.5 / 62)]
 
 
-@pytest.mark.parametrize("by", ["rank", "score"])
+@pytest.mark.parametrize("by", ["rank", "score", "spread"])
 def test_a_weight_of_nothing_or_of_all_leaves_the_other_branch_in_its_order(by: str) -> None:
     dense, keyword = scored(a=0.9, b=0.7, c=0.5), scored(c=30.0, a=20.0, b=10.0)
 
@@ -93,7 +109,7 @@ def test_a_weight_of_nothing_or_of_all_leaves_the_other_branch_in_its_order(by: 
     assert order(1) == ["c", "a", "b"]
 
 
-@pytest.mark.parametrize("fusion", [RANKS, Fusion("score", 0.5)])
+@pytest.mark.parametrize("fusion", [RANKS, Fusion("score", 0.5), Fusion("spread", 0.5)])
 def test_no_more_than_top_k_come_and_they_are_the_best(fusion: Fusion) -> None:
     first, second = scored(a=0.9, b=0.8, c=0.7), scored(c=9.0, d=1.0)
 
@@ -102,7 +118,7 @@ def test_no_more_than_top_k_come_and_they_are_the_best(fusion: Fusion) -> None:
     assert fused(first, second, fusion=fusion, top_k=0) == []
 
 
-@pytest.mark.parametrize("fusion", [RANKS, Fusion("score", 0.3)])
+@pytest.mark.parametrize("fusion", [RANKS, Fusion("score", 0.3), Fusion("spread", 0.3)])
 def test_one_branch_alone_keeps_its_order(fusion: Fusion) -> None:
     found = scored(c=0.9, a=0.5, b=0.1)
 

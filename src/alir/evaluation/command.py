@@ -38,7 +38,7 @@ def evaluate(
         typer.Option(metavar="N,N...", help="Largest chunks to compare; the setting's otherwise."),
     ] = None,
     depth: Annotated[
-        int, typer.Option(min=10, max=100, help="Passages to find for each question.")
+        int, typer.Option(min=5, max=100, help="Passages to find for each question.")
     ] = 100,
     as_json: Json = False,
     html: Html = None,
@@ -49,7 +49,7 @@ def evaluate(
     once for each of --chunk-tokens; every question is searched for as alir ask would. Figures are
     hit@k, MRR, nDCG@10 and recall, with 95% intervals.
 
-    Example: alir eval cranfield --chunk-tokens 128,256
+    Example: alir eval cranfield --chunk-tokens 64,128
     """
     with reported():
         from alir.bench.printing import print_found  # noqa: PLC0415
@@ -87,5 +87,5 @@ def _sizes(given: str | None) -> list[int | None]:
     try:
         return [int(part) for part in given.split(",")]
     except ValueError as error:
-        problem = f"{given!r} is not a list of numbers, such as 128,256"
+        problem = f"{given!r} is not a list of numbers, such as 64,128"
         raise typer.BadParameter(problem, param_hint="--chunk-tokens") from error

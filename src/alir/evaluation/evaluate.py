@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -39,10 +39,11 @@ AT_ONCE = 64
 """Questions under way."""
 MAIN = "nDCG@10"
 SEARCHES: Mapping[str, Fusion] = {
-    "dense": Fusion("score", 0),
-    "BM25": Fusion("score", 1),
-    "RRF": Fusion("rank", 0.5),
-    **{f"convex, {weight:.0%} BM25": Fusion("score", weight) for weight in (0.1, 0.3, 0.5, 0.7)},
+    "dense": Fusion(keyword_weight=0),
+    "BM25": Fusion(keyword_weight=1),
+    "RRF": Fusion("rank"),
+    **{f"scores, {weight:.0%} BM25": Fusion("score", weight) for weight in (0.1, 0.3, 0.5)},
+    **{f"min-max, {weight:.0%} BM25": Fusion("spread", weight) for weight in (0.3, 0.5)},
 }
 """The ways to search, by name: one branch alone, or a fusion of both."""
 
@@ -157,8 +158,7 @@ async def ranking(
     async def ask(question: str) -> list[NodeWithScore]:
         search = Search(question=question, top_k=depth, fusion=fusion, rerank=rerank)
         async with at_once:
-            found = await app.search.run(start_event=search)
-        assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
+            found = cast("Passages", await app.search.run(start_event=search))
         if found.degraded:
             raise RetrievalFailed(found.degraded)
         return found.passages

@@ -72,9 +72,9 @@ def written(
     unknown = {doc for judged in judgements.values() for doc in judged} - known
     notes = []
     if empty:
-        notes.append(f"{empty} of the documents hold no text and were left out.")
+        notes.append(f"Documents without text, which were left out: {empty}.")
     if unknown:
-        notes.append(f"{len(unknown)} of the judged documents are not there: they count as missed.")
+        notes.append(f"Judged documents that are not there and count as missed: {len(unknown)}.")
     asked, judged = answerable(questions, judgements)
     return Judged(name, [folder], len(names), asked, judged, units, rule, notes)
 

@@ -18,8 +18,7 @@ COVERED = 0.5
 """Share of a passage's characters that a chunk must hold: a passage may be cut in two."""
 RULE = (
     "A chunk answers a question if it holds at least half of the characters of an expected "
-    "passage; white space in a passage matches any other. Questions that the documents do not "
-    "answer are not asked."
+    "passage; white space in a passage matches any other."
 )
 
 
@@ -98,7 +97,7 @@ def load_questions(questions: Path, *, documents: Path) -> Judged:
         found = [one.unit for one in expected[question] if _covers(node, one)]
         return found or [node.node_id]
 
-    notes = [f"{len(unanswerable)} of the questions have no answer and were left out."]
+    notes = [f"Questions without an answer, which were not asked: {len(unanswerable)}."]
     return Judged(
         questions.stem,
         [documents.resolve()],

@@ -12,7 +12,7 @@ def eval_tables(found: dict[str, Any]) -> list[Table]:
     tables = []
     for tokens, group in groupby(found["rows"], lambda row: row["chunk_tokens"]):
         rows = list(group)
-        head = ["", *rows[0]["measures"], f"{MAIN} less the default's"]
+        head = ["", *rows[0]["measures"], f"{MAIN}\nless *"]
         cells = [
             [
                 _name(row),
@@ -28,7 +28,7 @@ def eval_tables(found: dict[str, Any]) -> list[Table]:
         f"Embedding {found['model']}; neighbouring chunks share {found['overlap_tokens']} tokens; "
         f"{found['depth']} chunks are found for each question, and a document stands where its "
         f"best one does. In brackets the 95% interval, of {found['resamples']:,} bootstrap "
-        "resamples of the questions."
+        "resamples of the questions. * is how alir ask searches."
     )
     return with_notes(tables, about, *found["notes"])
 
@@ -59,7 +59,7 @@ def _bar(row: dict[str, Any], one: dict[str, float]) -> Bar:
 
 def _name(row: dict[str, Any]) -> str:
     reranked = ", reranked" if row["rerank"] else ""
-    return f"{row['search']}{reranked}{' (default)' if row['default'] else ''}"
+    return f"{row['search']}{reranked}{' *' if row['default'] else ''}"
 
 
 def _figure(one: dict[str, float], form: str = ".3f") -> str:

@@ -9,8 +9,6 @@ from alir.models import Branch, Fusion
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion: Cormack, Clarke and Buettcher, SIGIR 2009."""
 
-Weigh = Callable[[Sequence[NodeWithScore]], list[float]]
-
 
 def fuse(
     branches: Mapping[Branch, Sequence[NodeWithScore]], *, fusion: Fusion, top_k: int
@@ -20,7 +18,7 @@ def fuse(
     A passage's score is the weighted sum of what it is worth in each branch, 0 where it was not
     found: see `Fusion`. Of equal ones the one found first in the first branch comes first.
     """
-    weigh: Weigh = _by_rank if fusion.by == "rank" else _by_score
+    weigh = _WEIGHED[fusion.by]
     scores: dict[str, float] = {}
     found: dict[str, NodeWithScore] = {}
     for branch, passages in branches.items():
@@ -38,7 +36,21 @@ def _by_rank(passages: Sequence[NodeWithScore]) -> list[float]:
 
 
 def _by_score(passages: Sequence[NodeWithScore]) -> list[float]:
+    # A cosine below 0 is worth no more than not being found.
+    scores = [max(passage.score or 0.0, 0.0) for passage in passages]
+    high = max(scores, default=0.0)
+    return [score / high if high else 0.0 for score in scores]
+
+
+def _by_spread(passages: Sequence[NodeWithScore]) -> list[float]:
     scores = [passage.score or 0.0 for passage in passages]
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     # Of equal ones, one alone among them, each is the best there is.
     return [(score - low) / (high - low) if high > low else 1.0 for score in scores]
+
+
+_WEIGHED: dict[str, Callable[[Sequence[NodeWithScore]], list[float]]] = {
+    "rank": _by_rank,
+    "score": _by_score,
+    "spread": _by_spread,
+}
