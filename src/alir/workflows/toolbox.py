@@ -20,7 +20,7 @@ async def use_tools(
     ctx: Context[Spent], question: str, *, tools: Sequence[BaseTool], llm: LLM | None, purse: Purse
 ) -> list[NodeWithScore]:
     """Return what the tools said that `llm` chose for `question`, streaming each call."""
-    passages = []
+    passages: list[NodeWithScore] = []
     for call in await _chosen(question, tools=tools, llm=llm, purse=purse):
         if await purse.spend() is not None:
             break
