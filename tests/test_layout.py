@@ -44,6 +44,7 @@ LAYERS = [
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
     {"bench", "rebuilding"},
+    {"evaluation"},
     {"cli"},
     {"__main__"},
 ]

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
         IngestReport,
         IngestResumed,
         LedgerRelearned,
+        SentenceChecked,
         Sources,
         Token,
     )
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import Citation, SourcePassage
+    from alir.models import CheckedSentence, Citation, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.settings import Settings
 
@@ -32,6 +33,7 @@ __all__ = [
     "AlirMilvusStore",
     "Answer",
     "Ask",
+    "CheckedSentence",
     "Citation",
     "FilesPlanned",
     "Ingest",
@@ -42,6 +44,7 @@ __all__ = [
     "IngestResumed",
     "LedgerRelearned",
     "Plan",
+    "SentenceChecked",
     "Settings",
     "SourcePassage",
     "Sources",
@@ -52,6 +55,7 @@ __all__ = [
 _HOME = {
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
+    "CheckedSentence": "alir.models",
     "Citation": "alir.models",
     "FilesPlanned": "alir.plan_events",
     "IngestPlan": "alir.plan_events",

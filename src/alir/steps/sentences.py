@@ -13,7 +13,7 @@ MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"\d[\d.,]*\d|\w+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
@@ -51,7 +51,7 @@ def content_words(text: str) -> set[str]:
     """
     words: set[str] = set()
     for word in _WORD.findall(text.casefold()):
-        if _UNSPACED.search(word):
+        if UNSPACED.search(word):
             words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         else:
             words.add(_stem(word))

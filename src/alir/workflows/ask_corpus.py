@@ -31,10 +31,12 @@ from alir.events import (
     PassagesRead,
     PassagesRetrieved,
     SearchPlanned,
+    SentenceChecked,
     Sources,
     Token,
     VersionsMoved,
 )
+from alir.models import CheckedSentence
 from alir.ports import Catalog
 from alir.steps.cite import Citations, source
 from alir.steps.embed import embed_question
@@ -185,6 +187,7 @@ class AskCorpus(Workflow):
             sources=sources,
             degraded=ev.degraded + written.degraded + _removal(written.citations.removed),
             removed_citations=written.citations.removed,
+            sentences=written.sentences,
             seconds={**ev.seconds, "synthesize": now - started, "total": now - ev.plan.started},
         )
 
@@ -210,25 +213,28 @@ class AskCorpus(Workflow):
         degraded = []
         if self.llm is not None:
             citations = Citations(passages, ev.texts)
-            pieces = synthesize_with_llm(question, passages, citations=citations, llm=self.llm)
+            written = synthesize_with_llm(
+                question, passages, citations=citations, llm=self.llm, embedding=self.embedding
+            )
             shown: list[str] = []
+            sentences: list[CheckedSentence] = []
             try:
-                await _stream(ctx, pieces, shown)
+                await _stream(ctx, written, shown, sentences)
             except LanguageModelFailed as error:
                 if shown:
                     raise
                 degraded.append(f"{error} This answer is extractive.")
             else:
                 if text := "".join(shown).strip():
-                    return _Written(text, "llm", citations, degraded)
+                    return _Written(text, "llm", citations, degraded, sentences)
                 degraded.append("The language model said nothing. This answer is extractive.")
         citations = Citations(passages, ev.texts)
         pieces = synthesize_extractive(
             question, passages, citations=citations, embedding=self.embedding
         )
         shown = []
-        await _stream(ctx, pieces, shown)
-        return _Written("".join(shown), "extractive", citations, degraded)
+        await _stream(ctx, pieces, shown, [])
+        return _Written("".join(shown), "extractive", citations, degraded, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +243,7 @@ class _Written:
     mode: Literal["extractive", "llm"]
     citations: Citations
     degraded: list[str]
+    sentences: list[CheckedSentence]
 
 
 async def _searched(
@@ -258,10 +265,16 @@ async def _searched(
     )
 
 
-async def _stream(ctx: Context, pieces: AsyncIterator[str], shown: list[str]) -> None:
+async def _stream(
+    ctx: Context,
+    pieces: AsyncIterator[str | CheckedSentence] | AsyncIterator[str],
+    shown: list[str],
+    sentences: list[CheckedSentence],
+) -> None:
     """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
 
-    Pieces that come in one turn of the event loop are one event: it costs more than a token.
+    Text comes before what was found of its sentences. Pieces that come in one turn of the event
+    loop are one event: it costs more than a token.
     """
     turn: list[str] = []
 
@@ -273,6 +286,11 @@ async def _stream(ctx: Context, pieces: AsyncIterator[str], shown: list[str]) ->
 
     try:
         async for piece in pieces:
+            if isinstance(piece, CheckedSentence):
+                write()
+                sentences.append(piece)
+                ctx.write_event_to_stream(SentenceChecked(sentence=piece))
+                continue
             if not turn:
                 asyncio.get_running_loop().call_soon(write)
             turn.append(piece)
