@@ -230,7 +230,7 @@ class CheckedSentence:
     citations: tuple[int, ...]
     """The numbers of those that hold; none if it cites nothing, or nothing that holds."""
     support: float
-    """0 to 1.5: see `alir.steps.support`."""
+    """0 to 1: see `alir.steps.support`."""
     is_supported: bool
 
 

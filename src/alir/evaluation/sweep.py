@@ -18,12 +18,10 @@ from alir.models import SourcePassage
 from alir.steps.extract import Compared, Weights, choose, compare, scored
 
 GRID = [
-    Weights(words, passage_words, rank, keep)
-    for words, passage_words, rank, keep in product(
-        (0.0, 0.25, 0.5, 0.75, 1.0), (0.0, 0.25, 0.5), (0.0, 0.02, 0.05), (0.8, 0.85, 0.9, 0.95)
-    )
+    Weights(words, passage_words, keep)
+    for words, passage_words, keep in product((0.0, 0.5, 1.0), (0.0, 0.5, 1.0), (0.85, 0.9, 0.95))
 ]
-THRESHOLDS = [step / 40 for step in range(8, 60)]
+THRESHOLDS = [step / 40 for step in range(80)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,13 @@ class Weights:
     Measured: docs/citations.md.
     """
 
-    words: float = 0.5
+    words: float = 1.0
     """For the share of the question's words that stand in the sentence."""
-    passage_words: float = 0.0
+    passage_words: float = 1.0
     """For the share of them that stand in its passage."""
-    rank: float = 0.02
-    """What each rank of the passage costs: the passages were ranked by better means than these."""
-    keep: float = 0.85
+    keep: float = 0.95
     """A further sentence must score at least this share of the best one's score."""
-    least: float = 0.35
+    least: float = 1.65
     """Below this score, no sentence answers."""
 
 
@@ -77,7 +75,7 @@ async def compare(
     rarity = _rarity(content_words(question), words)
     return Compared(
         quotes,
-        vectors @ asked,
+        _unit(vectors) @ _unit(asked),
         np.asarray([_share(rarity, one) for one in words], np.float32),
         np.asarray([_share(rarity, within[quote.passage]) for quote in quotes], np.float32),
     )
@@ -97,10 +95,15 @@ def choose(compared: Compared, weights: Weights) -> list[Quote]:
 
 def scored(compared: Compared, weights: Weights) -> NDArray[np.float32]:
     """Return the score of each sentence."""
-    ranks = np.asarray([quote.passage for quote in compared.quotes], np.float32)
     words = weights.words * compared.shares + weights.passage_words * compared.passage_shares
-    scores: NDArray[np.float32] = compared.cosines + words - weights.rank * ranks
+    scores: NDArray[np.float32] = compared.cosines + words
     return scores
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-9)
+    return unit
 
 
 def _rarity(asked: set[str], sentences: Sequence[set[str]]) -> dict[str, float]:

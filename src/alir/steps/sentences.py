@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from llama_index.core.utils import globals_helper
+from nltk.stem import SnowballStemmer
 from nltk.tokenize import PunktTokenizer
 
 from alir.models import Span
@@ -45,7 +46,7 @@ def sentences(text: str) -> Iterator[Span]:
 
 
 def content_words(text: str) -> set[str]:
-    """Return the words of `text` that carry its meaning, lower case, plurals cut.
+    """Return the words of `text` that carry its meaning, lower case, cut to their stems.
 
     Of scripts that are written without spaces (Chinese, Japanese, Thai) the pairs of letters.
     """
@@ -53,9 +54,9 @@ def content_words(text: str) -> set[str]:
     for word in _WORD.findall(text.casefold()):
         if UNSPACED.search(word):
             words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
-        else:
+        elif word not in _FUNCTION_WORDS:
             words.add(_stem(word))
-    return words - _FUNCTION_WORDS
+    return words
 
 
 @cache
@@ -65,11 +66,15 @@ def _splitter() -> PunktTokenizer:
     return PunktTokenizer("english")
 
 
+@lru_cache(50_000)
 def _stem(word: str) -> str:
-    # Enough to let "revenues" meet "revenue"; BM25 has a real stemmer.
-    if len(word) > 4 and word.endswith("s") and not word.endswith("ss"):
-        return word[:-1]
-    return word
+    return str(_stemmer().stem(word))
+
+
+@cache
+def _stemmer() -> SnowballStemmer:
+    # What English rules do to a word of another language, they do to it everywhere.
+    return SnowballStemmer("english")
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:

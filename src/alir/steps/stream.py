@@ -118,9 +118,12 @@ def _claims(sentence: str) -> bool:
 
 
 def _safe(text: str) -> int:
-    """How much of an unfinished sentence can be shown: up to a number, or to code not closed."""
+    """How much of an unfinished sentence can be shown: up to a number, or to code not closed.
+
+    White space waits, too: behind the sentence's end it is not its own.
+    """
     waiting = MARKER.search(text) or _UNFINISHED.search(text)
-    safe = waiting.start() if waiting else len(text)
+    safe = len(text[: waiting.start()].rstrip()) if waiting else len(text)
     line = text.rfind("\n") + 1
     opened = _CODE.sub(lambda code: " " * len(code[0]), text[line:]).find("`")
     return safe if opened < 0 else min(safe, line + opened)

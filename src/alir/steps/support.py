@@ -11,9 +11,7 @@ from alir.steps.cite import Citations
 from alir.steps.sentences import content_words
 from alir.steps.stream import Claim
 
-WORDS_WEIGHT = 0.5
-"""Weight of the share of the sentence's words, beside the cosine similarity's 1."""
-MIN_SUPPORT = 0.8
+MIN_SUPPORT = 0.55
 """Below it, a sentence is not supported. Measured: docs/citations.md."""
 UNSUPPORTED = "[unsupported]"
 """What stands behind such a sentence in the answer."""
@@ -34,9 +32,9 @@ async def check(claim: Claim, citations: Citations, *, embedding: BaseEmbedding)
 async def score(
     sentence: str, quotes: Sequence[str], passages: Sequence[str], *, embedding: BaseEmbedding
 ) -> float:
-    """Return the support for `sentence`, from 0 to 1.5.
+    """Return the support for `sentence`, from 0 to 1.
 
-    It is the cosine similarity to the nearest of the quotes, plus half the share of the
+    It is the mean of the cosine similarity to the nearest of the quotes and of the share of the
     sentence's content words that stand in the passages; 0 if a number of it stands in none.
     """
     stated = " ".join(passages)
@@ -44,9 +42,11 @@ async def score(
         return 0.0
     texts = [" ".join(text.split()) for text in (sentence, *quotes)]
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     words = content_words(sentence)
     share = len(words & content_words(stated)) / max(len(words), 1)
-    return max(float((vectors[1:] @ vectors[0]).max()), 0.0) + WORDS_WEIGHT * share
+    cosine = max(float((vectors[1:] @ vectors[0]).max()), 0.0)
+    return (cosine + share) / 2
 
 
 def _numbers(text: str) -> set[str]:
