@@ -1,6 +1,6 @@
 """Answers: how often they are right, wrongly given and wrongly withheld, on judged questions.
 
-    python -m alir.evaluation.answers FOLDER QUESTIONS.csv [--sweep] [--json] [--desk FOLDER]
+    python -m alir.evaluation.answers FOLDER QUESTIONS.csv [--claims CLAIMS.csv] [--sweep] [--json]
 
 QUESTIONS.csv has the columns question, file (below FOLDER) and passage: a verbatim stretch of the
 file that answers, white space aside. Rows may share a question; one without a file and a passage
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from alir.app import Alir
+from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims, load_claims
 from alir.evaluation.outcomes import Figures, Judged, JudgedQuestion, Outcome, Place, figures, load
 from alir.evaluation.sweep import Fitted, fit
 from alir.events import Answer
@@ -35,6 +36,9 @@ class AnswerReport:
     citations_verified: int
     """Those whose quote stands in the file, to the character."""
     fitted: Fitted | None
+    """What other weights would do; None if that was not asked for."""
+    claims: ClaimFigures | None
+    """How support is judged; None without claims."""
     missed: Sequence[str]
     """Answerable questions that were not answered."""
     invented: Sequence[str]
@@ -45,7 +49,9 @@ class AnswerReport:
         return asdict(self)
 
 
-async def evaluate(app: Alir, judged: Judged, *, sweep: bool = False) -> AnswerReport:
+async def evaluate(
+    app: Alir, judged: Judged, *, claims: Sequence[JudgedClaim] = (), sweep: bool = False
+) -> AnswerReport:
     """Ask every question, all at once, and compare the answers to what was expected."""
     answers: list[Answer] = await asyncio.gather(
         *(app.ask.run(question=one.text) for one in judged.questions)
@@ -59,6 +65,7 @@ async def evaluate(app: Alir, judged: Judged, *, sweep: bool = False) -> AnswerR
         citations_shown=len(shown),
         citations_verified=sum(map(judged.holds, shown)),
         fitted=fitted,
+        claims=await evaluate_claims(claims, embedding=app.ask.embedding) if claims else None,
         missed=[o.question.text for o in outcomes if o.question.expected and not o.is_answered],
         invented=[o.question.text for o in outcomes if not o.question.expected and o.is_answered],
     )
@@ -86,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m alir.evaluation.answers")
     parser.add_argument("folder", type=Path, help="the documents")
     parser.add_argument("questions", type=Path, help="a CSV of question, file, passage")
+    parser.add_argument("--claims", type=Path, help="a CSV of sentence, question, is_supported")
     parser.add_argument("--sweep", action="store_true", help="look for better weights, too")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--desk", type=Path, help="a folder to keep the index in, for next time")
@@ -103,9 +111,10 @@ async def _measured(given: argparse.Namespace, desk: Path) -> AnswerReport:
         collection="alir_answers",
     )
     judged = load(given.questions, documents=given.folder)
+    claims = load_claims(given.claims, judged) if given.claims else []
     async with Alir(settings) as app:
         await app.ingest.run(paths=[given.folder])
-        return await evaluate(app, judged, sweep=given.sweep)
+        return await evaluate(app, judged, claims=claims, sweep=given.sweep)
 
 
 def told(report: AnswerReport) -> str:
@@ -120,7 +129,18 @@ def told(report: AnswerReport) -> str:
         lines += ["", f"Best on all questions: {report.fitted.weights}"]
         lines += ["Chosen on one half, measured on the other, both ways:"]
         lines += _lines(report.fitted.figures)
+    if report.claims is not None:
+        lines += ["", *_claim_lines(report.claims)]
     return "\n".join(lines)
+
+
+def _claim_lines(of: ClaimFigures) -> list[str]:
+    return [
+        f"Claims: {of.supported} supported, {of.false_marks:.1%} of them marked; "
+        f"{of.unsupported} not, {of.false_passes:.1%} of them passed",
+        f"Threshold chosen on one half, measured on the other: {of.fitted_false_marks:.1%} and "
+        f"{of.fitted_false_passes:.1%}; best on all: {of.best_threshold}",
+    ]
 
 
 def _lines(of: Figures) -> list[str]:

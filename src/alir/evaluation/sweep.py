@@ -90,12 +90,11 @@ def _with_threshold(found: Sequence[Found], weights: Weights) -> tuple[float, We
 def worth(outcomes: Sequence[Outcome]) -> float:
     """Return how good these outcomes are: more is better.
 
-    Both wrong decisions count the same, whichever kind there are more questions of; the citations'
-    precision and recall count half as much.
+    An answer wrongly withheld counts twice one wrongly given, which can be seen from what it cites.
     """
     of = figures(outcomes)
-    right = of.citation_precision + of.citation_recall
-    return right / 2 - of.false_not_answered - of.false_answered
+    right = (of.citation_precision + of.citation_recall) / 2
+    return right - 2 * of.false_not_answered - of.false_answered
 
 
 async def _found(
@@ -105,7 +104,10 @@ async def _found(
     *,
     embedding: BaseEmbedding,
 ) -> Found:
-    nodes = [NodeWithScore(node=TextNode(text=one.text), score=one.score) for one in sources]
+    nodes = [
+        NodeWithScore(node=TextNode(text=one.text, metadata={"file_path": one.file}))
+        for one in sources
+    ]
     return Found(question, places, await compare(question.text, nodes, embedding=embedding))
 
 

@@ -1,8 +1,10 @@
 """Extract: an answer of the documents' own sentences, for when there is no language model."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
+from pathlib import Path
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -13,6 +15,8 @@ from alir.models import Quote
 from alir.steps.sentences import content_words, sentences
 
 MAX_SENTENCES = 3
+_OF_DOCUMENTS = content_words("author document text article passage according mention describe")
+"""How a question speaks of the documents themselves: they need not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +26,13 @@ class Weights:
     Measured: docs/citations.md.
     """
 
-    words: float = 1.0
+    words: float = 0.5
     """For the share of the question's words that stand in the sentence."""
     passage_words: float = 1.0
     """For the share of them that stand in its passage."""
-    keep: float = 0.95
+    keep: float = 0.85
     """A further sentence must score at least this share of the best one's score."""
-    least: float = 1.65
+    least: float = 1.2
     """Below this score, no sentence answers."""
 
 
@@ -62,7 +66,8 @@ async def compare(
 ) -> Compared:
     """Return how the sentences of `passages` compare to `question`.
 
-    A word of the question counts the more, the fewer of the sentences have it.
+    A word of the question counts the more, the fewer of the sentences have it. The words of a
+    file's name stand in each of its sentences.
     """
     quotes, texts = _candidates(passages)
     if not quotes:
@@ -70,9 +75,15 @@ async def compare(
         return Compared([], nothing, nothing, nothing)
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
-    words = [content_words(text) for text in texts]
-    within = [content_words(_text(passage)) for passage in passages]
-    rarity = _rarity(content_words(question), words)
+    names = [_name(passage) for passage in passages]
+    words = [
+        content_words(text) | names[quote.passage]
+        for quote, text in zip(quotes, texts, strict=True)
+    ]
+    within = [
+        content_words(_text(passage)) | name for passage, name in zip(passages, names, strict=True)
+    ]
+    rarity = _rarity(content_words(question) - _OF_DOCUMENTS, words)
     return Compared(
         quotes,
         _unit(vectors) @ _unit(asked),
@@ -131,6 +142,14 @@ def _candidates(passages: Sequence[NodeWithScore]) -> tuple[list[Quote], list[st
                 texts[sentence] = None
                 quotes.append(Quote(index, span.start, span.end))
     return quotes, list(texts)
+
+
+def _name(passage: NodeWithScore) -> set[str]:
+    return content_words(re.sub("[_-]", " ", Path(_file(passage)).stem))
+
+
+def _file(passage: NodeWithScore) -> str:
+    return str(passage.node.metadata.get("file_path", ""))
 
 
 def _text(passage: NodeWithScore) -> str:
