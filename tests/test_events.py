@@ -9,7 +9,7 @@ from workflows.events import Event, StartEvent, StopEvent
 
 from alir import agent_events, events, rebuild_events, search_events
 from alir.events import Answer, Ask, Ingest, IngestProgress, IngestReport, Sources, Token
-from alir.models import Citation, FileOutcome, SourcePassage
+from alir.models import CheckedSentence, Citation, FileOutcome, SourcePassage
 
 CLASSES = [
     one
@@ -83,6 +83,7 @@ ANSWER = Answer(
     ],
     degraded=["1 citation was removed: the sources do not say it."],
     removed_citations=1,
+    sentences=[CheckedSentence("Cats sleep.", (1,), 1.25, is_supported=True)],
     seconds={"dense": 0.012345678, "total": 1.5},
 )
 
@@ -116,6 +117,9 @@ def test_an_answer_as_json_is_exactly_this() -> None:
         "sources": [
             {"file": "/docs/a.pdf", "page": 3, "text": "Cats sleep. Dogs bark.", "score": 0.5},
             {"file": "/docs/b.txt", "page": None, "text": "Birds fly.", "score": 0.25},
+        ],
+        "sentences": [
+            {"text": "Cats sleep.", "citations": [1], "support": 1.25, "is_supported": True}
         ],
         "degraded": ["1 citation was removed: the sources do not say it."],
         "seconds": {"dense": 0.0123, "total": 1.5},

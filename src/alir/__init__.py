@@ -19,11 +19,12 @@ if TYPE_CHECKING:
         IngestReport,
         IngestResumed,
         LedgerRelearned,
+        SentenceChecked,
         Sources,
         Token,
     )
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import Citation, Fusion, SourcePassage
+    from alir.models import CheckedSentence, Citation, Fusion, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.search_events import Passages, Search
     from alir.settings import Settings
@@ -33,6 +34,7 @@ __all__ = [
     "AlirMilvusStore",
     "Answer",
     "Ask",
+    "CheckedSentence",
     "Citation",
     "FilesPlanned",
     "Fusion",
@@ -46,6 +48,7 @@ __all__ = [
     "Passages",
     "Plan",
     "Search",
+    "SentenceChecked",
     "Settings",
     "SourcePassage",
     "Sources",
@@ -56,6 +59,7 @@ __all__ = [
 _HOME = {
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
+    "CheckedSentence": "alir.models",
     "Citation": "alir.models",
     "FilesPlanned": "alir.plan_events",
     "Fusion": "alir.models",

@@ -14,6 +14,7 @@ from workflows.events import StartEvent, StopEvent
 
 from alir.models import (
     Branch,
+    CheckedSentence,
     Citation,
     Failure,
     FileOutcome,
@@ -342,6 +343,12 @@ class Token(_Strict):
     text: str
 
 
+class SentenceChecked(_Strict):
+    """Streamed behind a language model's sentence: whether what it cites bears it out."""
+
+    sentence: CheckedSentence
+
+
 class Answer(_Strict, StopEvent):
     """An answer, and the verified quotes it rests on: `[n]` in the text is `citations[n - 1]`."""
 
@@ -355,7 +362,14 @@ class Answer(_Strict, StopEvent):
     """What did not work as it should, one sentence each."""
     removed_citations: int = 0
     """Citations the language model made that did not hold."""
+    sentences: list[CheckedSentence] = Field(default_factory=list)
+    """What a language model claimed, in order; one that is not supported is marked in the text."""
     seconds: Seconds
+
+    @property
+    def unsupported(self) -> list[str]:
+        """The sentences that what they cite does not bear out, or that cite nothing."""
+        return [sentence.text for sentence in self.sentences if not sentence.is_supported]
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as `alir ask --json` prints it."""
@@ -364,6 +378,7 @@ class Answer(_Strict, StopEvent):
             "mode": self.mode,
             "citations": [asdict(citation) for citation in self.citations],
             "sources": [asdict(source) for source in self.sources],
+            "sentences": [asdict(sentence) for sentence in self.sentences],
             "degraded": self.degraded,
             "seconds": _rounded(self.seconds),
         }

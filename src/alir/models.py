@@ -241,6 +241,19 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedSentence:
+    """A sentence of a language model's answer, and how far what it cites bears it out."""
+
+    text: str
+    """Without its citations."""
+    citations: tuple[int, ...]
+    """The numbers of those that hold; none if it cites nothing, or nothing that holds."""
+    support: float
+    """0 to 1: see `alir.steps.support`."""
+    is_supported: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SourcePassage:
     """A passage an answer could rest on."""
 

@@ -109,7 +109,7 @@ def test_content_words_are_lower_case_without_function_words() -> None:
     assert content_words("What did the Author work on, before COLLEGE?") == {
         "author",
         "work",
-        "college",
+        "colleg",
     }
 
 
@@ -124,5 +124,5 @@ def test_a_plural_meets_its_singular() -> None:
 
 
 def test_words_of_any_script_are_words() -> None:
-    assert content_words("Straße ÉTÉ naïve 猫") == {"strasse", "été", "naïve", "猫"}
+    assert content_words("Straße ÉTÉ naïve 猫") == {"strass", "été", "naïv", "猫"}
     assert content_words("?! --- ...") == set()

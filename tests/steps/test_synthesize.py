@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from llama_index.core.llms import (
     ChatMessage,
     ChatResponse,
@@ -18,6 +20,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from pydantic import Field
 
 from alir.errors import LanguageModelFailed
+from alir.models import CheckedSentence
 from alir.steps.cite import Citations
 from alir.steps.synthesize import (
     NOT_ANSWERED,
@@ -125,31 +128,57 @@ def test_the_prompt_does_not_tell_where_the_files_lie() -> None:
 # With a language model
 
 
-async def said(llm: ScriptedLLM, found: Sequence[NodeWithScore], made: Citations) -> list[str]:
-    pieces = synthesize_with_llm("Do cats sleep?", found, citations=made, llm=llm)
+async def said(
+    llm: ScriptedLLM, found: Sequence[NodeWithScore], made: Citations, embedding: Any
+) -> list[str | CheckedSentence]:
+    pieces = synthesize_with_llm(
+        "Do cats sleep?", found, citations=made, llm=llm, embedding=embedding
+    )
     return [piece async for piece in pieces]
 
 
-async def test_a_models_answer_streams_with_its_citations_checked() -> None:
+async def test_a_models_answer_streams_with_its_citations_checked_and_its_sentences_marked(
+    embedding: Any,
+) -> None:
     found = passages("Cats sleep all day.", "Dogs bark.")
     made = citations(found)
     llm = ScriptedLLM(pieces=["Cats", " sleep [", "1]", ".", " They", " fly", " [2].", None, ""])
 
-    pieces = await said(llm, found, made)
+    pieces = await said(llm, found, made, embedding)
 
-    assert "".join(pieces) == "Cats sleep [1]. They fly."
+    shown = "".join(piece for piece in pieces if isinstance(piece, str))
+    assert shown == "Cats sleep [1]. They fly. [unsupported]"
     assert pieces[0] == "Cats"
+    sentences = [piece for piece in pieces if isinstance(piece, CheckedSentence)]
+    assert [(one.text, one.citations, one.is_supported) for one in sentences] == [
+        ("Cats sleep.", (1,), True),
+        ("They fly.", (), False),
+    ]
+    assert sentences[1].support == 0
+    assert pieces.index(sentences[0]) < pieces.index("They"), "while it streams"
     assert "" not in pieces
     assert [one.quote for one in made.made] == ["Cats sleep all day."]
     assert made.removed == 1
     assert llm.asked == [prompt("Do cats sleep?", found)]
 
 
-async def test_what_a_model_says_before_it_fails_was_shown() -> None:
+async def test_that_the_documents_do_not_answer_is_no_claim(embedding: Any) -> None:
+    found = passages("Cats sleep all day.")
+
+    pieces = await said(ScriptedLLM(pieces=[NOT_ANSWERED]), found, citations(found), embedding)
+
+    assert pieces == [NOT_ANSWERED]
+
+
+async def test_what_a_model_says_before_it_fails_was_shown(embedding: Any) -> None:
     found = passages("Cats sleep all day.")
     failure = LanguageModelFailed("m", "http://localhost", "it went away", retryable=True)
     pieces = synthesize_with_llm(
-        "?", found, citations=citations(found), llm=ScriptedLLM(pieces=["Cats sleep", failure])
+        "?",
+        found,
+        citations=citations(found),
+        llm=ScriptedLLM(pieces=["Cats sleep", failure]),
+        embedding=embedding,
     )
 
     assert await anext(pieces) == "Cats sleep"
@@ -157,10 +186,68 @@ async def test_what_a_model_says_before_it_fails_was_shown() -> None:
         await anext(pieces)
 
 
-async def test_a_silent_model_says_nothing() -> None:
+async def test_a_silent_model_says_nothing(embedding: Any) -> None:
     found = passages("Cats sleep all day.")
 
-    assert await said(ScriptedLLM(pieces=[]), found, citations(found)) == []
+    assert await said(ScriptedLLM(pieces=[]), found, citations(found), embedding) == []
+
+
+PHRASES = [
+    *(
+        "Cats ",
+        "dogs sleep",
+        "birds fly",
+        " 17 ",
+        '"cats sleep all day"',
+        "“dogs bark”",
+        "in winter",
+    ),
+    *(
+        "[1]",
+        "[2]",
+        " [1, 2]",
+        "[9]",
+        "[0]",
+        ". ",
+        ".",
+        "\n",
+        "\n\n",
+    ),
+    *(
+        "“dogs bark”",
+        "“cats  sleep\u00a0all day”",
+        "'",
+        "`x[1]`",
+        "```",
+        "# ",
+        "- ",
+        "1. ",
+        "?",
+        ":",
+    ),
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(pieces=st.lists(st.sampled_from(PHRASES), max_size=20))
+async def test_whatever_a_model_writes_every_citation_shown_stands_in_the_stored_chunk(
+    embedding: Any, pieces: list[str]
+) -> None:
+    found = passages("Cats sleep\nall day. Dogs bark.", "Birds fly in winter. “Dogs  bark” 17.")
+    stored = {one.node.node_id: one.node.get_content() for one in found}
+    made = Citations(found, stored | {"1": "Birds flew in winter. “Dogs  bark” 17."})
+
+    written = await said(ScriptedLLM(pieces=[*pieces]), found, made, embedding)
+
+    shown = "".join(piece for piece in written if isinstance(piece, str))
+    numbers = {int(number) for number in re.findall(r"(?<!x)\[(\d+)\]", shown)}
+    assert numbers <= set(range(1, len(made.made) + 1)) or "```" in shown
+    for citation in made.made:
+        texts = (stored["0"], "Birds flew in winter. “Dogs  bark” 17.")
+        assert citation.quote in {text[citation.start : citation.end] for text in texts}
+    checked = [piece for piece in written if isinstance(piece, CheckedSentence)]
+    assert shown.count(" [unsupported]") == sum(not one.is_supported for one in checked)
+    assert all(one.citations or not one.is_supported for one in checked)
 
 
 # Without

@@ -15,7 +15,7 @@ from llama_index.core.vector_stores.types import (
 )
 from workflows.testing import WorkflowTestRunner
 
-from alir import Alir, Answer, Ask, Settings, Sources, Token, formats
+from alir import Alir, Answer, Ask, SentenceChecked, Settings, Sources, Token, formats
 from alir.errors import (
     AccessRefused,
     EmptyQuestion,
@@ -193,7 +193,13 @@ async def test_a_language_model_gets_the_passages_as_data_and_its_numbers_become
         run = await WorkflowTestRunner(ask).run(Ask(question=question), expose_internal=False)
     answer = run.result
     assert answer.mode == "llm"
-    assert answer.text == "Cats mostly sleep [1]. They are kings of Spain."
+    assert answer.text == "Cats mostly sleep [1]. They are kings of Spain. [unsupported]"
+    assert answer.unsupported == ["They are kings of Spain."]
+    kinds = [type(event) for event in run.collected]
+    assert kinds.index(SentenceChecked) < len(kinds) - 1 - kinds[::-1].index(Token), "as it streams"
+    checked = [event.sentence for event in run.collected if isinstance(event, SentenceChecked)]
+    assert checked == answer.sentences
+    assert [(one.citations, one.is_supported) for one in checked] == [((1,), True), ((), False)]
     assert [citation.quote for citation in answer.citations] == ["Cats sleep most of the day."]
     assert answer.removed_citations == 2
     assert answer.degraded == ["2 citations were removed: the sources do not say it."]

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from llama_index.core.utils import globals_helper
+from nltk.stem import SnowballStemmer
 from nltk.tokenize import PunktTokenizer
 
 from alir.models import Span
@@ -13,7 +14,7 @@ MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
 _WORD = re.compile(r"\d[\d.,]*\d|\w+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
@@ -45,17 +46,17 @@ def sentences(text: str) -> Iterator[Span]:
 
 
 def content_words(text: str) -> set[str]:
-    """Return the words of `text` that carry its meaning, lower case, plurals cut.
+    """Return the words of `text` that carry its meaning, lower case, cut to their stems.
 
     Of scripts that are written without spaces (Chinese, Japanese, Thai) the pairs of letters.
     """
     words: set[str] = set()
     for word in _WORD.findall(text.casefold()):
-        if _UNSPACED.search(word):
+        if UNSPACED.search(word):
             words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
-        else:
+        elif word not in _FUNCTION_WORDS:
             words.add(_stem(word))
-    return words - _FUNCTION_WORDS
+    return words
 
 
 @cache
@@ -65,11 +66,15 @@ def _splitter() -> PunktTokenizer:
     return PunktTokenizer("english")
 
 
+@lru_cache(50_000)
 def _stem(word: str) -> str:
-    # Enough to let "revenues" meet "revenue"; BM25 has a real stemmer.
-    if len(word) > 4 and word.endswith("s") and not word.endswith("ss"):
-        return word[:-1]
-    return word
+    return str(_stemmer().stem(word))
+
+
+@cache
+def _stemmer() -> SnowballStemmer:
+    # What English rules do to a word of another language, they do to it everywhere.
+    return SnowballStemmer("english")
 
 
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:

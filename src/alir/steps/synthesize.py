@@ -7,9 +7,11 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM, ChatMessage, MessageRole
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
-from alir.models import Quote
-from alir.steps.cite import MARKER, Citations, CitedText
+from alir.models import CheckedSentence, Quote
+from alir.steps.cite import MARKER, Citations
 from alir.steps.extract import extract
+from alir.steps.stream import CitedText, Claim
+from alir.steps.support import UNSUPPORTED, check
 
 NOT_ANSWERED = "The documents do not answer this."
 
@@ -51,17 +53,35 @@ def cited(quotes: Iterable[Quote], citations: Citations) -> list[str]:
 
 
 async def synthesize_with_llm(
-    question: str, passages: Sequence[NodeWithScore], *, citations: Citations, llm: LLM
-) -> AsyncIterator[str]:
-    """Yield a language model's answer as it comes; `[n]` numbers `citations`, from 1."""
+    question: str,
+    passages: Sequence[NodeWithScore],
+    *,
+    citations: Citations,
+    llm: LLM,
+    embedding: BaseEmbedding,
+) -> AsyncIterator[str | CheckedSentence]:
+    """Yield a language model's answer as it comes; `[n]` numbers `citations`, from 1.
+
+    Each sentence that claims something is followed by how far it is supported; one that is not
+    is marked in the text.
+    """
     cited = CitedText(citations)
+
+    async def checked(pieces: list[str | Claim]) -> AsyncIterator[str | CheckedSentence]:
+        for piece in pieces:
+            if isinstance(piece, str):
+                yield piece
+            elif piece.text != NOT_ANSWERED:
+                sentence = await check(piece, citations, embedding=embedding)
+                if not sentence.is_supported:
+                    yield f" {UNSUPPORTED}"
+                yield sentence
+
     async for response in await llm.astream_chat(prompt(question, passages)):
-        shown = cited.feed(response.delta or "")
-        if shown:
-            yield shown
-    rest = cited.finish()
-    if rest:
-        yield rest
+        async for piece in checked(cited.feed(response.delta or "")):
+            yield piece
+    async for piece in checked(cited.finish()):
+        yield piece
 
 
 def prompt(question: str, passages: Sequence[NodeWithScore]) -> list[ChatMessage]:

@@ -241,6 +241,7 @@ class Agent(Workflow):
             ev.texts,
             extracted=extracted,
             llm=self.llm if is_written else None,
+            embedding=self.search.embedding,
             within_s=purse.seconds_left,
         )
         if written.mode == "llm":
@@ -257,6 +258,7 @@ class Agent(Workflow):
             parts=ev.answered,
             degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
             removed_citations=written.citations.removed,
+            sentences=written.sentences,
             spent={"calls": spent.calls, "tokens": spent.tokens},
             seconds={
                 "evidence": ev.seconds,

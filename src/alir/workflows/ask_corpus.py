@@ -70,7 +70,15 @@ class AskCorpus(Retrieval):
                 question, passages, citations=citations, embedding=self.embedding
             )
 
-        written = await write(ctx, question, passages, ev.texts, extracted=extracted, llm=self.llm)
+        written = await write(
+            ctx,
+            question,
+            passages,
+            ev.texts,
+            extracted=extracted,
+            llm=self.llm,
+            embedding=self.embedding,
+        )
         now = perf_counter()
         return Answer(
             text=written.text,
@@ -79,6 +87,7 @@ class AskCorpus(Retrieval):
             sources=sources,
             degraded=ev.degraded + written.degraded,
             removed_citations=written.citations.removed,
+            sentences=written.sentences,
             seconds={**ev.seconds, "synthesize": now - started, "total": now - ev.plan.started},
         )
 

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.schema import NodeWithScore
 from workflows import Context
 
 from alir.errors import LanguageModelFailed
-from alir.events import Token
+from alir.events import SentenceChecked, Token
+from alir.models import CheckedSentence
 from alir.steps.cite import Citations
 from alir.steps.synthesize import synthesize_with_llm
 
@@ -26,6 +28,7 @@ class Written:
     mode: Literal["extractive", "llm"]
     citations: Citations
     degraded: list[str]
+    sentences: list[CheckedSentence]
 
 
 async def write(
@@ -36,6 +39,7 @@ async def write(
     *,
     extracted: Extracted,
     llm: LLM | None,
+    embedding: BaseEmbedding,
     within_s: float | None = None,
 ) -> Written:
     """Write with `llm`; extractively without one, or if it fails at once.
@@ -46,10 +50,13 @@ async def write(
     if llm is not None:
         citations = Citations(passages, texts)
         shown: list[str] = []
-        pieces = synthesize_with_llm(question, passages, citations=citations, llm=llm)
+        sentences: list[CheckedSentence] = []
+        pieces = synthesize_with_llm(
+            question, passages, citations=citations, llm=llm, embedding=embedding
+        )
         try:
             async with asyncio.timeout(within_s):
-                await _stream(ctx, pieces, shown)
+                await _stream(ctx, pieces, shown, sentences)
         except LanguageModelFailed as error:
             if shown:
                 raise
@@ -62,27 +69,26 @@ async def write(
                 shown = []
                 degraded.append("The language model said nothing. This answer is extractive.")
         if shown:
-            return _written("".join(shown).strip(), "llm", citations, degraded)
+            text = "".join(shown).strip()
+            degraded += _removal(citations.removed)
+            return Written(text, "llm", citations, degraded, sentences)
     citations = Citations(passages, texts)
     shown = []
-    await _stream(ctx, extracted(citations), shown)
-    return _written("".join(shown), "extractive", citations, degraded)
+    await _stream(ctx, extracted(citations), shown, [])
+    degraded += _removal(citations.removed)
+    return Written("".join(shown), "extractive", citations, degraded, [])
 
 
-def _written(
-    text: str, mode: Literal["extractive", "llm"], citations: Citations, degraded: list[str]
-) -> Written:
-    count = citations.removed
-    if count:
-        verb = "citation was" if count == 1 else "citations were"
-        degraded = [*degraded, f"{count} {verb} removed: the sources do not say it."]
-    return Written(text, mode, citations, degraded)
-
-
-async def _stream(ctx: Context[Any], pieces: AsyncIterator[str], shown: list[str]) -> None:
+async def _stream(
+    ctx: Context[Any],
+    pieces: AsyncIterator[str | CheckedSentence] | AsyncIterator[str],
+    shown: list[str],
+    sentences: list[CheckedSentence],
+) -> None:
     """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
 
-    Pieces that come in one turn of the event loop are one event: it costs more than a token.
+    Text comes before what was found of its sentences. Pieces that come in one turn of the event
+    loop are one event: it costs more than a token.
     """
     turn: list[str] = []
 
@@ -94,8 +100,20 @@ async def _stream(ctx: Context[Any], pieces: AsyncIterator[str], shown: list[str
 
     try:
         async for piece in pieces:
+            if isinstance(piece, CheckedSentence):
+                write()
+                sentences.append(piece)
+                ctx.write_event_to_stream(SentenceChecked(sentence=piece))
+                continue
             if not turn:
                 asyncio.get_running_loop().call_soon(write)
             turn.append(piece)
     finally:
         write()
+
+
+def _removal(count: int) -> list[str]:
+    if not count:
+        return []
+    verb = "citation was" if count == 1 else "citations were"
+    return [f"{count} {verb} removed: the sources do not say it."]

@@ -1,0 +1,156 @@
+"""Outcomes: what became of judged questions, and the figures that sum it up."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alir import formats
+from alir.models import Citation, SourcePassage
+
+HITS_AT = 5
+HELD = 0.5
+"""Share of an expected passage that a chunk must hold to count as found: chunks cut passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Characters `start` to `end` of the document `file`."""
+
+    file: str
+    """Absolute."""
+    start: int
+    end: int
+
+    def shares(self, other: "Place") -> int:
+        """Return how many characters both have."""
+        if self.file != other.file:
+            return 0
+        return max(min(self.end, other.end) - max(self.start, other.start), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuestion:
+    """A question, and where its answer stands; nowhere if the documents have none."""
+
+    text: str
+    expected: tuple[Place, ...] = ()
+
+    def is_found_in(self, place: Place) -> bool:
+        """Whether a chunk at `place` holds at least half of an expected passage."""
+        return any(place.shares(one) >= HELD * (one.end - one.start) for one in self.expected)
+
+    def is_cited_by(self, place: Place) -> bool:
+        """Whether a citation of `place` overlaps an expected passage."""
+        return any(place.shares(one) for one in self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The questions, and the texts of the documents they are about, by absolute path."""
+
+    questions: Sequence[JudgedQuestion]
+    texts: Mapping[str, str]
+
+    def place(self, source: SourcePassage) -> Place:
+        """Return where a passage stands in its document: the first place, if it repeats."""
+        start = self.texts.get(source.file, "").find(source.text)
+        return Place(source.file, start, start + len(source.text))
+
+    def holds(self, citation: Citation) -> bool:
+        """Whether the quote stands where it says, to the character."""
+        text = self.texts.get(citation.file, "")
+        return text[citation.start : citation.end] == citation.quote != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a question."""
+
+    question: JudgedQuestion
+    found: Sequence[Place]
+    """The passages, best first."""
+    cited: Sequence[Place]
+    is_answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How the answers do; shares are 0 to 1, and 0 of none."""
+
+    answerable: int
+    unanswerable: int
+    hit_at_5: float
+    """Share of the answerable with an expected passage among the first five found."""
+    mrr: float
+    """Mean of 1 / the rank of the first expected passage, 0 where none was found."""
+    false_not_answered: float
+    """Share of the answerable that were not answered."""
+    false_answered: float
+    """Share of the unanswerable that were answered."""
+    citations: int
+    """In the answers to answerable questions."""
+    citation_precision: float
+    """Share of these that overlap an expected passage."""
+    citation_recall: float
+    """Share of the answerable with such a citation."""
+
+
+def load(questions: Path, *, documents: Path) -> Judged:
+    """Read the questions, and find their passages in the documents.
+
+    Raises:
+        ValueError: a passage does not stand in its file.
+    """
+    texts: dict[str, str] = {}
+    expected: dict[str, list[Place]] = {}
+    with questions.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            places = expected.setdefault(row["question"], [])
+            if row["file"]:
+                path = str((documents / row["file"]).resolve())
+                if path not in texts:
+                    texts[path] = formats.document_text(Path(path))
+                places += _standing(row["passage"], path, texts[path])
+    judged = [JudgedQuestion(text, tuple(places)) for text, places in expected.items()]
+    return Judged(judged, texts)
+
+
+def figures(outcomes: Sequence[Outcome]) -> Figures:
+    """Sum up what became of the questions."""
+    answerable = [one for one in outcomes if one.question.expected]
+    unanswerable = [one for one in outcomes if not one.question.expected]
+    ranks = [_rank(one) for one in answerable]
+    right = [[one.question.is_cited_by(place) for place in one.cited] for one in answerable]
+    return Figures(
+        answerable=len(answerable),
+        unanswerable=len(unanswerable),
+        hit_at_5=_share(0 < rank <= HITS_AT for rank in ranks),
+        mrr=_share(1 / rank if rank else 0 for rank in ranks),
+        false_not_answered=_share(not one.is_answered for one in answerable),
+        false_answered=_share(one.is_answered for one in unanswerable),
+        citations=sum(map(len, right)),
+        citation_precision=_share(is_right for one in right for is_right in one),
+        citation_recall=_share(any(one) for one in right),
+    )
+
+
+def _rank(outcome: Outcome) -> int:
+    """From 1; 0 if no expected passage was found."""
+    ranks = enumerate(outcome.found, start=1)
+    return next((rank for rank, place in ranks if outcome.question.is_found_in(place)), 0)
+
+
+def _share(values: Iterable[float]) -> float:
+    counted = list(values)
+    return sum(counted) / (len(counted) or 1)
+
+
+def _standing(passage: str, path: str, text: str) -> list[Place]:
+    """Return wherever `passage` stands in `text`; any white space matches any other."""
+    words = r"\s+".join(map(re.escape, passage.split()))
+    places = [Place(path, *match.span()) for match in re.finditer(words, text)]
+    if not places:
+        raise ValueError(f"{path} does not hold: {passage}")
+    return places

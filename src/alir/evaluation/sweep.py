@@ -1,0 +1,117 @@
+"""Sweep: the weights of extractive answers that do best on judged questions.
+
+The weights are chosen on every second question of each kind and measured on the others, then the
+other way round, so no question is measured with weights that it helped to choose.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import inf
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from alir.evaluation.outcomes import Figures, JudgedQuestion, Outcome, Place, figures
+from alir.models import SourcePassage
+from alir.steps.extract import Compared, Weights, choose, compare, scored
+
+GRID = [
+    Weights(words, passage_words, keep)
+    for words, passage_words, keep in product((0.0, 0.5, 1.0), (0.0, 0.5, 1.0), (0.85, 0.9, 0.95))
+]
+THRESHOLDS = [step / 40 for step in range(80)]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A question, the passages found for it, and how their sentences compare to it."""
+
+    question: JudgedQuestion
+    places: Sequence[Place]
+    compared: Compared
+
+    def outcome(self, weights: Weights) -> Outcome:
+        """Return what would become of the question with `weights`."""
+        quotes = choose(self.compared, weights)
+        cited: list[Place] = []
+        for quote in quotes:
+            place = self.places[quote.passage]
+            cited.append(Place(place.file, place.start + quote.start, place.start + quote.end))
+        return Outcome(self.question, self.places, cited, is_answered=bool(quotes))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What the sweep found."""
+
+    weights: Weights
+    """The best on all questions."""
+    figures: Figures
+    """Of all questions, each with the weights that do best on the half it is not in."""
+
+
+async def fit(
+    asked: Sequence[tuple[JudgedQuestion, Sequence[SourcePassage], Sequence[Place]]],
+    *,
+    embedding: BaseEmbedding,
+) -> Fitted:
+    """Return the best weights for questions and the passages found for them, and how they do."""
+    found = await asyncio.gather(*(_found(*one, embedding=embedding) for one in asked))
+    halves = _halves(found)
+    outcomes = []
+    for chosen_on, measured_on in (halves, halves[::-1]):
+        weights = best(chosen_on)
+        outcomes += [one.outcome(weights) for one in measured_on]
+    return Fitted(best(found), figures(outcomes))
+
+
+def best(found: Sequence[Found]) -> Weights:
+    """Return the weights that do best on these questions."""
+    return max((_with_threshold(found, weights) for weights in GRID), key=lambda one: one[0])[1]
+
+
+def _with_threshold(found: Sequence[Found], weights: Weights) -> tuple[float, Weights]:
+    """Return the best threshold for `weights`, and how good the outcomes are with it."""
+    tried = replace(weights, least=-inf)
+    tops = [max(scored(one.compared, tried), default=-inf) for one in found]
+    answered = [one.outcome(tried) for one in found]
+    withheld = [replace(one, cited=(), is_answered=False) for one in answered]
+
+    def worth_of(least: float) -> float:
+        choices = zip(tops, answered, withheld, strict=True)
+        return worth([given if top >= least else kept for top, given, kept in choices])
+
+    least = max(THRESHOLDS, key=worth_of)
+    return worth_of(least), replace(weights, least=least)
+
+
+def worth(outcomes: Sequence[Outcome]) -> float:
+    """Return how good these outcomes are: more is better.
+
+    An answer wrongly withheld counts twice one wrongly given, which can be seen from what it cites.
+    """
+    of = figures(outcomes)
+    right = (of.citation_precision + of.citation_recall) / 2
+    return right - 2 * of.false_not_answered - of.false_answered
+
+
+async def _found(
+    question: JudgedQuestion,
+    sources: Sequence[SourcePassage],
+    places: Sequence[Place],
+    *,
+    embedding: BaseEmbedding,
+) -> Found:
+    nodes = [
+        NodeWithScore(node=TextNode(text=one.text, metadata={"file_path": one.file}))
+        for one in sources
+    ]
+    return Found(question, places, await compare(question.text, nodes, embedding=embedding))
+
+
+def _halves(found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+    answerable = [one for one in found if one.question.expected]
+    unanswerable = [one for one in found if not one.question.expected]
+    return [*answerable[::2], *unanswerable[::2]], [*answerable[1::2], *unanswerable[1::2]]
