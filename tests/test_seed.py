@@ -1,13 +1,19 @@
 """The tutorial's own files, with the real model: the right passage, on the right page."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
 
 from alir import Alir, Answer, Settings, formats
+from alir.agent_events import AgentAnswer
+from alir.llm import close, language_model
+from alir.testing import OpenAIServer, Say
+from alir.workflows.agent import Agent
 
 SEED = (Path(__file__).resolve().parents[2] / "shared" / "data" / "seed").resolve()
 ESSAY = SEED / "paul_graham_essay.txt"
@@ -81,6 +87,51 @@ async def test_the_report_has_the_revenue_and_the_page_it_stands_on(
 async def test_what_neither_file_says_is_not_answered(app: Alir) -> None:
     answer = await ask(app, "What is the recipe for pancakes?")
     assert answer.text == "The documents do not answer this."
+
+
+COMPARISON = "Compare what the essay says about programming and what the 10-K says about revenue"
+PARTS = ["What does the essay say about programming?", "What does the 10-K say about revenue?"]
+
+
+async def compared(agent: Agent) -> AgentAnswer:
+    answer = await agent.run(question=COMPARISON)
+    assert isinstance(answer, AgentAnswer)
+    assert [part.question for part in answer.parts] == PARTS
+    assert all(part.is_found for part in answer.parts)
+    for citation in answer.citations:
+        text = formats.document_text(Path(citation.file))
+        assert text[citation.start : citation.end] == citation.quote
+    return answer
+
+
+async def test_the_agent_compares_both_files_in_their_own_words(app: Alir, report: Path) -> None:
+    answer = await compared(app.agent)
+    about_essay, about_report = answer.text.split(f"\n\n{PARTS[1]}\n")
+    assert about_essay.startswith(f"{PARTS[0]}\n")
+    files = [citation.file for citation in answer.citations]
+    essays = [f"[{n}]" in about_essay for n, file in enumerate(files, 1) if file == str(ESSAY)]
+    reports = [f"[{n}]" in about_report for n, file in enumerate(files, 1) if file == str(report)]
+    assert essays
+    assert reports
+    assert all(essays + reports)
+
+
+async def test_the_agent_compares_both_files_with_a_language_model(app: Alir, report: Path) -> None:
+    def reply(request: dict[str, Any]) -> Say:
+        """Split as it should be, and quote the first words of the best passage of each file."""
+        instructions, said = (message["content"] for message in request["messages"])
+        if instructions.startswith("Split a question"):
+            return Say("\n".join(PARTS))
+        passages = re.findall(r'<passage number="[12]">\n(.*?)\n</passage>', said, re.DOTALL)
+        quotes = [" ".join(text.split()[:8]) for text in passages]
+        return Say(f'One says: "{quotes[0]}" [1]. The other says: "{quotes[1]}" [2].')
+
+    with OpenAIServer(reply) as server:
+        llm = language_model("any", base_url=server.base_url, api_key=None, timeout_s=10)
+        answer = await compared(Agent(search=app.search, llm=llm))
+        await close(llm)
+    assert answer.mode == "llm"
+    assert [citation.file for citation in answer.citations] == [str(ESSAY), str(report)]
 
 
 async def test_chunks_fill_the_model_s_window_and_never_exceed_it(app: Alir) -> None:

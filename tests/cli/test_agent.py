@@ -56,5 +56,5 @@ def test_the_answer_as_json_is_one_object_and_nothing_else(ask: Command) -> None
 def test_a_limit_that_is_reached_is_told_beside_the_answer(ask: Command) -> None:
     done = ask(QUESTION, "--max-calls", "1")
     assert done.returncode == 0
-    assert "The budget of 1 calls is spent." in done.stderr.splitlines()
-    assert "The budget of 1 calls is spent. The answer rests on" in done.stdout
+    assert "The budget of 1 call is spent." in done.stderr.splitlines()
+    assert "The budget of 1 call is spent. The answer rests on" in done.stdout

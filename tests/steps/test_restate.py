@@ -23,10 +23,14 @@ def test_it_is_the_last_question_that_stands_alone() -> None:
     assert restate("And to whom?", earlier) == "And to whom (Who founded Viaweb)?"
 
 
+def test_where_none_seems_to_stand_alone_it_is_the_first() -> None:
+    earlier = ["Who gave Viaweb its funding?", "Why did he?"]
+    assert restate("When was it?", earlier) == "When was it (Who gave Viaweb its funding)?"
+
+
 def test_what_stands_alone_or_has_nothing_to_lean_on_stays() -> None:
     assert restate("Who founded Viaweb?", ["Who made honey?"]) is None
     assert restate("When did he sell it?", []) is None
-    assert restate("When did he sell it?", ["Why did he?"]) is None
 
 
 @pytest.mark.parametrize("question", ["Who founded Viaweb?", "Siapa pendiri Viaweb?", "Andes?"])

@@ -189,9 +189,9 @@ async def test_when_the_calls_are_spent_it_answers_with_what_it_has(library: Ali
     assert len(answer.citations) == 1
     assert "The documents do not answer this." in answer.text
     [spent] = of(BudgetSpent, events)
-    assert spent.reason == "The budget of 1 calls is spent."
+    assert spent.reason == "The budget of 1 call is spent."
     assert answer.degraded == [
-        "The budget of 1 calls is spent. The answer rests on what was found until then."
+        "The budget of 1 call is spent. The answer rests on what was found until then."
     ]
 
 

@@ -31,13 +31,13 @@ def leans(question: str) -> bool:
 def restate(question: str, earlier: Sequence[str]) -> str | None:
     """Return `question` with the last of the `earlier` ones that stands alone; None if it does.
 
+    If none of those seems to, with the first, which had nothing to lean on.
+
     This does not find out what a pronoun means: both questions are searched for together.
     """
-    if not leans(question):
+    if not earlier or not leans(question):
         return None
-    before = next((one for one in reversed(earlier) if not leans(one)), None)
-    if before is None:
-        return None
+    before = next((one for one in reversed(earlier) if not leans(one)), earlier[0])
     return f"{question.rstrip('?？ ')} ({before.rstrip('?？ ')})?"
 
 

@@ -17,8 +17,13 @@ def overspent(budget: Budget, *, seconds: float, calls: int, tokens: int) -> str
     )
     for limit, spent, unit in limits:
         if limit is not None and spent > limit:
-            return f"The budget of {limit:g} {unit} is spent."
+            return spent_sentence(limit, unit)
     return None
+
+
+def spent_sentence(limit: float, unit: str) -> str:
+    """Return in words that so much of `unit`, a plural, is spent."""
+    return f"The budget of {limit:g} {unit.removesuffix('s') if limit == 1 else unit} is spent."
 
 
 def count_tokens(messages: Sequence[ChatMessage | str]) -> int:

@@ -12,7 +12,7 @@ from alir.agent_events import BudgetSpent
 from alir.errors import LanguageModelFailed
 from alir.models import Inquiry
 from alir.steps.consult import consult
-from alir.steps.spend import count_tokens, overspent
+from alir.steps.spend import count_tokens, overspent, spent_sentence
 
 
 class Spent(BaseModel):
@@ -61,7 +61,7 @@ class Purse:
 
     async def run_out_of_time(self) -> str:
         """Note that a call was broken off for lack of time; return that in a sentence."""
-        refusal = f"The budget of {self._budget.seconds:g} seconds is spent."
+        refusal = spent_sentence(self._budget.seconds or 0, "seconds")
         await self._stop(refusal)
         return refusal
 
