@@ -9,7 +9,7 @@ import typer
 from alir.exits import reported
 
 if TYPE_CHECKING:
-    from alir.agent_events import AgentAnswer, AskAgent
+    from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked
 
 
 def agent(  # noqa: PLR0917  the options of a command
@@ -30,6 +30,12 @@ def agent(  # noqa: PLR0917  the options of a command
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens that the language model may cost.")
     ] = None,
+    ask_back: Annotated[
+        bool,
+        typer.Option(
+            "--ask-back", help="Ask which meaning was meant if there are two; needs a model."
+        ),
+    ] = False,
     collection: Annotated[
         str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
     ] = None,
@@ -50,13 +56,15 @@ def agent(  # noqa: PLR0917  the options of a command
         from alir.models import Budget  # noqa: PLC0415
 
         budget = Budget(seconds=max_seconds, calls=max_calls, tokens=max_tokens)
-        start = AskAgent(question=question, top_k=top_k, session=session, budget=budget)
+        start = AskAgent(
+            question=question, top_k=top_k, session=session, budget=budget, may_ask=ask_back
+        )
         answer = asyncio.run(_answered(start, collection, tell=not as_json))
         typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
 
 
 async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) -> "AgentAnswer":
-    from alir.agent_events import AgentAnswer  # noqa: PLC0415
+    from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
     from alir.console import events, thought, write  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
@@ -65,7 +73,10 @@ async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) ->
     async with Alir(Settings.load(collection=collection)) as app:
         handler = app.agent.run(start_event=start)
         async for event in events(handler):
-            if tell and isinstance(event, Token):
+            if isinstance(event, MeaningAsked) and handler.ctx is not None:
+                meaning = await asyncio.to_thread(_chosen, event)
+                handler.ctx.send_event(MeaningChosen(meaning=meaning))
+            elif tell and isinstance(event, Token):
                 write(event.text)
             elif tell and (line := thought(event)):
                 typer.echo(line, err=True)
@@ -74,3 +85,15 @@ async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) ->
         write("\n")
     assert isinstance(answer, AgentAnswer)  # noqa: S101  the engine types results as Any
     return answer
+
+
+def _chosen(asked: "MeaningAsked") -> str:
+    """Let a person choose a meaning by its number, or say another."""
+    for number, meaning in enumerate(asked.meanings, start=1):
+        typer.echo(f"{number}. {meaning}", err=True)
+    try:
+        said = str(typer.prompt("Which one, or what else?", err=True)).strip()
+    except typer.Abort:  # nobody is there to say
+        return asked.question
+    numbers = {str(number): meaning for number, meaning in enumerate(asked.meanings, start=1)}
+    return numbers.get(said, said)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from llama_index.core.schema import NodeWithScore
 from pydantic import Field
-from workflows.events import StartEvent
+from workflows.events import HumanResponseEvent, InputRequiredEvent, StartEvent
 
 from alir.events import Answer
 from alir.models import AnsweredPart, Budget, Inquiry, SubQuestion
@@ -25,6 +25,9 @@ class AskAgent(StrictEvent, StartEvent):
     """The conversation that it belongs to; None is one of its own, which is not kept."""
     budget: Budget | None = None
     """None is the agent's own."""
+    may_ask: bool = False
+    """Whether it may send a `MeaningAsked`, and wait for a `MeaningChosen`; that needs a language
+    model."""
 
 
 class QuestionRestated(StrictEvent):
@@ -33,6 +36,20 @@ class QuestionRestated(StrictEvent):
     asked: str
     question: str
     by: By
+
+
+class MeaningAsked(StrictEvent, InputRequiredEvent):
+    """Streamed: the question may mean several things; the run waits for a `MeaningChosen`."""
+
+    question: str
+    meanings: list[str]
+    """Each a whole question."""
+
+
+class MeaningChosen(StrictEvent, HumanResponseEvent):
+    """What a person says the question means: one of the meanings, or something else."""
+
+    meaning: str
 
 
 class QuestionUnderstood(StrictEvent):

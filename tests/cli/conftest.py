@@ -78,9 +78,11 @@ def invoke(lite_file: Path) -> Command:
     """Run `alir` in this process, where the libraries are loaded, on a collection of the test's."""
     own = {"ALIR_MILVUS_URI": str(lite_file), "ALIR_COLLECTION": f"test_{uuid4().hex[:12]}"}
 
-    def run(*arguments: object, **settings: str) -> "subprocess.CompletedProcess[str]":
+    def run(
+        *arguments: object, stdin: str = "", **settings: str
+    ) -> "subprocess.CompletedProcess[str]":
         words = [*map(str, arguments)]
-        result = CliRunner().invoke(cli, words, env=own | settings)
+        result = CliRunner().invoke(cli, words, input=stdin, env=own | settings)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)

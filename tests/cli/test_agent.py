@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,21 @@ def test_a_limit_that_is_reached_is_told_beside_the_answer(ask: Command) -> None
     assert done.returncode == 0
     assert "The budget of 1 call is spent." in done.stderr.splitlines()
     assert "The budget of 1 call is spent. The answer rests on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "question"),
+    [("2\n", PARTS[1]), ("Who drinks tea?\n", "Who drinks tea?"), ("", "Which?")],
+    ids=["its number", "something else", "nobody there"],
+)
+def test_a_person_is_asked_what_a_question_means(ask: Command, typed: str, question: str) -> None:
+    def reply(request: dict[str, Any]) -> Say:
+        doubts = request["messages"][0]["content"].startswith("Somebody asks a question.")
+        return Say("\n".join(PARTS) if doubts else "")
+
+    with OpenAIServer(reply) as server:
+        done = ask("Which?", "--ask-back", stdin=typed, ALIR_LLM_BASE_URL=server.base_url)
+        asked = [request["messages"][1]["content"] for request in server.requests]
+    assert done.returncode == 0
+    assert f"1. {PARTS[0]}\n2. {PARTS[1]}\n" in done.stderr
+    assert asked[:2] == ["Which?", question]

@@ -18,6 +18,8 @@ from alir.agent_events import (
     EvidenceAccepted,
     EvidenceFound,
     EvidenceWeak,
+    MeaningAsked,
+    MeaningChosen,
     QueryRewritten,
     QuestionDecomposed,
     QuestionRestated,
@@ -62,7 +64,7 @@ def files(answer: AgentAnswer) -> set[str]:
 
 
 def test_the_graph_is_sound(app: Alir) -> None:
-    assert app.agent.validate() is False
+    assert app.agent.validate() is True, "a person may be asked"
 
 
 async def test_a_question_of_two_parts_is_answered_from_both_files(library: Alir) -> None:
@@ -404,3 +406,51 @@ async def test_an_answer_is_not_lost_with_the_file_that_should_remember_it(
     assert files(answer) == {"cats.txt"}
     [sentence] = answer.degraded
     assert sentence.startswith("This question is not remembered. The conversations in /disk")
+
+
+# A person in the loop
+
+
+def doubting(meanings: str) -> Callable[[dict[str, Any]], Reply]:
+    """A model that finds these meanings in any question, and leaves the rest to the rules."""
+
+    def reply(request: dict[str, Any]) -> Reply:
+        is_asked = request["messages"][0]["content"].startswith("Somebody asks a question.")
+        return Say(meanings) if is_asked else Say("")
+
+    return reply
+
+
+async def test_it_asks_which_meaning_was_meant_and_goes_on_with_the_one_that_was_chosen(
+    library: Alir,
+) -> None:
+    script = doubting("When do cats sleep?\nWho makes honey?")
+    async with thinking(library, script) as (agent, _):
+        run = agent.run(start_event=AskAgent(question="Which?", may_ask=True))
+        asked = []
+        async for event in run.stream_events():
+            if isinstance(event, MeaningAsked):
+                asked.append(event.meanings)
+                assert run.ctx is not None
+                run.ctx.send_event(MeaningChosen(meaning=event.meanings[1]))
+        answer = await run
+    assert asked == [["When do cats sleep?", "Who makes honey?"]]
+    assert answer.question == "Who makes honey?"
+    assert files(answer) == {"bees.txt"}
+
+
+async def test_it_asks_nothing_where_the_meaning_is_clear_or_it_may_not(library: Alir) -> None:
+    async with thinking(library, doubting("clear")) as (agent, _):
+        _, events = await told(agent, "When do cats sleep?", may_ask=True)
+    assert of(MeaningAsked, events) == []
+    async with thinking(library, doubting("This?\nThat?")) as (agent, _):
+        _, events = await told(agent, "When do cats sleep?")
+    assert of(MeaningAsked, events) == []
+
+
+async def test_without_a_language_model_it_says_that_it_cannot_ask(library: Alir) -> None:
+    answer, _ = await told(library.agent, "When do cats sleep?", may_ask=True)
+    assert files(answer) == {"cats.txt"}
+    assert answer.degraded == [
+        "Nobody was asked what the question means: that needs a language model."
+    ]

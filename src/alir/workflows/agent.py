@@ -18,9 +18,10 @@ from alir.agent_events import (
     EvidenceFound,
     EvidenceGathered,
     EvidenceWeak,
+    MeaningAsked,
+    MeaningChosen,
     QueryRewritten,
     QuestionDecomposed,
-    QuestionRestated,
     QuestionUnderstood,
     SubQuestionAsked,
     SubQuestionGivenUp,
@@ -30,21 +31,20 @@ from alir.agent_events import (
 from alir.errors import (
     DependencyError,
     EmptyQuestion,
-    InvalidSetting,
     RetrievalFailed,
-    SessionsFailed,
 )
 from alir.events import Sources
 from alir.models import AnsweredPart, Budget, FileVersion, Inquiry, SubQuestion
 from alir.ports import Sessions
 from alir.search_events import Passages, Search
-from alir.steps import decompose, restate, rewrite
+from alir.steps import decompose, rewrite
 from alir.steps.cite import Citations, source
 from alir.steps.grade import MIN_GRADE, grade
 from alir.steps.interleave import interleave
 from alir.steps.read import read, version_of
 from alir.steps.synthesize import prompt
 from alir.steps.synthesize_parts import evidence, synthesize_parts
+from alir.workflows.conversation import meanings, remember, restated
 from alir.workflows.purse import Purse, Spent
 from alir.workflows.search_corpus import SearchCorpus
 from alir.workflows.toolbox import use_tools
@@ -79,23 +79,34 @@ class Agent(Workflow):
         self.budget = budget or Budget()
 
     @step
-    async def understand(self, ctx: Context[Spent], ev: AskAgent) -> QuestionUnderstood:
-        """Take the question; one that follows others is restated, so that it stands alone."""
-        asked = ev.question.strip()
-        if not asked:
+    async def understand(
+        self, ctx: Context[Spent], ev: AskAgent
+    ) -> QuestionUnderstood | MeaningAsked:
+        """Take the question; have it stand alone; ask what it means, if that is not clear."""
+        question = ev.question.strip()
+        if not question:
             raise EmptyQuestion
         budget = ev.budget or self.budget
-        inquiry = Inquiry(asked, ev.session, ev.top_k, budget, started=perf_counter())
-        earlier = await self._earlier(ev.session)
-        if earlier:
-            reply = await Purse(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=self.llm)
-            question = reply[0] if reply else restate.restate(asked, earlier)
-            if question is not None and question != asked:
-                by: By = "llm" if reply else "rules"
-                event = QuestionRestated(asked=asked, question=question, by=by)
-                ctx.write_event_to_stream(event)
-                inquiry = replace(inquiry, question=question)
-        return QuestionUnderstood(inquiry=inquiry)
+        inquiry = Inquiry(question, ev.session, ev.top_k, budget, started=perf_counter())
+        inquiry = await restated(ctx, inquiry, sessions=self.sessions, llm=self.llm)
+        meant = await meanings(ctx, inquiry, llm=self.llm) if ev.may_ask else []
+        if not meant:
+            return QuestionUnderstood(inquiry=inquiry)
+        async with ctx.store.edit_state() as run:
+            run.unclear = inquiry
+            run.seconds_before = perf_counter() - inquiry.started
+        return MeaningAsked(question=inquiry.question, meanings=meant)
+
+    @step
+    async def listen(self, ctx: Context[Spent], ev: MeaningChosen) -> QuestionUnderstood | None:
+        """Go on with what a person says the question means; the time they took is not counted."""
+        async with ctx.store.edit_state() as run:
+            inquiry, run.unclear = run.unclear, None
+        if inquiry is None:
+            return None
+        question = ev.meaning.strip() or inquiry.question
+        started = perf_counter() - run.seconds_before
+        return QuestionUnderstood(inquiry=replace(inquiry, question=question, started=started))
 
     @step
     async def decompose(
@@ -246,7 +257,7 @@ class Agent(Workflow):
         )
         if written.mode == "llm":
             await purse.replied([written.text])
-        await self._remember(purse, ev.inquiry, written.text)
+        await remember(ctx, ev.inquiry, written.text, sessions=self.sessions)
         spent = await ctx.store.get_state()
         now = perf_counter()
         return AgentAnswer(
@@ -266,21 +277,6 @@ class Agent(Workflow):
                 "total": now - ev.inquiry.started,
             },
         )
-
-    async def _earlier(self, session: str | None) -> list[str]:
-        if session is None:
-            return []
-        if self.sessions is None:
-            raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
-        return await self.sessions.questions(session)
-
-    async def _remember(self, purse: Purse, inquiry: Inquiry, answer: str) -> None:
-        if inquiry.session is None or self.sessions is None:
-            return
-        try:
-            await self.sessions.add(inquiry.session, inquiry.question, answer)
-        except SessionsFailed as error:
-            await purse.note(f"This question is not remembered. {error}")
 
 
 def _given_up(

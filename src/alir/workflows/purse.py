@@ -22,6 +22,10 @@ class Spent(BaseModel):
     tokens: int = 0
     is_overspent: bool = False
     degraded: list[str] = Field(default_factory=list)
+    unclear: Inquiry | None = None
+    """The question, while a person is asked what it means."""
+    seconds_before: float = 0.0
+    """What it had taken until then."""
 
 
 class Purse:

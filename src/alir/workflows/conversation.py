@@ -1,0 +1,54 @@
+"""What a question means: what was asked before it, and what a person says it means."""
+
+from dataclasses import replace
+
+from llama_index.core.llms import LLM
+from workflows import Context
+
+from alir.agent_events import By, QuestionRestated
+from alir.errors import InvalidSetting, SessionsFailed
+from alir.models import Inquiry
+from alir.ports import Sessions
+from alir.steps import clarify, restate
+from alir.workflows.purse import Purse, Spent
+
+
+async def restated(
+    ctx: Context[Spent], inquiry: Inquiry, *, sessions: Sessions | None, llm: LLM | None
+) -> Inquiry:
+    """Return the question so that it stands alone, streaming that it was restated."""
+    if inquiry.session is None:
+        return inquiry
+    if sessions is None:
+        raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
+    asked = inquiry.question
+    earlier = await sessions.questions(inquiry.session)
+    if not earlier:
+        return inquiry
+    reply = await Purse(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=llm)
+    question = reply[0] if reply else restate.restate(asked, earlier)
+    if question is None or question == asked:
+        return inquiry
+    by: By = "llm" if reply else "rules"
+    ctx.write_event_to_stream(QuestionRestated(asked=asked, question=question, by=by))
+    return replace(inquiry, question=question)
+
+
+async def meanings(ctx: Context[Spent], inquiry: Inquiry, *, llm: LLM | None) -> list[str]:
+    """Return what the question may mean, if that is more than one thing."""
+    purse = Purse(ctx, inquiry)
+    if llm is None:
+        await purse.note("Nobody was asked what the question means: that needs a language model.")
+    return clarify.meanings_of(await purse.consult(clarify.prompt(inquiry.question), llm=llm))
+
+
+async def remember(
+    ctx: Context[Spent], inquiry: Inquiry, answer: str, *, sessions: Sessions | None
+) -> None:
+    """Keep the question and its answer for those that follow; the answer says if that failed."""
+    if inquiry.session is None or sessions is None:
+        return
+    try:
+        await sessions.add(inquiry.session, inquiry.question, answer)
+    except SessionsFailed as error:
+        await Purse(ctx, inquiry).note(f"This question is not remembered. {error}")
