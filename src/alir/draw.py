@@ -32,6 +32,10 @@ from alir.layers import Arrangement, Edge, arrange
 
 AnyWorkflow: TypeAlias = Workflow | type[Workflow]
 
+ROW = 60
+"""Pixels above and below the middle of the first and the last row, together, and some margin."""
+LEAST_SCALE = 0.78
+"""Letters of 15 pixels have more than 10 then; vis-network leaves a margin around a picture."""
 _VIS_NETWORK = "templates/lib/vis-9.1.2/vis-network.min.js"
 _ONE_AT_A_TIME = Lock()
 
@@ -76,6 +80,7 @@ def _page(workflow: AnyWorkflow, title: str, about: str) -> str:
         title=html.escape(title),
         about=f"<p>{html.escape(about)}</p>" if about else "",
         steps="\n".join(_list_item(step) for step in steps),
+        least_height=_least_height(layout),
         # "<" would let a label end the script element it stands in.
         graph=json.dumps(picture, indent=1).replace("<", "\\u003c"),
         # Its last line names a source map, which a browser's debugger would ask for.
@@ -136,6 +141,12 @@ def _kinds(graph: WorkflowGraph) -> dict[str, str]:
 def _width(label: str) -> float:
     """Pixels that a box takes, at most: a fixed-pitch letter is 0.6 of its size wide or less."""
     return len(label) * 15 * 0.62 + 28
+
+
+def _least_height(layout: Arrangement) -> int:
+    """Pixels below which the letters of a flow of many rows are too small to be read."""
+    rows = [y for _, y in layout.centres.values()]
+    return round((max(rows) - min(rows) + ROW) * LEAST_SCALE)
 
 
 def _picture(
