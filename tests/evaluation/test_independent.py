@@ -89,7 +89,7 @@ async def compared(judged: Judged, settings: Settings) -> dict[str, tuple[float,
         await app.ingest.run(paths=[*judged.files])
         nodes = await app.vector_store.aget_nodes(filters=MetadataFilters(filters=[everything]))
         ours = {
-            name: await ranking(app, judged, SEARCHES[name], rerank=False, depth=DEPTH)
+            name: await ranking(app.search, judged, SEARCHES[name], rerank=False, depth=DEPTH)
             for name in ("dense", "BM25")
         }
     chunks = [node for node in nodes if isinstance(node, TextNode)]
