@@ -95,7 +95,7 @@ async def test_tables_and_charts_show_every_row_with_its_intervals(judged: Judge
     ]  # fmt: skip
     assert [cells[0].removesuffix(" *") for cells in table.rows] == list(SEARCHES)
     one = row(found, "dense")["measures"]["nDCG@10"]
-    shown = f"{one['value']:.3f}\n({one['low']:.3f} to {one['high']:.3f})"
+    shown = f"{one['value']:.3f}\n{one['low']:.3f}–{one['high']:.3f}"
     assert next(cells for cells in table.rows if cells[0] == "dense")[4] == shown
     assert judged.rule in " ".join(table.notes)
     assert [chart.title.split()[0] for chart in charts] == list(table.head[1:-1])

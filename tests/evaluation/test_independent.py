@@ -35,7 +35,7 @@ from alir.evaluation.measures import score
 from alir.settings import DEFAULT_MODEL
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
-PART = 80
+PART = 50
 """Documents that the test takes, the first ones."""
 DEPTH = 100
 CLOSE = 0.01
