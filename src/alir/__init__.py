@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         Token,
     )
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import Citation, SourcePassage
+    from alir.models import Citation, Fusion, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
+    from alir.search_events import Passages, Search
     from alir.settings import Settings
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Ask",
     "Citation",
     "FilesPlanned",
+    "Fusion",
     "Ingest",
     "IngestPaused",
     "IngestPlan",
@@ -41,7 +43,9 @@ __all__ = [
     "IngestReport",
     "IngestResumed",
     "LedgerRelearned",
+    "Passages",
     "Plan",
+    "Search",
     "Settings",
     "SourcePassage",
     "Sources",
@@ -54,8 +58,11 @@ _HOME = {
     "AlirMilvusStore": "alir.milvus.store",
     "Citation": "alir.models",
     "FilesPlanned": "alir.plan_events",
+    "Fusion": "alir.models",
     "IngestPlan": "alir.plan_events",
+    "Passages": "alir.search_events",
     "Plan": "alir.plan_events",
+    "Search": "alir.search_events",
     "Settings": "alir.settings",
     "SourcePassage": "alir.models",
     "WatchPaused": "alir.plan_events",

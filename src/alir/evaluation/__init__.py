@@ -1,0 +1,1 @@
+"""How well passages are found, measured on questions with judged answers: `alir eval`."""
