@@ -11,7 +11,10 @@ from alir.workflows.search_corpus import SearchCorpus
 
 
 class AlirRetriever(BaseRetriever):
-    """Finds what `SearchCorpus` finds: both searches, fused, and only of live versions."""
+    """Finds what `SearchCorpus` finds: both searches, fused, and only of live versions.
+
+    A list of nodes cannot say that one of the searches failed; `SearchCorpus` does.
+    """
 
     def __init__(self, search: SearchCorpus) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """A collection evaluated for real: Milvus Lite, every way to search, and a plain reranker."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import pytest
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from workflows import Workflow, step
 
-from alir.evaluation.evaluate import SEARCHES, EvalOptions, evaluate
+from alir import Passages, Search
+from alir.errors import ExtraMissing, RetrievalFailed
+from alir.evaluation.evaluate import SEARCHES, EvalOptions, evaluate, ranking
 from alir.evaluation.judged import Judged
 from alir.evaluation.load import load
 from alir.evaluation.view import eval_charts, eval_tables
@@ -91,8 +95,34 @@ async def test_tables_and_charts_show_every_row_with_its_intervals(judged: Judge
     ]  # fmt: skip
     assert [cells[0].removesuffix(" *") for cells in table.rows] == list(SEARCHES)
     one = row(found, "dense")["measures"]["nDCG@10"]
-    shown = f"{one['value']:.3f}\n({one['low']:.3f} to {one['high']:.3f})"
+    shown = f"{one['value']:.3f}\n{one['low']:.3f}–{one['high']:.3f}"
     assert next(cells for cells in table.rows if cells[0] == "dense")[4] == shown
     assert judged.rule in " ".join(table.notes)
     assert [chart.title.split()[0] for chart in charts] == list(table.head[1:-1])
     assert all(len(bars) == len(SEARCHES) for c in charts for bars in c.groups.values())
+
+
+class OneBranch(Workflow):
+    """A search of which one branch never comes back."""
+
+    @step
+    async def search(self, ev: Search) -> Passages:
+        return Passages(passages=[], degraded=[f"No words for {ev.question}"], seconds={})
+
+
+async def test_a_search_that_lacks_a_branch_is_not_measured_as_if_it_had_both(
+    judged: Judged,
+) -> None:
+    with pytest.raises(RetrievalFailed, match="No words for"):
+        await ranking(OneBranch(), judged, Fusion(), rerank=False, depth=10)
+
+
+async def test_without_the_library_of_the_measures_nothing_is_ingested(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setitem(sys.modules, "ir_measures", None)
+
+    with pytest.raises(ExtraMissing, match=r"ir-measures.*pip install 'alir\[eval\]'"):
+        await evaluate(judged, EvalOptions(embedding=HashEmbedding()), told.append)
+    assert told == []

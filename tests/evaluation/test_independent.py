@@ -35,7 +35,7 @@ from alir.evaluation.measures import score
 from alir.settings import DEFAULT_MODEL
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
-PART = 80
+PART = 50
 """Documents that the test takes, the first ones."""
 DEPTH = 100
 CLOSE = 0.01
@@ -89,7 +89,7 @@ async def compared(judged: Judged, settings: Settings) -> dict[str, tuple[float,
         await app.ingest.run(paths=[*judged.files])
         nodes = await app.vector_store.aget_nodes(filters=MetadataFilters(filters=[everything]))
         ours = {
-            name: await ranking(app, judged, SEARCHES[name], rerank=False, depth=DEPTH)
+            name: await ranking(app.search, judged, SEARCHES[name], rerank=False, depth=DEPTH)
             for name in ("dense", "BM25")
         }
     chunks = [node for node in nodes if isinstance(node, TextNode)]

@@ -22,6 +22,7 @@ from typing import Any, cast
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
+from workflows import Workflow
 
 from alir.app import Alir
 from alir.bench import machine
@@ -29,7 +30,7 @@ from alir.bench.measure import Progress
 from alir.console import events
 from alir.errors import RetrievalFailed
 from alir.evaluation.judged import Judged
-from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, score
+from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, ir_measures, score
 from alir.events import Ingest, IngestProgress, IngestReport
 from alir.models import Fusion
 from alir.search_events import Passages, Search
@@ -67,8 +68,10 @@ async def evaluate(
     """Ingest the collection once for each size of chunks, ask everything, return the JSON.
 
     Raises:
+        ExtraMissing: the library of the measures is not installed.
         RetrievalFailed: a search was not made, so its rows would be of another one.
     """
+    ir_measures()  # before the work, not after it
     described = machine.describe()
     rows: list[dict[str, Any]] = []
     for chunk_tokens in options.chunk_tokens:
@@ -113,7 +116,7 @@ async def _rows(
         for name, fusion in SEARCHES.items():
             progress(f"{name}{', reranked' if rerank else ''}, {app.chunk_tokens} tokens")
             started = perf_counter()
-            found = await ranking(app, judged, fusion, rerank=rerank, depth=options.depth)
+            found = await ranking(app.search, judged, fusion, rerank=rerank, depth=options.depth)
             seconds = perf_counter() - started
             scores.append(score(found, judged.judgements, depth=options.depth))
             row = {
@@ -146,9 +149,9 @@ async def _ingested(app: Alir, judged: Judged, progress: Progress) -> IngestRepo
 
 
 async def ranking(
-    app: Alir, judged: Judged, fusion: Fusion, *, rerank: bool, depth: int
+    search: Workflow, judged: Judged, fusion: Fusion, *, rerank: bool, depth: int
 ) -> Ranking:
-    """Ask all questions, many at once, and return what was found for each.
+    """Have `search` asked all questions, many at once; return what was found for each.
 
     Raises:
         RetrievalFailed: a search was not made.
@@ -156,9 +159,9 @@ async def ranking(
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def ask(question: str) -> list[NodeWithScore]:
-        search = Search(question=question, top_k=depth, fusion=fusion, rerank=rerank)
+        asked = Search(question=question, top_k=depth, fusion=fusion, rerank=rerank)
         async with at_once:
-            found = cast("Passages", await app.search.run(start_event=search))
+            found = cast("Passages", await search.run(start_event=asked))
         if found.degraded:
             raise RetrievalFailed(found.degraded)
         return found.passages

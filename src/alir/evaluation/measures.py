@@ -32,17 +32,23 @@ def names(depth: int) -> dict[str, str]:
     }
 
 
-def score(ranking: Ranking, judgements: Judgements, *, depth: int) -> Scores:
-    """Return each question's values; one for which nothing was found has 0.
+def ir_measures() -> Any:
+    """Return the library of the measures.
 
     Raises:
-        ExtraMissing: ir-measures is not installed.
+        ExtraMissing: it is not installed.
     """
     try:
-        import ir_measures  # noqa: PLC0415  the extra `eval` brings it
+        import ir_measures as library  # noqa: PLC0415  the extra `eval` brings it
     except ImportError as error:
         raise ExtraMissing("alir eval", "ir-measures", "eval") from error
-    by_their_name = {ir_measures.parse_measure(one): name for name, one in names(depth).items()}
+    return library
+
+
+def score(ranking: Ranking, judgements: Judgements, *, depth: int) -> Scores:
+    """Return each question's values; one for which nothing was found has 0."""
+    library = ir_measures()
+    by_their_name = {library.parse_measure(one): name for name, one in names(depth).items()}
     # Ranks as scores: of equal scores trec_eval would choose the order by itself.
     run = {
         question: {unit: float(-rank) for rank, unit in enumerate(units)}
@@ -51,7 +57,7 @@ def score(ranking: Ranking, judgements: Judgements, *, depth: int) -> Scores:
     qrels = {question: dict(gains) for question, gains in judgements.items()}
     places = {question: place for place, question in enumerate(judgements)}
     scores = {name: np.zeros(len(places)) for name in by_their_name.values()}
-    for one in ir_measures.iter_calc(list(by_their_name), qrels, run):
+    for one in library.iter_calc(list(by_their_name), qrels, run):
         scores[by_their_name[one.measure]][places[one.query_id]] = one.value
     return scores
 

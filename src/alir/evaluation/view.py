@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, with_notes, with_spread
+from alir.bench.tables import Bar, Chart, Table, with_notes
 from alir.evaluation.evaluate import MAIN
 
 
@@ -17,7 +17,7 @@ def eval_tables(found: dict[str, Any]) -> list[Table]:
             [
                 _name(row),
                 *(_figure(one) for one in row["measures"].values()),
-                "" if row["default"] else _figure(row["less_default"], "+.3f"),
+                "" if row["default"] else _difference(row["less_default"]),
             ]
             for row in rows
         ]
@@ -27,7 +27,7 @@ def eval_tables(found: dict[str, Any]) -> list[Table]:
         f"{found['documents']:,} documents, {found['questions']:,} questions. {found['rule']} "
         f"Embedding {found['model']}; neighbouring chunks share {found['overlap_tokens']} tokens; "
         f"{found['depth']} chunks are found for each question, and a document stands where its "
-        f"best one does. In brackets the 95% interval, of {found['resamples']:,} bootstrap "
+        f"best one does. Below each figure the 95% interval, of {found['resamples']:,} bootstrap "
         "resamples of the questions. * is how alir ask searches."
     )
     return with_notes(tables, about, *found["notes"])
@@ -62,5 +62,9 @@ def _name(row: dict[str, Any]) -> str:
     return f"{row['search']}{reranked}{' *' if row['default'] else ''}"
 
 
-def _figure(one: dict[str, float], form: str = ".3f") -> str:
-    return with_spread(lambda value: format(value, form), one["value"], [one["low"], one["high"]])
+def _figure(one: dict[str, float]) -> str:
+    return f"{one['value']:.3f}\n{one['low']:.3f}–{one['high']:.3f}"
+
+
+def _difference(one: dict[str, float]) -> str:
+    return f"{one['value']:+.3f}\n{one['low']:+.3f} to {one['high']:+.3f}"
