@@ -99,7 +99,8 @@ def test_ask_prints_one_json_object_whose_quotes_stand_where_it_says(
     done = alir("ask", question, "--json", "--top-k", "3", cwd=library.folder)
     answer = only_json(done)
     assert done.stderr == ""
-    assert list(answer) == ["text", "mode", "citations", "sources", "degraded", "seconds"]
+    kinds = ["text", "mode", "citations", "sources", "sentences", "degraded", "seconds"]
+    assert list(answer) == kinds
     assert answer["mode"] == "extractive"
     assert answer["degraded"] == []
     assert "Its mayor is a horse." in answer["text"]

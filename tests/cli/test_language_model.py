@@ -89,7 +89,7 @@ def test_a_citation_that_does_not_hold_is_removed_and_told(ask: Command, claim: 
     with OpenAIServer(Say(f"{claim} It goes around the earth [1].")) as server:
         answer = answered(ask(server, "--json"))
     assert answer["mode"] == "llm"
-    assert answer["text"] == f"{claim[:-5]}. It goes around the earth [1]."
+    assert answer["text"] == f"{claim[:-5]}. [unsupported] It goes around the earth [1]."
     assert [citation["quote"] for citation in answer["citations"]] == ["It goes around the earth."]
     [sentence] = answer["degraded"]
     assert "1 citation was removed" in sentence

@@ -6,7 +6,7 @@ import pytest
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.models import Quote
-from alir.steps.extract import MAX_SENTENCES, extract
+from alir.steps.extract import MAX_SENTENCES, compare, extract
 
 
 def passages(*texts: str) -> list[NodeWithScore]:
@@ -34,7 +34,7 @@ async def test_the_sentence_that_answers_is_quoted_to_the_character(embedding: A
 async def test_sentences_come_in_reading_order_not_by_score(embedding: Any) -> None:
     found = await answer(
         "Do cats and birds eat in winter?",
-        "Elephants rest. Cats and birds have a winter.",
+        "Elephants eat. Cats and birds have a winter.",
         "Cats and birds eat in winter.",
         embedding=embedding,
     )
@@ -74,6 +74,46 @@ async def test_when_no_sentence_is_near_the_question_none_answers(embedding: Any
     found = await answer("Do cats sleep?", "Elephants eat leaves. Dogs bark.", embedding=embedding)
 
     assert found == []
+
+
+async def test_a_question_half_of_whose_words_are_nowhere_is_not_answered(embedding: Any) -> None:
+    text = "Cats sleep all day. Dogs bark at night."
+
+    assert await answer("Do cats sleep?", text, embedding=embedding) != []
+    assert await answer("Do cats repair bicycles?", text, embedding=embedding) == []
+
+
+async def test_a_word_that_few_sentences_have_counts_more_than_one_that_many_have(
+    embedding: Any,
+) -> None:
+    text = " ".join(f"Elephants number {one} walk." for one in "abcdef") + " Tigers roar. All rest."
+
+    compared = await compare("Do elephants or tigers swim?", passages(text), embedding=embedding)
+
+    elephants, tigers = compared.shares[0], compared.shares[6]
+    assert 0 < elephants < tigers < 1
+    assert compared.passage_shares[0] == pytest.approx(elephants + tigers)
+
+
+async def test_the_words_of_a_files_name_stand_in_its_sentences(embedding: Any) -> None:
+    node = TextNode(text="We sold 3 cars.", metadata={"file_path": "/docs/acme_report-2021.pdf"})
+
+    compared = await compare(
+        "Cars of ACME in 2021?", [NodeWithScore(node=node)], embedding=embedding
+    )
+
+    assert compared.shares[0] == pytest.approx(1)
+
+
+async def test_a_document_need_not_say_that_it_has_an_author(embedding: Any) -> None:
+    text = "Cats sleep all day."
+
+    one = await compare("Do cats sleep?", passages(text), embedding=embedding)
+    same = await compare(
+        "Do cats sleep, according to the author?", passages(text), embedding=embedding
+    )
+
+    assert one.shares[0] == same.shares[0] == pytest.approx(1)
 
 
 async def test_the_questions_words_count_beside_the_meaning(embedding: Any) -> None:

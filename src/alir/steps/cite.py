@@ -13,7 +13,7 @@ from alir.models import Citation, Quote, SourcePassage, Span
 from alir.steps.normalize import find
 from alir.steps.sentences import UNSPACED, content_words, sentences
 
-MIN_SUPPORT = 0.2
+MIN_SHARE = 0.2
 """Least share of a sentence's content words that the sentence it cites must have."""
 MIN_QUOTED_WORDS = 3
 """A shorter text in quotation marks is a name or a term, not a quotation."""
@@ -113,7 +113,7 @@ def _support(sentence: str, text: str) -> Span | None:
         share = len(words & content_words(text[span.start : span.end])) / max(len(words), 1)
         if share > best_share:
             best, best_share = span, share
-    return best if best_share >= MIN_SUPPORT else None
+    return best if best_share >= MIN_SHARE else None
 
 
 def _quotations(sentence: str) -> list[str]:
