@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked, MeaningChosen
+    from alir.agent_tool import as_tool
     from alir.app import Alir
     from alir.events import (
         Answer,
@@ -24,16 +26,19 @@ if TYPE_CHECKING:
         Token,
     )
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import CheckedSentence, Citation, Fusion, SourcePassage
+    from alir.models import Budget, CheckedSentence, Citation, Fusion, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.search_events import Passages, Search
     from alir.settings import Settings
 
 __all__ = [
+    "AgentAnswer",
     "Alir",
     "AlirMilvusStore",
     "Answer",
     "Ask",
+    "AskAgent",
+    "Budget",
     "CheckedSentence",
     "Citation",
     "FilesPlanned",
@@ -45,6 +50,8 @@ __all__ = [
     "IngestReport",
     "IngestResumed",
     "LedgerRelearned",
+    "MeaningAsked",
+    "MeaningChosen",
     "Passages",
     "Plan",
     "Search",
@@ -54,9 +61,16 @@ __all__ = [
     "Sources",
     "Token",
     "WatchPaused",
+    "as_tool",
 ]
 
 _HOME = {
+    "AgentAnswer": "alir.agent_events",
+    "AskAgent": "alir.agent_events",
+    "Budget": "alir.models",
+    "MeaningAsked": "alir.agent_events",
+    "MeaningChosen": "alir.agent_events",
+    "as_tool": "alir.agent_tool",
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
     "CheckedSentence": "alir.models",

@@ -45,7 +45,7 @@ DEFAULT_CHUNK_TOKENS = 256
 
 
 class Alir:
-    """alir, put together: `ingest` and `ask` are LlamaIndex workflows, ready to run.
+    """alir, put together: `ingest`, `ask` and `agent` are LlamaIndex workflows, ready to run.
 
     Args:
         settings: None reads the environment and `.env`.
