@@ -215,6 +215,27 @@ async def test_when_the_time_is_spent_no_search_is_waited_for(
     ]
 
 
+async def test_a_file_that_changes_meanwhile_is_answered_from_as_it_is_then(
+    library: Alir, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = library.search.run
+    changed = False
+
+    async def changing(start_event: Search) -> Any:
+        nonlocal changed
+        found = await search(start_event=start_event)
+        if not changed:
+            changed = True
+            (folder / "cats.txt").write_text("Cats sleep in the sun. They hunt at dawn.\n")
+            await library.ingest.run(paths=[folder])
+        return found
+
+    monkeypatch.setattr(library.search, "run", changing)
+    answer, _ = await told(library.agent, "When do cats sleep?")
+    assert answer.text == "Cats sleep in the sun. [1]"
+    assert answer.degraded == []
+
+
 # With a language model
 
 

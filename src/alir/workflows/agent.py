@@ -210,19 +210,14 @@ class Agent(Workflow):
         failures = [reason for one in settled if (reason := _failure(one))]
         if len(failures) == len(settled):
             raise RetrievalFailed(failures)
-        found = await read(
-            evidence([e.part for e in settled]), vector_store=self.search.vector_store
-        )
-        if found.stale:
-            await Purse(ctx, settled[0].inquiry).note(MOVED)
-        parts = [_without(one.part, found.stale) for one in settled]
         inquiry = settled[0].inquiry
+        parts, texts = await self._read(Purse(ctx, inquiry), [one.part for one in settled], inquiry)
         return EvidenceGathered(
             inquiry=inquiry,
             parts=parts,
             answered=[_answered(one) for one in settled],
             tool_passages=tool_passages,
-            texts=found.texts | {p.node.node_id: p.node.get_content() for p in tool_passages},
+            texts=texts | {p.node.node_id: p.node.get_content() for p in tool_passages},
             seconds=perf_counter() - inquiry.started,
         )
 
@@ -277,6 +272,25 @@ class Agent(Workflow):
                 "total": now - ev.inquiry.started,
             },
         )
+
+    async def _read(
+        self, purse: Purse, parts: list[SubQuestion], inquiry: Inquiry
+    ) -> tuple[list[SubQuestion], dict[str, str]]:
+        """Return the parts with live passages, and their texts; search again where a file moved."""
+        store = self.search.vector_store
+        found = await read(evidence(parts), vector_store=store)
+        for _ in range(MAX_ATTEMPTS):
+            if not found.stale or await purse.spend() is not None:
+                break
+            for at, part in enumerate(parts):
+                if _without(part, found.stale).passages != part.passages:
+                    search = Search(question=part.query, top_k=inquiry.top_k)
+                    again = cast("Passages", await self.search.run(start_event=search))
+                    parts[at] = replace(part, passages=tuple(again.passages))
+            found = await read(evidence(parts), vector_store=store)
+        if found.stale:
+            await purse.note(MOVED)
+        return [_without(part, found.stale) for part in parts], found.texts
 
 
 def _given_up(
