@@ -31,6 +31,16 @@ SPOKEN = [
         "Wait for it",
     ),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
+    (
+        errors.ExtraMissing("alir eval", "ir-measures", "eval"),
+        "ir-measures",
+        r"pip install 'alir\[eval\]'",
+    ),
+    (
+        errors.InvalidTestSet("q.csv, line 3", "the passage is empty", "Correct the line."),
+        "q.csv, line 3",
+        "Correct the line",
+    ),
     (errors.PathNotFound(Path("/docs")), "/docs", "Check the path"),
     (errors.CannotWatch("/docs", "no space left"), "/docs", "raise it"),
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from workflows.events import Event, StartEvent, StopEvent
 
-from alir import events, rebuild_events
+from alir import events, rebuild_events, search_events
 from alir.events import Answer, Ask, Ingest, IngestProgress, IngestReport, Sources, Token
 from alir.models import CheckedSentence, Citation, FileOutcome, SourcePassage
 
 CLASSES = [
     one
-    for module in (events, rebuild_events)
+    for module in (events, rebuild_events, search_events)
     for _, one in inspect.getmembers(module, inspect.isclass)
     if issubclass(one, Event)
     and one.__module__ == module.__name__

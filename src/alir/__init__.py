@@ -24,8 +24,9 @@ if TYPE_CHECKING:
         Token,
     )
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import CheckedSentence, Citation, SourcePassage
+    from alir.models import CheckedSentence, Citation, Fusion, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
+    from alir.search_events import Passages, Search
     from alir.settings import Settings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "CheckedSentence",
     "Citation",
     "FilesPlanned",
+    "Fusion",
     "Ingest",
     "IngestPaused",
     "IngestPlan",
@@ -43,7 +45,9 @@ __all__ = [
     "IngestReport",
     "IngestResumed",
     "LedgerRelearned",
+    "Passages",
     "Plan",
+    "Search",
     "SentenceChecked",
     "Settings",
     "SourcePassage",
@@ -58,8 +62,11 @@ _HOME = {
     "CheckedSentence": "alir.models",
     "Citation": "alir.models",
     "FilesPlanned": "alir.plan_events",
+    "Fusion": "alir.models",
     "IngestPlan": "alir.plan_events",
+    "Passages": "alir.search_events",
     "Plan": "alir.plan_events",
+    "Search": "alir.search_events",
     "Settings": "alir.settings",
     "SourcePassage": "alir.models",
     "WatchPaused": "alir.plan_events",

@@ -1,21 +1,22 @@
 """The composition root: the one place that puts concrete parts together from settings."""
 
 import asyncio
-import gc
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from workflows.events import Event
 
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
 from alir.errors import InvalidSetting
+from alir.garbage import spare_the_collector
 from alir.guard import Guard
 from alir.ledger import Ledger
 from alir.milvus.catalog import MilvusCatalog
@@ -24,6 +25,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
+from alir.retriever import AlirRetriever
 from alir.settings import Settings
 from alir.steps.relearn import relearn
 from alir.workflows.ask_corpus import AskCorpus
@@ -31,14 +33,13 @@ from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.plan_ingest import PlanIngest
 from alir.workflows.rebuild_corpus import RebuildCorpus
+from alir.workflows.search_corpus import SearchCorpus
 
 CHUNKING = "2"
 """Raised when a change of ours gives other text or other chunks for the same file."""
 METRIC = "COSINE"
 DEFAULT_CHUNK_TOKENS = 256
 """For an embedding whose window alir does not know."""
-COLLECT_AFTER = 50_000
-"""New objects, a few megabytes, after which Python looks for what nothing refers to any more."""
 
 
 class Alir:
@@ -48,6 +49,8 @@ class Alir:
         settings: None reads the environment and `.env`.
         embedding: instead of the settings' model; any of LlamaIndex's.
         llm: instead of the settings' model; any of LlamaIndex's.
+        node_postprocessors: what reranks or drops passages before a question is answered from
+            them; any of LlamaIndex's, in this order.
 
     Raises:
         ConfigError: a setting alir cannot use.
@@ -59,11 +62,13 @@ class Alir:
         *,
         embedding: BaseEmbedding | None = None,
         llm: LLM | None = None,
+        node_postprocessors: Sequence[BaseNodePostprocessor] = (),
     ) -> None:
-        _spare_the_collector()
+        spare_the_collector()
         self.settings = settings or Settings.load()
         self._given_embedding = embedding
         self._given_llm = llm
+        self._node_postprocessors = node_postprocessors
         self._beside: list[AlirMilvusStore] = []
 
     async def __aenter__(self) -> "Alir":
@@ -108,13 +113,17 @@ class Alir:
     @cached_property
     def ask(self) -> AskCorpus:
         """The workflow that answers questions."""
-        return AskCorpus(
-            embedding=self._embedding_for_questions,
-            vector_store=self.vector_store,
-            catalog=self.catalog,
-            llm=self.llm,
-            top_k=self.settings.top_k,
-        )
+        return AskCorpus(**self._retrieval, llm=self.llm)
+
+    @cached_property
+    def search(self) -> SearchCorpus:
+        """The workflow that finds the passages a question is answered from."""
+        return SearchCorpus(**self._retrieval)
+
+    @cached_property
+    def retriever(self) -> AlirRetriever:
+        """The same, wherever LlamaIndex takes a retriever."""
+        return AlirRetriever(self.search)
 
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
@@ -173,6 +182,19 @@ class Alir:
             return self._given_embedding.model_name
         assert self._model is not None  # noqa: S101  for the type checker
         return self._model.name
+
+    @cached_property
+    def chunk_tokens(self) -> int:
+        """The most tokens of the embedding model that a chunk has."""
+        chosen = self.settings.chunk_tokens
+        window = DEFAULT_CHUNK_TOKENS if self._model is None else self._model.max_tokens
+        if chosen is not None and self._model is not None and chosen > window:
+            raise InvalidSetting(
+                "ALIR_CHUNK_TOKENS",
+                f"{chosen} is more than {self.model_name} reads, which is {window}",
+                f"Choose {window} or less; what is beyond would not be embedded.",
+            )
+        return chosen or window
 
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
@@ -307,7 +329,7 @@ class Alir:
             catalog=catalog,
             readers=self.readers,
             node_parser=self._node_parser,
-            chunking=digest(CHUNKING, str(self._chunk_tokens), str(overlap)),
+            chunking=digest(CHUNKING, str(self.chunk_tokens), str(overlap)),
             embedding=self.embedding,
             vector_store=store,
             ledger=ledger,
@@ -332,7 +354,7 @@ class Alir:
             **{part: value for part, value in weights.items() if value},
             "metric": METRIC,
             "splitter": SentenceSplitter.__name__,
-            "chunk_tokens": str(self._chunk_tokens),
+            "chunk_tokens": str(self.chunk_tokens),
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
             "schema": CHUNKING,
         }
@@ -343,6 +365,16 @@ class Alir:
         return embedding.for_questions() if isinstance(embedding, LocalEmbedding) else embedding
 
     @property
+    def _retrieval(self) -> dict[str, Any]:
+        return {
+            "embedding": self._embedding_for_questions,
+            "vector_store": self.vector_store,
+            "catalog": self.catalog,
+            "top_k": self.settings.top_k,
+            "node_postprocessors": self._node_postprocessors,
+        }
+
+    @property
     def _catalog_for_ingestion(self) -> MilvusCatalog:
         return MilvusCatalog(self.vector_store, waits=True)
 
@@ -351,42 +383,18 @@ class Alir:
         return None if self._given_embedding is not None else find_model(self.settings.embed_model)
 
     @cached_property
-    def _chunk_tokens(self) -> int:
-        chosen = self.settings.chunk_tokens
-        window = DEFAULT_CHUNK_TOKENS if self._model is None else self._model.max_tokens
-        if chosen is not None and self._model is not None and chosen > window:
-            raise InvalidSetting(
-                "ALIR_CHUNK_TOKENS",
-                f"{chosen} is more than {self.model_name} reads, which is {window}",
-                f"Choose {window} or less; what is beyond would not be embedded.",
-            )
-        return chosen or window
-
-    @cached_property
     def _node_parser(self) -> SentenceSplitter:
         overlap = self.settings.chunk_overlap_tokens
-        if overlap >= self._chunk_tokens:
+        if overlap >= self.chunk_tokens:
             raise InvalidSetting(
                 "ALIR_CHUNK_OVERLAP_TOKENS",
-                f"{overlap} is not less than a chunk, which is {self._chunk_tokens}",
+                f"{overlap} is not less than a chunk, which is {self.chunk_tokens}",
                 "Choose a smaller one.",
             )
         return SentenceSplitter(
-            chunk_size=self._chunk_tokens,
+            chunk_size=self.chunk_tokens,
             chunk_overlap=overlap,
             tokenizer=None if self._model is None else self._model.count_tokens,
             include_metadata=False,
             include_prev_next_rel=False,
         )
-
-
-@cache
-def _spare_the_collector() -> None:
-    """Keep Python's garbage collector off what lives as long as the process; call it less often.
-
-    To look through what was imported takes a sixth of a second, and stops every thread. And with a
-    thousand questions under way, to look after each 700 new objects took a third of the time.
-    """
-    gc.freeze()
-    if gc.isenabled() and 0 < gc.get_threshold()[0] < COLLECT_AFTER:
-        gc.set_threshold(COLLECT_AFTER, 20, 100)

@@ -11,6 +11,7 @@ import typer
 
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
+from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
@@ -34,6 +35,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(bench, name="bench")
+cli.command("eval")(evaluate)
 
 
 def _path(given: str) -> Path:
@@ -179,8 +181,10 @@ def draw(
     from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
     from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
     from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
+    from alir.workflows.search_corpus import SearchCorpus  # noqa: PLC0415
 
-    for workflow in (IngestCorpus, IngestShard, PlanIngest, AskCorpus, RebuildCorpus):
+    ingesting = (IngestCorpus, IngestShard, PlanIngest, RebuildCorpus)
+    for workflow in (*ingesting, AskCorpus, SearchCorpus):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]
         try:

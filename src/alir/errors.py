@@ -10,6 +10,7 @@ AlirError
 │   ├── StoreInUse
 │   ├── RunInProgress
 │   ├── CannotWatch
+│   ├── ExtraMissing
 │   └── AccessRefused
 ├── InputError               the caller must change what was asked
 │   ├── PathNotFound
@@ -22,6 +23,7 @@ AlirError
 │   ├── InvalidTopK
 │   ├── NothingIngested
 │   ├── UnreadableFile
+│   ├── InvalidTestSet
 │   ├── InvalidFilter
 │   └── NodeRefused
 └── DependencyError          the world failed; carries `retryable`
@@ -143,6 +145,16 @@ class CannotWatch(ConfigError):
         )
 
 
+class ExtraMissing(ConfigError):
+    """A package is needed that only an extra of alir brings."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed. Install it with: "
+            f"pip install 'alir[{extra}]'"
+        )
+
+
 class AccessRefused(ConfigError):
     """A server refused the credentials it was given."""
 
@@ -240,6 +252,13 @@ class UnreadableFile(InputError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+
+class InvalidTestSet(InputError):
+    """A collection of questions and judgements, or a line of it, is not what it should be."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{where}: {problem}. {remedy}")
 
 
 class InvalidFilter(InputError):

@@ -13,12 +13,14 @@ from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
 from alir.models import (
+    Branch,
     CheckedSentence,
     Citation,
     Failure,
     FileOutcome,
     FilePart,
     FileVersion,
+    Fusion,
     LoadedPart,
     Roots,
     SourcePassage,
@@ -260,6 +262,8 @@ class SearchPlanned(_Strict):
     top_k: int
     started: float
     """Clock reading, in seconds, when the question came."""
+    fusion: Fusion
+    is_reranked: bool
     excluded: list[FileVersion] = Field(default_factory=list)
     """Versions that an earlier search found and that are not live."""
     searches: int = 1
@@ -278,14 +282,23 @@ class PassagesRetrieved(_Strict):
     """One branch's passages, best first, or why it failed."""
 
     plan: SearchPlanned
-    branch: Literal["dense", "keyword"]
+    branch: Branch
     passages: list[NodeWithScore]
     failure: str | None = None
     seconds: Seconds
 
 
 class PassagesFused(_Strict):
-    """The branches' passages as one list, best first."""
+    """The branches' passages as one list, best first: more than are asked for, to be reranked."""
+
+    plan: SearchPlanned
+    passages: list[NodeWithScore]
+    degraded: list[str]
+    seconds: Seconds
+
+
+class PassagesRanked(_Strict):
+    """As many passages as are asked for, best first."""
 
     plan: SearchPlanned
     passages: list[NodeWithScore]

@@ -12,6 +12,7 @@ from alir.formats.reading import Cursor, Segment
 
 Outcome = Literal["added", "updated", "moved", "unchanged", "failed"]
 Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
+Branch = Literal["dense", "keyword"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,24 @@ class FileVersion:
     source_id: str
     version: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How the passages of both searches become one list: by a weighted sum of their worth.
+
+    A passage is worth `1 / (60 + rank)` by rank (reciprocal rank fusion); by score what its score
+    is of the branch's highest; by spread where it lies between the lowest found, 0, and the
+    highest, 1. docs/quality.md has the figures that the default was chosen by.
+    """
+
+    by: Literal["rank", "score", "spread"] = "rank"
+    keyword_weight: float = 0.5
+    """From 0, only the search by meaning is made, to 1, only the one by words."""
+
+    def weight(self, branch: Branch) -> float:
+        """Return what counts of a branch's worth: the weights' sum is 1."""
+        return self.keyword_weight if branch == "keyword" else 1 - self.keyword_weight
 
 
 @dataclass(frozen=True, slots=True)

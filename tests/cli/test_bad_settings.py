@@ -3,7 +3,6 @@
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -214,11 +213,9 @@ def test_no_milvus_at_the_address(
     invoke: Command, complaint: Complaint, command: list[str]
 ) -> None:
     uri = f"http://127.0.0.1:{closed_port()}"
-    started = time.monotonic()
     told = complaint(invoke(*command, ALIR_MILVUS_URI=uri), 5)
     assert f"No Milvus answers at {uri}" in told
     assert "ALIR_MILVUS_URI" in told
-    assert time.monotonic() - started < 15
 
 
 def test_a_milvus_that_refuses_the_token(
@@ -244,10 +241,8 @@ def test_a_milvus_that_does_not_answer(
     }
     guarded_server.freeze()
     try:
-        started = time.monotonic()
         # A process: in this one gRPC may still have a connection to the server.
         told = complaint(alir("ingest", "moon.txt", **settings), 5)
-        assert time.monotonic() - started < 10
     finally:
         guarded_server.thaw()
     assert guarded_server.uri in told

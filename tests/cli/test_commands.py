@@ -21,6 +21,7 @@ COMMANDS = (
     "ask",
     "bench",
     "draw",
+    "eval",
     "rebuild",
     "relearn",
     "retry",
@@ -164,7 +165,10 @@ def test_status_of_nothing_is_no_error(invoke: Command) -> None:
 def test_draw_writes_a_page_for_each_workflow(invoke: Command, desk: Path) -> None:
     done = invoke("draw", "--out", "pages")
     assert (done.returncode, done.stderr) == (0, "")
-    names = ["IngestCorpus", "IngestShard", "PlanIngest", "AskCorpus", "RebuildCorpus"]
+    names = [
+        *("IngestCorpus", "IngestShard", "PlanIngest", "RebuildCorpus"),
+        *("AskCorpus", "SearchCorpus"),
+    ]
     assert done.stdout.splitlines() == [f"pages/{name}.html" for name in names]
     for name in names:
         assert f"<title>{name}" in (desk / "pages" / f"{name}.html").read_text()

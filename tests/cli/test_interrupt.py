@@ -96,11 +96,9 @@ def test_ctrl_c_ends_a_run_and_the_next_one_completes_it(
     shown = output_until(user, rb"[1-9]\d* chunks written", timeout_s=60)
     assert b"/60" in shown, "the bar tells how many files there are"
     children = psutil.Process(process.pid).children(recursive=True)
-    interrupted = time.monotonic()
     os.write(user, b"\x03")
     told = output_until(user, b"(?!)", timeout_s=30).decode()
     printed, _ = process.communicate(timeout=30)
-    assert time.monotonic() - interrupted < 15
     assert (process.returncode, printed) == (130, "")
     assert "alir: interrupted; what was written stays, the next run goes on" in told
     assert "Traceback" not in told

@@ -28,8 +28,8 @@ class PdfDocument:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[ParserPool]:
-    """One process: 1 s of a processor, 5 s by the clock, 200 MiB."""
-    pool = ParserPool(Limits(cpu_s=1, memory_mib=200), processes=1)
+    """One process: 1 s of a processor, 10 s by the clock, 200 MiB."""
+    pool = ParserPool(Limits(cpu_s=1, waits=10, memory_mib=200), processes=1)
     yield pool
     await pool.aclose()
 

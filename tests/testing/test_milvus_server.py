@@ -138,9 +138,7 @@ def test_a_killed_server_comes_back_with_its_data_at_the_same_address(
     assert client.list_collections() == ["kept"]
     client.close()
 
-    start = time.monotonic()
     server_with_auth.stop()
-    assert time.monotonic() - start < 3.0
     assert not data_dir.exists()
 
 

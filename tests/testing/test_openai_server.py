@@ -139,12 +139,10 @@ async def test_a_stalled_request_times_out_in_the_client(client: Client) -> None
 
 
 async def test_a_request_that_stalls_does_not_hold_up_the_end(client: Client) -> None:
-    with OpenAIServer(Stall(30)) as server:
+    with OpenAIServer(Stall(3_600)) as server:
         waiting = asyncio.create_task(client.ask(server))
         await asyncio.sleep(0.1)
-        start = time.monotonic()
         server.stop()
-        assert time.monotonic() - start < 1.0
         with pytest.raises(openai.InternalServerError):
             await waiting
 

@@ -16,7 +16,7 @@ All sides ask the same collection, which alir ingested. The JSON, beside what ev
   questions, each after the other.
 - `ratios`, by number: how many times the questions per second of `llama_index` are those of each
   other side. `alir_over_fused`, by number: `alir`'s over those of `llama_index_fused`, or null.
-- `while_ingesting`: lone questions to `alir`: how many were `asked` (fewer than 40 where they took
+- `while_ingesting`: lone questions to `alir`: how many were `asked` (fewer than 200 where they took
   more than a minute), `p50_ms` and `p95_ms` at `rest` and `busy`, and `p95_ratio`, busy over rest;
   null where it was not measured.
 - `same_passages`: the share of questions for which `drop_in` found what `llama_index` did.
@@ -59,6 +59,8 @@ from alir.settings import Settings
 from alir.testing import HashEmbedding
 
 LONE = 20
+COMPARED = 40
+"""Questions for which the passages found are compared."""
 EXTRACTIVE_UP_TO = 100
 """It embeds the sentences of every passage, and so takes minutes for more at once."""
 SAME_PASSAGES = 0.95
@@ -135,9 +137,9 @@ async def _measured(
         by_name: dict[str, Asker] = {
             name: side for name in sides.__slots__ if (side := getattr(sides, name)) is not None
         }
-        same = await _same_passages(sides.llama_index, sides.drop_in, questions[:ASKED])
+        same = await _same_passages(sides.llama_index, sides.drop_in, questions[:COMPARED])
         fused = sides.llama_index_fused
-        shared = fused and await _shared_passages(fused, sides.alir, questions[:ASKED])
+        shared = fused and await _shared_passages(fused, sides.alir, questions[:COMPARED])
         figures: dict[str, dict[str, dict[str, Figure]]] = {name: {} for name in by_name}
         for count in options.counts:
             found = await interleaved(

@@ -27,7 +27,7 @@ from alir.bench.measure import WrongResult
 from alir.embedding import find_model
 from alir.events import Answer
 from alir.testing import HashEmbedding
-from alir.workflows.ask_corpus import CANDIDATES_PER_PASSAGE
+from alir.workflows.retrieval import CANDIDATES_PER_PASSAGE
 
 Asker = Callable[[str], Awaitable[list[str]]]
 """Answers a question; returns the texts of the passages it found, best first."""

@@ -1,7 +1,6 @@
 """The commands of `alir bench`: a thin shell."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -336,23 +335,20 @@ def _run(
 
     with reported():
         from alir.bench.measure import WrongResult  # noqa: PLC0415
-        from alir.bench.terminal import progress, show  # noqa: PLC0415
-        from alir.bench.views import tables  # noqa: PLC0415
+        from alir.bench.printing import print_found  # noqa: PLC0415
+        from alir.bench.terminal import progress  # noqa: PLC0415
+        from alir.bench.views import charts, tables  # noqa: PLC0415
 
         try:
             found = asyncio.run(run())
         except WrongResult as wrong:
             typer.echo(f"alir: the bench failed, {wrong}.", err=True)
             raise typer.Exit(EXIT_WRONG_RESULT) from wrong
-        if as_json:
-            typer.echo(json.dumps(found))
-        else:
-            show(tables(found), found["machine"])
-        if html is not None:
-            from alir.bench.page import write_page  # noqa: PLC0415
-
-            try:
-                write_page(found, html)
-            except OSError as error:
-                problem = f"{html} cannot be written: {error.strerror or error}"
-                raise typer.BadParameter(problem, param_hint="--html") from error
+        print_found(
+            found,
+            title=f"alir bench {found['bench']}",
+            tables=tables(found),
+            charts=charts(found),
+            as_json=as_json,
+            html=html,
+        )

@@ -1,6 +1,7 @@
-"""A bench as one HTML page: tables and plots, no script, nothing from the network."""
+"""What was measured as one HTML page: tables and plots, no script, nothing from the network."""
 
 import json
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -10,22 +11,28 @@ from typing import Any
 from alir.bench.plot import svg
 from alir.bench.tables import Chart, Table
 from alir.bench.terminal import on
-from alir.bench.views import charts, tables
 
 _ROLES = {"ours": "alir", "theirs": "LlamaIndex", "limit": "the limit"}
 
 
-def write_page(found: dict[str, Any], file: Path) -> None:
-    """Write the page of a bench's JSON to `file`.
+def write_page(
+    file: Path,
+    *,
+    title: str,
+    tables: Sequence[Table],
+    charts: Sequence[Chart],
+    found: dict[str, Any],
+) -> None:
+    """Write a page to `file`; `found` is the JSON that is shown on it.
 
     Raises:
         OSError: it cannot be written.
     """
     template = Template((files("alir.bench") / "page.html").read_text("utf-8"))
     page = template.substitute(
-        title=escape(f"alir bench {found['bench']}"),
-        tables="\n".join(_table(one) for one in tables(found)),
-        charts="\n".join(_chart(one) for one in charts(found)),
+        title=escape(title),
+        tables="\n".join(map(_table, tables)),
+        charts="\n".join(map(_chart, charts)),
         machine=escape(on(found["machine"])),
         json=escape(json.dumps(found, indent=1)),
     )

@@ -30,11 +30,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Groups of bars on one logarithmic axis; every value is more than 0."""
+    """Groups of bars on one axis; on a logarithmic one every value is more than 0."""
 
     title: str
     unit: str
     groups: Mapping[str, Sequence[Bar]] = field(default_factory=dict)
+    linear: bool = False
+    """Whether the axis goes in tenths of one, not in powers of ten."""
 
 
 def with_notes(tables: Sequence[Table], *notes: str) -> list[Table]:

@@ -5,6 +5,7 @@ that have one are the versions held completely. Of two of one file the later gen
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from alir.milvus.filters import among, both
@@ -48,8 +49,14 @@ class MilvusCatalog:
         """Return those of `chunk_ids` that the collection holds."""
         held: set[str] = set()
         for start in range(0, len(chunk_ids), _IDS_PER_QUERY):
-            expression = among(ID_FIELD, chunk_ids[start : start + _IDS_PER_QUERY])
-            held |= {row[ID_FIELD] async for row in self._store.scan(expression, [])}
+            ids = {*chunk_ids[start : start + _IDS_PER_QUERY]}
+            missing = {*ids}
+            async with aclosing(self._store.scan(among(ID_FIELD, sorted(ids)), [])) as rows:
+                async for row in rows:
+                    missing.discard(row[ID_FIELD])
+                    if not missing:
+                        break  # a scan asks once more, for rows that came meanwhile
+            held |= ids - missing
         return held
 
     async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:

@@ -5,7 +5,7 @@ name is looked at again and means another that suits: see `_choose`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -177,7 +177,7 @@ class Collection:
         *,
         page_rows: int = 1000,
         partitions: Sequence[str] | None = None,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
 
         Reads are strongly consistent: what any process wrote before is seen.

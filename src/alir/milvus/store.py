@@ -5,7 +5,7 @@ options; every call has a timeout, only the needed fields travel, and every erro
 `alir.errors`.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -343,7 +343,7 @@ class AlirMilvusStore(BlockingForms):
 
     def scan(
         self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any]]:
         """Yield the rows that match a Milvus expression; see `Collection.scan`."""
         return self._collection.scan(expression, fields, page_rows=page_rows)
 

@@ -13,23 +13,22 @@ from pathlib import Path
 if sys.platform != "win32":
     import resource
 
-WAITS = 5
-"""Times longer than it may compute that a file may take: others use the machine, disks are slow."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What reading one part of a file may cost. On Windows nothing is limited."""
 
     cpu_s: float = 60.0
-    """Seconds of a processor; `WAITS` times as many by the clock."""
+    """Seconds of a processor."""
     memory_mib: int = 1024
     """Beyond what the process has already. Linux alone: macOS takes such a limit and ignores it."""
+    waits: float = 5.0
+    """Times longer by the clock than it computes: others use the machine, and disks are slow."""
 
     @property
     def wall_s(self) -> float:
         """Seconds by the clock."""
-        return self.cpu_s * WAITS
+        return self.cpu_s * self.waits
 
     @property
     def too_large(self) -> str:
