@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alir import Alir, Settings
+from alir.errors import InvalidTestSet
 from alir.evaluation.answers import evaluate, told
 from alir.evaluation.claims import JudgedClaim, evaluate_claims
 from alir.evaluation.outcomes import (
@@ -81,7 +82,7 @@ def test_a_passage_is_found_whatever_its_white_space(folder: Path, tmp_path: Pat
 
 
 def test_a_passage_that_does_not_stand_in_its_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Cats never sleep"):
+    with pytest.raises(InvalidTestSet, match="Cats never sleep"):
         load(questions(tmp_path, "Cats?,notes.txt,Cats never sleep."), documents=folder)
 
 

@@ -1,1 +1,1 @@
-"""How well passages are found, measured on questions with judged answers: `alir eval`."""
+"""How well passages are found and questions answered, measured on judged questions."""

@@ -1,17 +1,16 @@
 """Outcomes: what became of judged questions, and the figures that sum it up."""
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alir import formats
+from alir.evaluation.judged import refused
+from alir.evaluation.questions_csv import COVERED, Row, rows
 from alir.models import Citation, SourcePassage
 
 HITS_AT = 5
-HELD = 0.5
-"""Share of an expected passage that a chunk must hold to count as found: chunks cut passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class JudgedQuestion:
 
     def is_found_in(self, place: Place) -> bool:
         """Whether a chunk at `place` holds at least half of an expected passage."""
-        return any(place.shares(one) >= HELD * (one.end - one.start) for one in self.expected)
+        return any(place.shares(one) >= COVERED * (one.end - one.start) for one in self.expected)
 
     def is_cited_by(self, place: Place) -> bool:
         """Whether a citation of `place` overlaps an expected passage."""
@@ -101,18 +100,17 @@ def load(questions: Path, *, documents: Path) -> Judged:
     """Read the questions, and find their passages in the documents.
 
     Raises:
-        ValueError: a passage does not stand in its file.
+        InputError: a file cannot be read, or a line is not what it should be.
     """
     texts: dict[str, str] = {}
     expected: dict[str, list[Place]] = {}
-    with questions.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            places = expected.setdefault(row["question"], [])
-            if row["file"]:
-                path = str((documents / row["file"]).resolve())
-                if path not in texts:
-                    texts[path] = formats.document_text(Path(path))
-                places += _standing(row["passage"], path, texts[path])
+    for row in rows(questions):
+        places = expected.setdefault(row.question, [])
+        if row.is_answerable:
+            path = str((documents / row.file).resolve())
+            if path not in texts:
+                texts[path] = formats.document_text(Path(path))
+            places += _standing(row, path, texts[path], questions)
     judged = [JudgedQuestion(text, tuple(places)) for text, places in expected.items()]
     return Judged(judged, texts)
 
@@ -147,10 +145,11 @@ def _share(values: Iterable[float]) -> float:
     return sum(counted) / (len(counted) or 1)
 
 
-def _standing(passage: str, path: str, text: str) -> list[Place]:
-    """Return wherever `passage` stands in `text`; any white space matches any other."""
-    words = r"\s+".join(map(re.escape, passage.split()))
+def _standing(row: Row, path: str, text: str, questions: Path) -> list[Place]:
+    """Return wherever a row's passage stands in `text`; any white space matches any other."""
+    words = r"\s+".join(map(re.escape, row.passage.split()))
     places = [Place(path, *match.span()) for match in re.finditer(words, text)]
     if not places:
-        raise ValueError(f"{path} does not hold: {passage}")
+        problem = f"{row.file} does not hold: {row.passage}"
+        raise refused(questions, row.line, problem, "Copy the passage from the file.")
     return places
