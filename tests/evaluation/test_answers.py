@@ -7,8 +7,8 @@ import pytest
 
 from alir import Alir, Settings
 from alir.errors import InvalidTestSet
-from alir.evaluation.answers import evaluate, told
-from alir.evaluation.claims import JudgedClaim, evaluate_claims
+from alir.evaluation.answers import JudgedAnswers, evaluate_answers
+from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
 from alir.evaluation.outcomes import (
     JudgedQuestion,
     Outcome,
@@ -102,15 +102,32 @@ async def test_every_question_is_asked_and_every_citation_looked_up(tmp_path: Pa
     async with Alir(settings, embedding=HashEmbedding(dim=64)) as app:
         await app.ingest.run(paths=[documents])
 
-        report = await evaluate(app, judged, claims=claims, sweep=True)
+        report = await evaluate_answers(app, JudgedAnswers(judged, claims))
 
     assert report.figures.hit_at_5 == report.figures.mrr == 1
     assert (report.figures.answerable, report.figures.unanswerable) == (2, 1)
     assert report.citations_shown == report.citations_verified >= 2
     assert (report.missed, report.invented) == ([], [])
-    assert report.fitted is not None
     assert json.loads(json.dumps(report.to_json()))["figures"]["citation_recall"] == 1
-    assert "Citations verified: 2 of 2" in told(report)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["sentence,verdict"], r"line 1: the head is another\. Begin with sentence,question,"),
+        (["sentence,question,is_supported", "Cats.,Who?,yes"], "line 2: no answerable question"),
+        (["sentence,question,is_supported", "Cats.,Cats?,maybe"], "'maybe' is no verdict"),
+    ],
+)
+def test_claims_that_are_not_what_they_should_be_are_refused(
+    rows: list[str], said: str, folder: Path, tmp_path: Path
+) -> None:
+    judged = load(questions(tmp_path, "Cats?,notes.txt,Cats sleep all day."), documents=folder)
+    claims = tmp_path / "claims.csv"
+    claims.write_text("\n".join(rows))
+
+    with pytest.raises(InvalidTestSet, match=said):
+        load_claims(claims, judged)
 
 
 async def test_a_claim_is_marked_or_passed_rightly_or_not() -> None:

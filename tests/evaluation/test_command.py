@@ -64,12 +64,34 @@ def test_questions_about_ones_own_files_are_measured_as_a_table(desk: Path) -> N
     assert "Questions without an answer, which were not asked: 1." in words
 
 
+def test_answers_and_claims_are_measured_below_the_searches(desk: Path) -> None:
+    (desk / "docs").mkdir()
+    (desk / "docs" / "bees.txt").write_text("Bees make honey. A hive has one queen.")
+    (desk / "q.csv").write_text(
+        "question,file,passage\nWho makes honey?,bees.txt,Bees make honey.\nWho is king?,,\n"
+    )
+    (desk / "c.csv").write_text(
+        "sentence,question,is_supported\nBees make honey.,Who makes honey?,yes\n"
+    )
+
+    done = run("docs", "--questions", "q.csv", "--answers", "--claims", "c.csv", "--html", "p.html")
+
+    assert done.exit_code == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "1 questions that the documents answer, 1 that they do not" in words
+    assert "Citations that stand in their file, to the character: 1 of 1." in words
+    assert "1 sentences that their passage bears out" in words
+    assert "borne out, but marked" in (desk / "p.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["nowhere"], 2, "nowhere"),
         (["."], 4, "neither a corpus.jsonl"),
         ([".", "--depth", "101"], 2, "--depth"),
+        (["small", "--answers"], 2, "--questions"),
+        (["small", "--claims", "small/corpus.jsonl"], 2, "--answers"),
         (["small", "--chunk-tokens", "many"], 2, "--chunk-tokens"),
         (["small", "--chunk-tokens", "9"], 3, "ALIR_CHUNK_TOKENS"),
         (["small", "--split", "train"], 4, "train.tsv: there are test. Choose"),

@@ -14,11 +14,14 @@ from pathlib import Path
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
+from alir.evaluation.judged import lines, refused
 from alir.evaluation.outcomes import Judged, Place
 from alir.steps.cite import Citations
 from alir.steps.stream import Claim
 from alir.steps.support import MIN_SUPPORT, check
 
+HEAD = ["sentence", "question", "is_supported"]
+VERDICTS = {"yes": True, "no": False}
 CONTEXT_CHARS = 450
 """On either side of the passage: with it, about the length of a chunk."""
 
@@ -50,17 +53,27 @@ class ClaimFigures:
 
 
 def load_claims(path: Path, judged: Judged) -> list[JudgedClaim]:
-    """Read the claims, and what each cites: the first passage that answers its question."""
+    """Read the claims, and what each cites: the first passage that answers its question.
+
+    Raises:
+        InputError: the file cannot be read, or a line is not what it should be.
+    """
     places = {one.text: one.expected[0] for one in judged.questions if one.expected}
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [
-            JudgedClaim(
-                row["sentence"],
-                _around(places[row["question"]], judged),
-                row["is_supported"] == "yes",
-            )
-            for row in csv.DictReader(lines)
-        ]
+    read = csv.DictReader(lines(path))
+    if [*(read.fieldnames or ())] != HEAD:
+        raise refused(path, 1, "the head is another", f"Begin with {','.join(HEAD)}.")
+    claims = []
+    for row in read:
+        place = places.get(row["question"])
+        if place is None:
+            problem = f"no answerable question is {row['question']!r}"
+            raise refused(path, read.line_num, problem, "Copy one from the questions.")
+        if row["is_supported"] not in VERDICTS:
+            problem = f"{row['is_supported']!r} is no verdict"
+            raise refused(path, read.line_num, problem, "Write yes or no.")
+        claim = JudgedClaim(row["sentence"], _around(place, judged), VERDICTS[row["is_supported"]])
+        claims.append(claim)
+    return claims
 
 
 async def evaluate_claims(

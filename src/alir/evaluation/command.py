@@ -2,12 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alir.bench.commands import Html, Json
 from alir.exits import reported
+
+if TYPE_CHECKING:
+    from alir.evaluation.answers import JudgedAnswers
 
 
 def evaluate(
@@ -37,6 +40,22 @@ def evaluate(
         str | None,
         typer.Option(metavar="N,N...", help="Largest chunks to compare; the setting's otherwise."),
     ] = None,
+    answers: Annotated[
+        bool,
+        typer.Option(
+            "--answers",
+            help="With --questions: answer them, too, also those that nothing answers.",
+        ),
+    ] = False,
+    claims: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="With --answers: a CSV of sentence,question,is_supported (yes or no).",
+        ),
+    ] = None,
     depth: Annotated[
         int, typer.Option(min=5, max=100, help="Passages to find for each question.")
     ] = 100,
@@ -51,15 +70,32 @@ def evaluate(
 
     Example: alir eval cranfield --chunk-tokens 64,128
     """
+    if answers and questions is None:
+        raise typer.BadParameter("needs --questions", param_hint="--answers")
+    if claims is not None and not answers:
+        raise typer.BadParameter("needs --answers", param_hint="--claims")
     with reported():
         from alir.bench.printing import print_found  # noqa: PLC0415
+        from alir.evaluation.answers_view import answer_tables  # noqa: PLC0415
         from alir.evaluation.view import eval_charts, eval_tables  # noqa: PLC0415
 
-        found = asyncio.run(_measured(path, questions, split, _sizes(chunk_tokens), depth))
+        sizes = _sizes(chunk_tokens)
+        found = asyncio.run(
+            _measured(
+                path,
+                questions,
+                split=split,
+                sizes=sizes,
+                depth=depth,
+                answers=answers,
+                claims=claims,
+            )
+        )
+        answered = [table for one in found["answers"] or () for table in answer_tables(one)]
         print_found(
             found,
             title=f"alir eval {found['eval']}",
-            tables=eval_tables(found),
+            tables=[*eval_tables(found), *answered],
             charts=eval_charts(found),
             as_json=as_json,
             html=html,
@@ -67,7 +103,14 @@ def evaluate(
 
 
 async def _measured(
-    path: Path, questions: Path | None, split: str | None, sizes: list[int | None], depth: int
+    path: Path,
+    questions: Path | None,
+    *,
+    split: str | None,
+    sizes: list[int | None],
+    depth: int,
+    answers: bool,
+    claims: Path | None,
 ) -> dict[str, Any]:
     from tempfile import TemporaryDirectory  # noqa: PLC0415
 
@@ -78,7 +121,18 @@ async def _measured(
 
     with TemporaryDirectory() as folder, progress() as told:
         judged = load(path, folder=Path(folder), questions=questions, split=split)
-        return await measure(judged, EvalOptions(chunk_tokens=sizes, depth=depth), told)
+        asked = _answers(path, questions, claims) if answers and questions else None
+        options = EvalOptions(chunk_tokens=sizes, depth=depth, answers=asked)
+        return await measure(judged, options, told)
+
+
+def _answers(documents: Path, questions: Path, claims: Path | None) -> "JudgedAnswers":
+    from alir.evaluation.answers import JudgedAnswers  # noqa: PLC0415
+    from alir.evaluation.claims import load_claims  # noqa: PLC0415
+    from alir.evaluation.outcomes import load  # noqa: PLC0415
+
+    judged = load(questions, documents=documents)
+    return JudgedAnswers(judged, load_claims(claims, judged) if claims else ())
 
 
 def _sizes(given: str | None) -> list[int | None]:

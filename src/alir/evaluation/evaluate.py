@@ -8,6 +8,9 @@ The JSON:
   name), `by`, `keyword_weight`, `rerank`, `default` (whether questions are searched so),
   `seconds` of all questions, `measures` and `less_default` (the row's nDCG@10 less the
   default's): `value` and the 95% interval from `low` to `high`.
+- `answers`, where they were asked for, one for each size of chunks: `chunk_tokens`, and what
+  `AnswerReport` has: `figures`, `citations_shown` and `citations_verified`, `fitted` (`weights` and
+  `figures`), `claims`, and the questions `missed` and `invented`. Null otherwise.
 - `machine`.
 """
 
@@ -29,6 +32,7 @@ from alir.bench import machine
 from alir.bench.measure import Progress
 from alir.console import events
 from alir.errors import RetrievalFailed
+from alir.evaluation.answers import JudgedAnswers, evaluate_answers
 from alir.evaluation.judged import Judged
 from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, ir_measures, score
 from alir.events import Ingest, IngestProgress, IngestReport
@@ -60,6 +64,8 @@ class EvalOptions:
     embedding: BaseEmbedding | None = None
     node_postprocessors: Sequence[BaseNodePostprocessor] = ()
     """With some, every way to search is measured with and without them."""
+    answers: JudgedAnswers | None = None
+    """What is to be answered, too; None for no answers."""
 
 
 async def evaluate(
@@ -74,10 +80,15 @@ async def evaluate(
     ir_measures()  # before the work, not after it
     described = machine.describe()
     rows: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for chunk_tokens in options.chunk_tokens:
         with TemporaryDirectory() as desk:
             async with _alir(Path(desk), chunk_tokens, options) as app:
                 rows += await _rows(app, judged, options, progress)
+                if options.answers is not None:
+                    progress(f"answering, {app.chunk_tokens} tokens")
+                    report = await evaluate_answers(app, options.answers)
+                    answers.append({"chunk_tokens": app.chunk_tokens, **report.to_json()})
                 overlap, model = app.settings.chunk_overlap_tokens, app.model_name
     return {
         "eval": judged.name,
@@ -90,6 +101,7 @@ async def evaluate(
         "overlap_tokens": overlap,
         "resamples": RESAMPLES,
         "rows": rows,
+        "answers": answers or None,
         "machine": described,
     }
 
