@@ -99,6 +99,27 @@ async def test_a_collection_whose_name_is_no_file_name_has_a_lock_too(path: Path
                 pass
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="it looks into /proc")
+async def test_a_process_that_was_started_meanwhile_does_not_keep_it(path: Path) -> None:
+    async with Ledger(path, "notes").lock("a run"):
+        [held] = [int(one.name) for one in Path("/proc/self/fd").iterdir() if is_lock(one)]
+        # Between its fork and its exec, every child of a process has what this one is given.
+        child = Popen(["sleep", "60"], pass_fds=[held])
+
+    try:
+        await take(path)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def is_lock(descriptor: Path) -> bool:
+    try:
+        return descriptor.readlink().suffix == ".lock"
+    except FileNotFoundError:  # the listing's own
+        return False
+
+
 async def test_an_error_in_the_run_releases_it(path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         async with Ledger(path, "notes").lock("alir ingest"):

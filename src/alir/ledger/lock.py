@@ -77,6 +77,8 @@ def _release(descriptor: int) -> None:
     # The file stays: to delete it would let two in, one with the old file and one with a new one.
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
+    # A process that is just being started has a copy of the descriptor, and would hold the lock on.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
 
 
