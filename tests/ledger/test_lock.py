@@ -102,7 +102,8 @@ async def test_a_collection_whose_name_is_no_file_name_has_a_lock_too(path: Path
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="it looks into /proc")
 async def test_a_process_that_was_started_meanwhile_does_not_keep_it(path: Path) -> None:
     async with Ledger(path, "notes").lock("a run"):
-        [held] = [int(one.name) for one in Path("/proc/self/fd").iterdir() if is_lock(one)]
+        opened = Path("/proc/self/fd").iterdir()
+        [held] = [int(one.name) for one in opened if is_lock(one, path.parent)]
         # Between its fork and its exec, every child of a process has what this one is given.
         child = Popen(["sleep", "60"], pass_fds=[held])
 
@@ -113,11 +114,12 @@ async def test_a_process_that_was_started_meanwhile_does_not_keep_it(path: Path)
         child.wait()
 
 
-def is_lock(descriptor: Path) -> bool:
+def is_lock(descriptor: Path, folder: Path) -> bool:
     try:
-        return descriptor.readlink().suffix == ".lock"
+        file = descriptor.readlink()
     except FileNotFoundError:  # the listing's own
         return False
+    return file.parent == folder.resolve() and file.suffix == ".lock"
 
 
 async def test_an_error_in_the_run_releases_it(path: Path) -> None:
