@@ -32,6 +32,7 @@ LAYERS = [
         "layers",
         "per_loop",
         "records",
+        "scope",
         "settings",
         "strict_event",
     },  # formats: parsing must not need LlamaIndex

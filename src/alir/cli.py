@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.agent_command import agent
+from alir.agent_command import Within, agent
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
@@ -18,7 +18,7 @@ from alir.exits import EXIT_CODES, reported
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
     from alir.app import Alir
-    from alir.events import Answer, IngestReport
+    from alir.events import Answer, Ask, IngestReport
     from alir.models import FilePlan
     from alir.plan_events import IngestPlan
 
@@ -131,7 +131,7 @@ def watch(
 
 
 @cli.command()
-def ask(
+def ask(  # noqa: PLR0917  the options of a command
     question: Annotated[str, typer.Argument(help="In your own words.")],
     source: Annotated[
         list[Path] | None,
@@ -142,6 +142,7 @@ def ask(
     top_k: Annotated[
         int | None, typer.Option(min=1, max=100, help="Passages to answer from.")
     ] = None,
+    within: Within = None,
     collection: Collection = None,
     as_json: Json = False,
 ) -> None:
@@ -154,11 +155,15 @@ def ask(
     """
 
     async def run(app: "Alir") -> "Answer":
+        from alir.events import Ask  # noqa: PLC0415
+        from alir.scope import below  # noqa: PLC0415
+
         if source:
             report = await _ingest(app, source)
             if len(report.failed) == report.files:
                 raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
-        return await _ask(app, question, top_k, stream=not as_json)
+        start = Ask(question=question, top_k=top_k, filters=below(within) if within else None)
+        return await _ask(app, start, stream=not as_json)
 
     answer = _run(run, collection=collection)
     if as_json:
@@ -346,11 +351,11 @@ def _print_plan(
         typer.echo(outlook(plan, files))
 
 
-async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":
+async def _ask(app: "Alir", start: "Ask", *, stream: bool) -> "Answer":
     from alir.console import events, write  # noqa: PLC0415
-    from alir.events import Answer, Ask, Token  # noqa: PLC0415
+    from alir.events import Answer, Token  # noqa: PLC0415
 
-    handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
+    handler = app.ask.run(start_event=start)
     async for event in events(handler):
         if stream and isinstance(event, Token):
             write(event.text)
