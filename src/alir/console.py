@@ -1,6 +1,5 @@
 """What a person sees in a terminal: progress, reports, answers."""
 
-import asyncio
 import json
 import os
 import sys
@@ -44,6 +43,7 @@ from alir.events import (
 from alir.models import FilePlan
 from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
 from alir.steps.cite import source
+from alir.streamed import events
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -110,16 +110,6 @@ class IngestBar(AbstractContextManager["IngestBar"]):
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
-
-
-async def events(run: WorkflowHandler) -> AsyncIterator[Event]:
-    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
-    try:
-        async for event in run.stream_events():
-            yield event
-    except asyncio.CancelledError:
-        await run.cancel_run()
-        raise
 
 
 async def shown(run: WorkflowHandler, description: str = "Ingesting") -> Any:

@@ -1,0 +1,34 @@
+"""An endpoint: what the routes, the OpenAPI file and the access rules are all made from."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alir.server.bodies import Body
+
+Handler = Callable[[Request], Awaitable[Response]]
+Scope = Literal["open", "read", "write"]
+"""Who may call it: anybody, or whoever has a key for at least this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    """With its parameters in braces."""
+    handler: Handler
+    scope: Scope
+    summary: str
+    answer: type[BaseModel] | None
+    """Of status 200; None is no content, status 204."""
+    body: type[Body] | None = None
+    streams: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    """What comes instead as server-sent events, by name, where the client accepts those."""
+    problems: tuple[int, ...] = ()
+    """The statuses of the problems that it may answer with, besides those that all have."""

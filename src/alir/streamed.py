@@ -1,0 +1,17 @@
+"""What a run streams, for whoever may stop listening."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from workflows.events import Event
+from workflows.handler import WorkflowHandler
+
+
+async def events(run: WorkflowHandler) -> AsyncIterator[Event]:
+    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
+    try:
+        async for event in run.stream_events():
+            yield event
+    except asyncio.CancelledError:
+        await run.cancel_run()
+        raise
