@@ -42,7 +42,7 @@ LAYERS = [
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing", "sessions"},
     {"agent_events", "plan_events", "rebuild_events", "search_events"},
     {"workflows"},
-    {"agent_tool", "retriever", "watch"},
+    {"agent_tool", "retriever", "streamed", "watch"},
     {"app"},
     {"console", "draw", "exits", "server", "testing"},
     {"agent_command", "bench", "rebuilding"},

@@ -80,9 +80,10 @@ def agent(  # noqa: PLR0917  the options of a command
 async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) -> "AgentAnswer":
     from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
-    from alir.console import events, thought, write  # noqa: PLC0415
+    from alir.console import thought, write  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
+    from alir.streamed import events  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
         handler = app.agent.run(start_event=start)

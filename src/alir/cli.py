@@ -330,8 +330,9 @@ def _print_plan(
     paths: list[Path], *, delete_many: bool, collection: str | None, as_json: bool
 ) -> None:
     async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
-        from alir.console import IngestBar, events  # noqa: PLC0415
+        from alir.console import IngestBar  # noqa: PLC0415
         from alir.plan_events import FilesPlanned, Plan  # noqa: PLC0415
+        from alir.streamed import events  # noqa: PLC0415
 
         files: list[FilePlan] = []
         handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))
@@ -352,8 +353,9 @@ def _print_plan(
 
 
 async def _ask(app: "Alir", start: "Ask", *, stream: bool) -> "Answer":
-    from alir.console import events, write  # noqa: PLC0415
+    from alir.console import write  # noqa: PLC0415
     from alir.events import Answer, Token  # noqa: PLC0415
+    from alir.streamed import events  # noqa: PLC0415
 
     handler = app.ask.run(start_event=start)
     async for event in events(handler):

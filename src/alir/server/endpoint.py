@@ -25,8 +25,10 @@ class Endpoint:
     handler: Handler
     scope: Scope
     summary: str
-    answer: type[BaseModel] | None
-    """Of status 200; None is no content, status 204."""
+    answer: type[BaseModel]
+    """Of status 200."""
+    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    """Of other statuses that are no problems."""
     body: type[Body] | None = None
     streams: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     """What comes instead as server-sent events, by name, where the client accepts those."""

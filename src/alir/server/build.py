@@ -1,0 +1,82 @@
+"""The service, put together: its endpoints, and what every request goes through."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from alir.app import Alir
+from alir.errors import AlirError
+from alir.server import problems
+from alir.server.asking import Asking
+from alir.server.endpoint import Endpoint
+from alir.server.health import AliveObject, Health, ReadyObject
+from alir.server.openapi import openapi, route
+from alir.server.sources import Files, FilesObject
+from alir.server.wire import STREAMED, AnswerObject, AskBody
+
+OPENAPI_PATH = "/openapi.json"
+
+
+def endpoints(app: Alir) -> list[Endpoint]:
+    """Return what the service of `app` can be asked."""
+    asking, files = Asking(app), Files(app)
+    health = Health({"milvus": app.catalog.chunks, "ledger": app.ledger.counts})
+    return [
+        Endpoint(
+            "POST",
+            "/v1/ask",
+            asking.ask,
+            "read",
+            "Answer a question",
+            AnswerObject,
+            body=AskBody,
+            streams=STREAMED,
+            problems=(400, 409, 413, 415, 422, 500, 502, 503, 504),
+        ),
+        Endpoint(
+            "GET",
+            "/v1/sources",
+            files.list,
+            "read",
+            "List the files",
+            FilesObject,
+            problems=(500, 503, 504),
+        ),
+        Endpoint("GET", "/health/live", health.live, "open", "Whether it lives", AliveObject),
+        Endpoint(
+            "GET",
+            "/health/ready",
+            health.ready,
+            "open",
+            "Whether it can answer",
+            ReadyObject,
+            also={503: ReadyObject},
+        ),
+    ]
+
+
+def service(app: Alir) -> Starlette:
+    """Return the service of `app`, which is closed with it."""
+    table = endpoints(app)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with app:
+            yield
+
+    routes = [Route(one.path, one.handler, methods=[one.method]) for one in table]
+    description = openapi(table, version=version("alir"))
+    return Starlette(
+        routes=[*routes, Route(OPENAPI_PATH, route(description))],
+        lifespan=lifespan,
+        exception_handlers={
+            AlirError: problems.on_alir_error,
+            problems.Refused: problems.on_refusal,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_defect,
+        },
+    )
