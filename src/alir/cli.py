@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alir.events import Answer, IngestReport
     from alir.models import FilePlan
     from alir.plan_events import IngestPlan
+    from alir.recording import Recorder
 
 T = TypeVar("T")
 
@@ -51,7 +52,10 @@ Collection = Annotated[
     str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-
+Draw = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
+]
 
 Paths = Annotated[
     list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
@@ -68,7 +72,7 @@ DeleteMany = Annotated[
     "Example: alir sync --dry-run docs",
 )
 @cli.command()
-def ingest(
+def ingest(  # noqa: PLR0917  the options of a command
     paths: Paths,
     delete_many: DeleteMany = False,
     dry_run: Annotated[
@@ -79,6 +83,7 @@ def ingest(
     ] = False,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Make the index mirror files and folders.
 
@@ -93,7 +98,10 @@ def ingest(
         return
 
     async def run(app: "Alir") -> "IngestReport":
-        return await _ingest(app, paths, delete_many=delete_many)
+        from alir.draw_run import drawing  # noqa: PLC0415
+
+        with drawing(app.ingest, draw, about=", ".join(map(str, paths))) as recorder:
+            return await _ingest(app, paths, delete_many=delete_many, recorder=recorder)
 
     _tell(_run(run, collection=collection), as_json=as_json)
 
@@ -131,7 +139,7 @@ def watch(
 
 
 @cli.command()
-def ask(
+def ask(  # noqa: PLR0917  the options of a command
     question: Annotated[str, typer.Argument(help="In your own words.")],
     source: Annotated[
         list[Path] | None,
@@ -144,6 +152,7 @@ def ask(
     ] = None,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Answer a question from the index, with checked citations.
 
@@ -154,11 +163,14 @@ def ask(
     """
 
     async def run(app: "Alir") -> "Answer":
-        if source:
-            report = await _ingest(app, source)
-            if len(report.failed) == report.files:
-                raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
-        return await _ask(app, question, top_k, stream=not as_json)
+        from alir.draw_run import drawing  # noqa: PLC0415
+
+        with drawing(app.ask, draw, about=question) as recorder:
+            if source:
+                report = await _ingest(app, source)
+                if len(report.failed) == report.files:
+                    raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
+            return await _ask(app, question, top_k, recorder, stream=not as_json)
 
     answer = _run(run, collection=collection)
     if as_json:
@@ -313,12 +325,18 @@ def _tell(report: "IngestReport", *, as_json: bool) -> None:
         raise typer.Exit(EXIT_CODES[InputError])
 
 
-async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
+async def _ingest(
+    app: "Alir",
+    paths: list[Path],
+    *,
+    delete_many: bool = False,
+    recorder: "Recorder | None" = None,
+) -> "IngestReport":
     from alir.console import shown  # noqa: PLC0415
     from alir.events import Ingest  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
-    return cast("IngestReport", await shown(handler))
+    return cast("IngestReport", await shown(handler, recorder=recorder))
 
 
 def _print_plan(
@@ -346,12 +364,19 @@ def _print_plan(
         typer.echo(outlook(plan, files))
 
 
-async def _ask(app: "Alir", question: str, top_k: int | None, *, stream: bool) -> "Answer":
+async def _ask(
+    app: "Alir",
+    question: str,
+    top_k: int | None,
+    recorder: "Recorder | None",
+    *,
+    stream: bool,
+) -> "Answer":
     from alir.console import events, write  # noqa: PLC0415
     from alir.events import Answer, Ask, Token  # noqa: PLC0415
 
     handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
-    async for event in events(handler):
+    async for event in events(handler, recorder):
         if stream and isinstance(event, Token):
             write(event.text)
     answer = await handler
