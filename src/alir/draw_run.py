@@ -22,6 +22,7 @@ from workflows.representation import (
     get_workflow_representation,
 )
 
+from alir.errors import PictureUnwritable
 from alir.layers import Edge, Point, arrange
 from alir.page_file import require_writable, write_page
 from alir.recording import Execution, Recorder, StepRun, Tally
@@ -46,7 +47,7 @@ def drawing(
 ) -> Iterator[Recorder | None]:
     """Draw the run that is recorded within, also one that fails; without a file, do nothing.
 
-    Raises `PictureUnwritable` before the run if the file cannot be written.
+    Raises `PictureUnwritable` if the file cannot be written, before the run where that is known.
     """
     if file is None:
         yield None
@@ -57,7 +58,10 @@ def drawing(
         yield recorder
     finally:
         if not recorder.is_empty:
-            draw_run(workflow, recorder.execution(), file, about=about)
+            try:
+                draw_run(workflow, recorder.execution(), file, about=about)
+            except OSError as error:
+                raise PictureUnwritable(file, error.strerror or str(error)) from error
 
 
 def draw_run(workflow: AnyWorkflow, run: Execution, path: Path, *, about: str = "") -> Path:

@@ -260,9 +260,7 @@ class PictureUnwritable(InputError):
     """The picture of a run cannot be written where it was asked for."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(
-            f"The picture {path} cannot be written: {problem}. Nothing was run. Name another file."
-        )
+        super().__init__(f"The picture {path} cannot be written: {problem}. Name another file.")
 
 
 class InvalidTestSet(InputError):
