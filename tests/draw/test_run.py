@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 from workflows import Workflow, step
-from workflows.events import Event, StartEvent, StopEvent, WorkflowFailedEvent
+from workflows.events import Event, StartEvent, StopEvent
 from workflows.retry_policy import retry_policy, stop_after_attempt, wait_fixed
 
-from alir.draw_run import draw_run, drawing
-from alir.errors import PictureUnwritable
+from alir.draw_run import draw_run
 from alir.recording import record
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> </title><script>1</script>"
@@ -140,7 +139,7 @@ def test_every_line_of_a_box_of_the_graph_stands_inside_it(picture: Path, browse
     page = look(browser, picture)
 
     for box in page.locator("svg g").all():
-        frame = boxes(page, "svg g rect") and box.locator("rect").bounding_box()
+        frame = box.locator("rect").bounding_box()
         assert frame is not None
         for line in box.locator("text").all():
             text = line.bounding_box()
@@ -164,7 +163,8 @@ def test_the_graph_says_how_often_each_step_ran_and_which_did_not(
     assert said["mourn"] == ["did not run"]
     assert re.fullmatch(r"7×, 2 at once · .*s", said["count"][0])
     assert said["count"][1] == "! 1 error, 1 retry"
-    assert page.locator("svg g.unseen text:first-of-type").all_text_contents() == ["mourn", "Gone"]
+    unseen = page.locator("svg g.unseen text:first-of-type").all_text_contents()
+    assert sorted(unseen) == ["Gone", "mourn"]
     row = page.locator("tbody tr", has_text="count").locator("td").all_text_contents()
     assert (row[:2], row[-2:]) == (["7", "2"], ["1", "1"])
 
@@ -190,31 +190,3 @@ def test_what_was_asked_and_told_is_text_and_never_markup(picture: Path, browser
     assert page.locator(".told span").all_inner_texts() == [f"{HOSTILE} StopEvent"]
     assert page.locator("img, script").count() == 0
     assert "Content-Security-Policy\" content=\"default-src 'none'" in picture.read_text("utf-8")
-
-
-async def test_a_run_that_fails_is_drawn_too(tmp_path: Path) -> None:
-    class Failing(Workflow):
-        @step
-        async def attempt(self, ev: StartEvent) -> StopEvent:
-            raise OSError("<b>full</b>")
-
-    file = tmp_path / "new" / "run.html"
-    with drawing(Failing, file) as recorder:
-        assert recorder is not None
-        assert [type(event) async for event in recorder.stream(Failing().run())] == [
-            WorkflowFailedEvent
-        ]
-
-    assert "attempt: OSError: &lt;b&gt;full&lt;/b&gt;" in file.read_text("utf-8")
-
-
-def test_a_file_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    ran = []
-
-    for taken in (tmp_path, tmp_path / "file" / "run.html"):
-        with pytest.raises(PictureUnwritable, match="cannot be written"), drawing(Shaky, taken):
-            ran.append(taken)
-
-    assert ran == []
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
