@@ -265,3 +265,24 @@ async def test_a_recording_that_is_broken_off_says_so() -> None:
     assert Recorder().execution().ending == "unfinished"
     assert Recorder().is_empty
     assert not recorder.is_empty
+
+
+async def test_a_reader_that_is_cancelled_leaves_a_recording_to_be_read() -> None:
+    handler = Asking().run()
+    recorder = Recorder()
+    asked = asyncio.Event()
+
+    async def read() -> None:
+        async for _ in recorder.stream(handler):
+            asked.set()
+
+    reading = asyncio.create_task(read())
+    await asked.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await handler.cancel_run()
+    run = recorder.execution()
+
+    assert (run.ending, [one.step for one in run.steps]) == ("unfinished", ["doubt"])
+    assert len(run.waits) == 1

@@ -14,7 +14,8 @@ def write_page(page: str, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
+        # A question typed in another encoding may hold half of a character.
+        unfinished.write_text(page, encoding="utf-8", errors="replace", newline="\n")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -6,8 +6,9 @@ import pytest
 from workflows import Workflow, step
 from workflows.events import StartEvent, StopEvent, WorkflowFailedEvent
 
-from alir.draw_run import drawing
+from alir.draw_run import draw_run, drawing
 from alir.errors import PictureUnwritable
+from alir.recording import record
 
 
 class Failing(Workflow):
@@ -46,3 +47,9 @@ def test_nothing_is_written_where_nothing_ran_or_no_picture_was_asked_for(tmp_pa
         assert recorder is None
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_half_of_a_character_in_a_question_does_not_cost_the_picture(tmp_path: Path) -> None:
+    file = draw_run(Failing, await record(Failing().run()), tmp_path / "run.html", about="a\udce9b")
+
+    assert "<p>a?b</p>" in file.read_text("utf-8")
