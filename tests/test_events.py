@@ -158,5 +158,5 @@ def test_a_report_and_an_answer_may_be_about_nothing() -> None:
 def test_an_event_shows_its_values_but_of_many_only_how_many() -> None:
     passage = SourcePassage(file="/docs/a.pdf", page=3, text="Cats sleep.", score=0.5)
 
-    assert repr(Ask(question="Why?")) == "Ask(question='Why?', top_k=None)"
+    assert repr(Ask(question="Why?")) == "Ask(question='Why?', top_k=None, filters=None)"
     assert repr(Sources(sources=[passage, passage])) == "Sources(sources=[2 items])"

@@ -34,6 +34,7 @@ LAYERS = [
         "per_loop",
         "recording",
         "records",
+        "scope",
         "settings",
         "strict_event",
     },  # formats: parsing must not need LlamaIndex

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alir.milvus.store import AlirMilvusStore
     from alir.models import Budget, CheckedSentence, Citation, Fusion, SourcePassage
     from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
+    from alir.scope import below
     from alir.search_events import Passages, Search
     from alir.settings import Settings
 
@@ -62,6 +63,7 @@ __all__ = [
     "Token",
     "WatchPaused",
     "as_tool",
+    "below",
 ]
 
 _HOME = {
@@ -71,6 +73,7 @@ _HOME = {
     "MeaningAsked": "alir.agent_events",
     "MeaningChosen": "alir.agent_events",
     "as_tool": "alir.agent_tool",
+    "below": "alir.scope",
     "Alir": "alir.app",
     "AlirMilvusStore": "alir.milvus.store",
     "CheckedSentence": "alir.models",

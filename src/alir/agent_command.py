@@ -13,11 +13,23 @@ if TYPE_CHECKING:
     from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked
 
 
+Within = Annotated[
+    list[Path] | None,
+    typer.Option("--in", metavar="PATH", help="Answer from this file or folder alone; repeatable."),
+]
+
+Draw = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
+]
+
+
 def agent(  # noqa: PLR0917  the options of a command
     question: Annotated[str, typer.Argument(help="In your own words; it may have several parts.")],
     top_k: Annotated[
         int | None, typer.Option(min=1, max=100, help="Passages to find for each part.")
     ] = None,
+    within: Within = None,
     session: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Go on with the conversation of this name, or begin it."),
@@ -43,10 +55,7 @@ def agent(  # noqa: PLR0917  the options of a command
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, for machines.")
     ] = False,
-    draw: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
-    ] = None,
+    draw: Draw = None,
 ) -> None:
     """Answer a question of several parts, searching for each until enough is found.
 
@@ -59,10 +68,16 @@ def agent(  # noqa: PLR0917  the options of a command
         from alir.agent_events import AskAgent  # noqa: PLC0415
         from alir.console import references  # noqa: PLC0415
         from alir.models import Budget  # noqa: PLC0415
+        from alir.scope import below  # noqa: PLC0415
 
         budget = Budget(seconds=max_seconds, calls=max_calls, tokens=max_tokens)
         start = AskAgent(
-            question=question, top_k=top_k, session=session, budget=budget, may_ask=ask_back
+            question=question,
+            top_k=top_k,
+            filters=below(within) if within else None,
+            session=session,
+            budget=budget,
+            may_ask=ask_back,
         )
         answer = asyncio.run(_answered(start, collection, draw, tell=not as_json))
         typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from llama_index.core.schema import NodeWithScore
+from llama_index.core.vector_stores.types import MetadataFilters
 from pydantic import Field
 from workflows.events import HumanResponseEvent, InputRequiredEvent, StartEvent
 
@@ -21,6 +22,8 @@ class AskAgent(StrictEvent, StartEvent):
     question: str
     top_k: int | None = None
     """Passages to find for each part; None is the setting's."""
+    filters: MetadataFilters | None = None
+    """What passages it may be answered from; the tools are not limited by it."""
     session: str | None = None
     """The conversation that it belongs to; None is one of its own, which is not kept."""
     budget: Budget | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.agent_command import agent
+from alir.agent_command import Draw, Within, agent
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
@@ -18,7 +18,7 @@ from alir.exits import EXIT_CODES, reported
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
     from alir.app import Alir
-    from alir.events import Answer, IngestReport
+    from alir.events import Answer, Ask, IngestReport
     from alir.models import FilePlan
     from alir.plan_events import IngestPlan
     from alir.recording import Recorder
@@ -52,11 +52,6 @@ Collection = Annotated[
     str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-Draw = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
-]
-
 Paths = Annotated[
     list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
 ]
@@ -150,6 +145,7 @@ def ask(  # noqa: PLR0917  the options of a command
     top_k: Annotated[
         int | None, typer.Option(min=1, max=100, help="Passages to answer from.")
     ] = None,
+    within: Within = None,
     collection: Collection = None,
     as_json: Json = False,
     draw: Draw = None,
@@ -164,13 +160,17 @@ def ask(  # noqa: PLR0917  the options of a command
 
     async def run(app: "Alir") -> "Answer":
         from alir.draw_run import drawing  # noqa: PLC0415
+        from alir.events import Ask  # noqa: PLC0415
+        from alir.scope import below  # noqa: PLC0415
 
         with drawing(app.ask, draw, about=question) as recorder:
             if source:
                 report = await _ingest(app, source)
                 if len(report.failed) == report.files:
                     raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
-            return await _ask(app, question, top_k, recorder, stream=not as_json)
+            filters = below(within) if within else None
+            start = Ask(question=question, top_k=top_k, filters=filters)
+            return await _ask(app, start, recorder, stream=not as_json)
 
     answer = _run(run, collection=collection)
     if as_json:
@@ -364,18 +364,11 @@ def _print_plan(
         typer.echo(outlook(plan, files))
 
 
-async def _ask(
-    app: "Alir",
-    question: str,
-    top_k: int | None,
-    recorder: "Recorder | None",
-    *,
-    stream: bool,
-) -> "Answer":
+async def _ask(app: "Alir", start: "Ask", recorder: "Recorder | None", *, stream: bool) -> "Answer":
     from alir.console import events, write  # noqa: PLC0415
-    from alir.events import Answer, Ask, Token  # noqa: PLC0415
+    from alir.events import Answer, Token  # noqa: PLC0415
 
-    handler = app.ask.run(start_event=Ask(question=question, top_k=top_k))
+    handler = app.ask.run(start_event=start)
     async for event in events(handler, recorder):
         if stream and isinstance(event, Token):
             write(event.text)

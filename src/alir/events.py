@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.vector_stores.types import MetadataFilters
 from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
@@ -253,6 +254,8 @@ class Ask(_Strict, StartEvent):
     question: str
     top_k: int | None = None
     """Passages to answer from; None is the setting's."""
+    filters: MetadataFilters | None = None
+    """What passages it may be answered from; `alir.below` makes those of files and folders."""
 
 
 class SearchPlanned(_Strict):
@@ -264,6 +267,7 @@ class SearchPlanned(_Strict):
     """Clock reading, in seconds, when the question came."""
     fusion: Fusion
     is_reranked: bool
+    filters: MetadataFilters | None = None
     excluded: list[FileVersion] = Field(default_factory=list)
     """Versions that an earlier search found and that are not live."""
     searches: int = 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.vector_stores.types import MetadataFilters
 
 from alir.fingerprint import Fingerprint
 from alir.formats.reading import Cursor, Segment
@@ -285,6 +286,7 @@ class Inquiry:
     budget: Budget
     started: float
     """Clock reading, in seconds, when it came."""
+    filters: MetadataFilters | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The events of a search that ends with the passages it found."""
 
 from llama_index.core.schema import NodeWithScore
+from llama_index.core.vector_stores.types import MetadataFilters
 from workflows.events import StartEvent, StopEvent
 
 from alir.models import Fusion
@@ -13,6 +14,8 @@ class Search(StrictEvent, StartEvent):
     question: str
     top_k: int | None = None
     """Passages to find; None is the setting's."""
+    filters: MetadataFilters | None = None
+    """What passages may be found."""
     fusion: Fusion = Fusion()
     rerank: bool = True
     """Whether the postprocessors, if there are any, have their say."""

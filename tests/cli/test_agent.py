@@ -44,6 +44,17 @@ def test_a_question_of_two_parts_is_answered_as_its_search_is_told(ask: Command)
     assert "\n[2] docs/tea.txt, characters 0 to 37\n" in done.stdout
 
 
+def test_a_question_is_answered_from_the_files_named_alone(ask: Command, invoke: Command) -> None:
+    done = ask("How long is green tea steeped?", "--in", "docs/moon.txt", "--json")
+    sources = json.loads(done.stdout)["sources"]
+    assert [Path(source["file"]).name for source in sources] == ["moon.txt"]
+
+    done = invoke("ask", QUESTION, "--in", "nowhere", ALIR_COLLECTION="agent_command")
+    assert done.returncode == 0
+    assert "The documents do not answer this." in done.stdout
+    assert "Nothing in the index passes the filters." in done.stdout
+
+
 def test_the_answer_as_json_is_one_object_and_nothing_else(ask: Command) -> None:
     with OpenAIServer([Say("\n".join(PARTS)), Say("Green basalt [1]. Two minutes [2].")]) as server:
         done = ask(QUESTION, "--json", ALIR_LLM_BASE_URL=server.base_url)

@@ -16,7 +16,7 @@ from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus import wire
 from alir.milvus.aliases import aliases, members
 from alir.milvus.connection import MilvusConnection
-from alir.milvus.filters import after, both
+from alir.milvus.filters import after, among, both
 from alir.milvus.opening import Opening
 from alir.milvus.rows import ID_FIELD, Row
 from alir.milvus.schema import Found, Layout
@@ -90,19 +90,22 @@ class Collection:
     ) -> Awaitable[None]:
         """Begin to insert or upsert `rows` in one request; all of them are written, or none.
 
-        An insert that may have reached Milvus is not made again: it would double its rows.
+        An insert that may have reached Milvus is not made again: it would double its rows. An
+        upsert may be one where it is tried first, see `_is_new`; it is made again as itself.
         """
-        is_final = False
+        is_final, is_first = False, True
 
         async def write(client: AsyncMilvusClient) -> None:
-            nonlocal is_final
+            nonlocal is_final, is_first
             found = self.found or await self._opened(None)
+            inserts = operation == "insert" or (is_first and await self._is_new(rows))
+            is_first = False
             if operation == "insert":
                 await wire.reached(client)
                 is_final = True
             await wire.write(
                 client,
-                operation,
+                "insert" if inserts else "upsert",
                 self.name,
                 rows,
                 fields=found.written,
@@ -111,6 +114,25 @@ class Collection:
             )
 
         return self.connection.begin(operation, write, waits=True, repeatable=lambda: not is_final)
+
+    async def _is_new(self, rows: Sequence[Row]) -> bool:
+        """Whether an insert does what an upsert of `rows` would, and sooner.
+
+        On Milvus Lite an upsert looks at every row there is: at 100,000 it takes eight times as
+        long as an insert.
+        """
+        if not self.connection.is_lite:
+            return False
+        expression = among(ID_FIELD, [row.id for row in rows])
+        held = await self.connection.call_once(
+            "query",
+            self.name,
+            filter=expression,
+            output_fields=[ID_FIELD],
+            limit=1,
+            consistency_level="Strong",
+        )
+        return not held
 
     def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
         """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""

@@ -15,8 +15,8 @@ from alir.parsing.limits import Limits
 # Not multiprocessing's spawn, nor anyio's: both run the program's main module again, which a script
 # without `if __name__ == "__main__"` does not survive. What can be imported is the same as here.
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[3:]; from alir.parsing.child import Limits, main; "
-    "main(Limits(float(sys.argv[1]), int(sys.argv[2])))"
+    "import sys; sys.path[:] = sys.argv[4:]; from alir.parsing.child import Limits, main; "
+    "main(Limits(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))"
 )
 
 
@@ -39,7 +39,7 @@ class ParserProcess:
     """
 
     def __init__(self, limits: Limits) -> None:
-        arguments = [str(limits.cpu_s), str(limits.memory_mib), *sys.path]
+        arguments = [str(limits.cpu_s), str(limits.memory_mib), str(limits.waits), *sys.path]
         try:
             self._process = subprocess.Popen(  # noqa: S603  what it reads it does not run
                 [sys.executable, "-c", _PROGRAM, *arguments],

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
-    FilterOperator,
-    MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
     VectorStoreQueryMode,
@@ -18,15 +16,10 @@ async def retrieve_dense(
     *,
     top_k: int,
     vector_store: BasePydanticVectorStore,
-    excluded: Sequence[str] = (),
+    filters: MetadataFilters | None = None,
 ) -> list[NodeWithScore]:
-    """Return the `top_k` passages whose vectors are nearest to `vector`, best first.
-
-    Those of the versions `excluded` are left out.
-    """
-    query = VectorStoreQuery(
-        query_embedding=list(vector), similarity_top_k=top_k, filters=_without(excluded)
-    )
+    """Return the `top_k` passages whose vectors are nearest to `vector`, best first."""
+    query = VectorStoreQuery(query_embedding=list(vector), similarity_top_k=top_k, filters=filters)
     return await _retrieve(query, vector_store)
 
 
@@ -35,26 +28,16 @@ async def retrieve_keyword(
     *,
     top_k: int,
     vector_store: BasePydanticVectorStore,
-    excluded: Sequence[str] = (),
+    filters: MetadataFilters | None = None,
 ) -> list[NodeWithScore]:
-    """Return the `top_k` passages with the highest BM25 score for `question`, best first.
-
-    Those of the versions `excluded` are left out.
-    """
+    """Return the `top_k` passages with the highest BM25 score for `question`, best first."""
     query = VectorStoreQuery(
         query_str=question,
         similarity_top_k=top_k,
         mode=VectorStoreQueryMode.TEXT_SEARCH,
-        filters=_without(excluded),
+        filters=filters,
     )
     return await _retrieve(query, vector_store)
-
-
-def _without(versions: Sequence[str]) -> MetadataFilters | None:
-    if not versions:
-        return None
-    excluded = MetadataFilter(key="version", value=[*versions], operator=FilterOperator.NIN)
-    return MetadataFilters(filters=[excluded])
 
 
 async def _retrieve(

@@ -87,7 +87,9 @@ class Agent(Workflow):
         if not question:
             raise EmptyQuestion
         budget = ev.budget or self.budget
-        inquiry = Inquiry(question, ev.session, ev.top_k, budget, started=perf_counter())
+        inquiry = Inquiry(
+            question, ev.session, ev.top_k, budget, started=perf_counter(), filters=ev.filters
+        )
         inquiry = await restated(ctx, inquiry, sessions=self.sessions, llm=self.llm)
         meant = await meanings(ctx, inquiry, llm=self.llm) if ev.may_ask else []
         if not meant:
@@ -145,7 +147,7 @@ class Agent(Workflow):
         refusal = await purse.spend()
         if refusal is not None:
             return _given_up(ctx, ev, refusal)
-        search = Search(question=ev.part.query, top_k=ev.inquiry.top_k)
+        search = _search(ev.part, ev.inquiry)
         try:
             async with asyncio.timeout(purse.seconds_left):
                 found = cast("Passages", await self.search.run(start_event=search))
@@ -284,13 +286,17 @@ class Agent(Workflow):
                 break
             for at, part in enumerate(parts):
                 if _without(part, found.stale).passages != part.passages:
-                    search = Search(question=part.query, top_k=inquiry.top_k)
-                    again = cast("Passages", await self.search.run(start_event=search))
+                    run = self.search.run(start_event=_search(part, inquiry))
+                    again = cast("Passages", await run)
                     parts[at] = replace(part, passages=tuple(again.passages))
             found = await read(evidence(parts), vector_store=store)
         if found.stale:
             await purse.note(MOVED)
         return [_without(part, found.stale) for part in parts], found.texts
+
+
+def _search(part: SubQuestion, inquiry: Inquiry) -> Search:
+    return Search(question=part.query, top_k=inquiry.top_k, filters=inquiry.filters)
 
 
 def _given_up(

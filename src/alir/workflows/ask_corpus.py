@@ -55,7 +55,7 @@ class AskCorpus(Retrieval):
     @step
     async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
         """Send the question down both branches."""
-        return await self._planned(ev.question, ev.top_k)
+        return await self._planned(ev.question, ev.top_k, filters=ev.filters)
 
     @step
     async def synthesize(self, ctx: Context, ev: PassagesRead) -> Answer:

@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
-from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from llama_index.core.vector_stores.types import BasePydanticVectorStore, MetadataFilters
 from workflows import Workflow, step
 
 from alir.errors import (
@@ -31,6 +31,7 @@ from alir.events import (
 )
 from alir.models import Branch, Fusion
 from alir.ports import Catalog
+from alir.scope import both, without
 from alir.steps.embed import embed_question
 from alir.steps.fuse import fuse
 from alir.steps.read import read, version_of
@@ -44,6 +45,8 @@ rank high."""
 
 MAX_SEARCHES = 8
 """Of one question: each time, files were brought up to date while it was under way."""
+
+NOTHING_PASSES = "Nothing in the index passes the filters."
 
 Searches = list[DenseSearchPlanned | KeywordSearchPlanned]
 
@@ -77,6 +80,7 @@ class Retrieval(Workflow):
         question: str,
         top_k: int | None,
         *,
+        filters: MetadataFilters | None = None,
         fusion: Fusion | None = None,
         is_reranked: bool = True,
     ) -> Searches:
@@ -97,6 +101,7 @@ class Retrieval(Workflow):
             top_k=top_k,
             started=started,
             is_reranked=is_reranked and bool(self.node_postprocessors),
+            filters=filters,
         )
 
     @step
@@ -109,6 +114,7 @@ class Retrieval(Workflow):
             top_k=plan.top_k,
             started=plan.started,
             is_reranked=plan.is_reranked,
+            filters=plan.filters,
             excluded=ev.stale,
             searches=plan.searches + 1,
         )
@@ -123,7 +129,7 @@ class Retrieval(Workflow):
             vector,
             top_k=_candidates(ev),
             vector_store=self.vector_store,
-            excluded=[one.version for one in ev.excluded],
+            filters=_filters(ev),
         )
         return await _searched(ev, "dense", search, seconds)
 
@@ -134,7 +140,7 @@ class Retrieval(Workflow):
             ev.question,
             top_k=_candidates(ev),
             vector_store=self.vector_store,
-            excluded=[one.version for one in ev.excluded],
+            filters=_filters(ev),
         )
         return await _searched(ev, "keyword", search, {})
 
@@ -158,6 +164,8 @@ class Retrieval(Workflow):
         seconds = {step: s for branch in branches for step, s in branch.seconds.items()}
         # Without what was excluded there may be nothing, and it may be live by now: see `read`.
         if not passages and not plan.excluded:
+            if plan.filters is not None:
+                degraded.append(NOTHING_PASSES)
             return NothingFound(plan=plan, degraded=degraded, seconds=seconds)
         seconds["fuse"] = perf_counter() - started
         fused = PassagesFused if plan.is_reranked else PassagesRanked
@@ -224,6 +232,11 @@ async def _searched(
     return PassagesRetrieved(
         plan=plan, branch=branch, passages=passages, failure=failure, seconds=seconds
     )
+
+
+def _filters(plan: SearchPlanned) -> MetadataFilters | None:
+    versions = [one.version for one in plan.excluded]
+    return both(plan.filters, without(versions) if versions else None)
 
 
 def _candidates(plan: SearchPlanned) -> int:

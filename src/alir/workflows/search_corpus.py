@@ -16,7 +16,9 @@ class SearchCorpus(Retrieval):
     @step
     async def plan(self, ev: Search) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
         """Send the question down the branches."""
-        return await self._planned(ev.question, ev.top_k, fusion=ev.fusion, is_reranked=ev.rerank)
+        return await self._planned(
+            ev.question, ev.top_k, filters=ev.filters, fusion=ev.fusion, is_reranked=ev.rerank
+        )
 
     @step
     async def finish(self, ev: PassagesRead) -> Passages:

@@ -1,0 +1,54 @@
+"""What a search is limited to, as LlamaIndex metadata filters."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
+
+_KEY = "file_path"
+
+
+def below(paths: Sequence[str | Path]) -> MetadataFilters:
+    """Return the filters that let through the files at `paths`, and those in folders there.
+
+    They need not be there: the index may hold what is gone. Links are followed, as they are when
+    a folder is ingested.
+    """
+    return MetadataFilters(
+        filters=[_at(os.path.realpath(Path(path).expanduser())) for path in paths],
+        condition=FilterCondition.OR,
+    )
+
+
+def without(versions: Sequence[str]) -> MetadataFilters:
+    """Return the filters that let through what is of none of these versions of files."""
+    return MetadataFilters(
+        filters=[MetadataFilter(key="version", value=[*versions], operator=FilterOperator.NIN)]
+    )
+
+
+def both(one: MetadataFilters | None, other: MetadataFilters | None) -> MetadataFilters | None:
+    """Return the filters that let through what `one` and `other` do; None lets all through."""
+    if one is None or other is None:
+        return one or other
+    return MetadataFilters(filters=[one, other])
+
+
+def _at(path: str) -> MetadataFilters:
+    folder = path.rstrip(os.sep) + os.sep
+    # What begins with the folder's path comes after it, and before the same with a next character.
+    beyond = folder[:-1] + chr(ord(os.sep) + 1)
+    inside = [
+        MetadataFilter(key=_KEY, value=folder, operator=FilterOperator.GTE),
+        MetadataFilter(key=_KEY, value=beyond, operator=FilterOperator.LT),
+    ]
+    return MetadataFilters(
+        filters=[MetadataFilter(key=_KEY, value=path), MetadataFilters(filters=inside)],
+        condition=FilterCondition.OR,
+    )
