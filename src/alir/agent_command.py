@@ -18,6 +18,11 @@ Within = Annotated[
     typer.Option("--in", metavar="PATH", help="Answer from this file or folder alone; repeatable."),
 ]
 
+Draw = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
+]
+
 
 def agent(  # noqa: PLR0917  the options of a command
     question: Annotated[str, typer.Argument(help="In your own words; it may have several parts.")],
@@ -50,6 +55,7 @@ def agent(  # noqa: PLR0917  the options of a command
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, for machines.")
     ] = False,
+    draw: Draw = None,
 ) -> None:
     """Answer a question of several parts, searching for each until enough is found.
 
@@ -73,28 +79,32 @@ def agent(  # noqa: PLR0917  the options of a command
             budget=budget,
             may_ask=ask_back,
         )
-        answer = asyncio.run(_answered(start, collection, tell=not as_json))
+        answer = asyncio.run(_answered(start, collection, draw, tell=not as_json))
         typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
 
 
-async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) -> "AgentAnswer":
+async def _answered(
+    start: "AskAgent", collection: str | None, draw: Path | None, *, tell: bool
+) -> "AgentAnswer":
     from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
     from alir.console import events, thought, write  # noqa: PLC0415
+    from alir.draw_run import drawing  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        handler = app.agent.run(start_event=start)
-        async for event in events(handler):
-            if isinstance(event, MeaningAsked) and handler.ctx is not None:
-                meaning = await asyncio.to_thread(_chosen, event)
-                handler.ctx.send_event(MeaningChosen(meaning=meaning))
-            elif tell and isinstance(event, Token):
-                write(event.text)
-            elif tell and (line := thought(event)):
-                typer.echo(line, err=True)
-        answer = await handler
+        with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:
+            handler = app.agent.run(start_event=start)
+            async for event in events(handler, recorder):
+                if isinstance(event, MeaningAsked) and handler.ctx is not None:
+                    meaning = await asyncio.to_thread(_chosen, event)
+                    handler.ctx.send_event(MeaningChosen(meaning=meaning))
+                elif tell and isinstance(event, Token):
+                    write(event.text)
+                elif tell and (line := thought(event)):
+                    typer.echo(line, err=True)
+            answer = await handler
     if tell:
         write("\n")
     assert isinstance(answer, AgentAnswer)  # noqa: S101  the engine types results as Any

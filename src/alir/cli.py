@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.agent_command import Within, agent
+from alir.agent_command import Draw, Within, agent
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alir.events import Answer, Ask, IngestReport
     from alir.models import FilePlan
     from alir.plan_events import IngestPlan
+    from alir.recording import Recorder
 
 T = TypeVar("T")
 
@@ -51,8 +52,6 @@ Collection = Annotated[
     str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-
-
 Paths = Annotated[
     list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
 ]
@@ -68,7 +67,7 @@ DeleteMany = Annotated[
     "Example: alir sync --dry-run docs",
 )
 @cli.command()
-def ingest(
+def ingest(  # noqa: PLR0917  the options of a command
     paths: Paths,
     delete_many: DeleteMany = False,
     dry_run: Annotated[
@@ -79,6 +78,7 @@ def ingest(
     ] = False,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Make the index mirror files and folders.
 
@@ -93,7 +93,10 @@ def ingest(
         return
 
     async def run(app: "Alir") -> "IngestReport":
-        return await _ingest(app, paths, delete_many=delete_many)
+        from alir.draw_run import drawing  # noqa: PLC0415
+
+        with drawing(app.ingest, draw, about=", ".join(map(str, paths))) as recorder:
+            return await _ingest(app, paths, delete_many=delete_many, recorder=recorder)
 
     _tell(_run(run, collection=collection), as_json=as_json)
 
@@ -145,6 +148,7 @@ def ask(  # noqa: PLR0917  the options of a command
     within: Within = None,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Answer a question from the index, with checked citations.
 
@@ -155,15 +159,18 @@ def ask(  # noqa: PLR0917  the options of a command
     """
 
     async def run(app: "Alir") -> "Answer":
+        from alir.draw_run import drawing  # noqa: PLC0415
         from alir.events import Ask  # noqa: PLC0415
         from alir.scope import below  # noqa: PLC0415
 
-        if source:
-            report = await _ingest(app, source)
-            if len(report.failed) == report.files:
-                raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
-        start = Ask(question=question, top_k=top_k, filters=below(within) if within else None)
-        return await _ask(app, start, stream=not as_json)
+        with drawing(app.ask, draw, about=question) as recorder:
+            if source:
+                report = await _ingest(app, source)
+                if len(report.failed) == report.files:
+                    raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
+            filters = below(within) if within else None
+            start = Ask(question=question, top_k=top_k, filters=filters)
+            return await _ask(app, start, recorder, stream=not as_json)
 
     answer = _run(run, collection=collection)
     if as_json:
@@ -318,12 +325,18 @@ def _tell(report: "IngestReport", *, as_json: bool) -> None:
         raise typer.Exit(EXIT_CODES[InputError])
 
 
-async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
+async def _ingest(
+    app: "Alir",
+    paths: list[Path],
+    *,
+    delete_many: bool = False,
+    recorder: "Recorder | None" = None,
+) -> "IngestReport":
     from alir.console import shown  # noqa: PLC0415
     from alir.events import Ingest  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
-    return cast("IngestReport", await shown(handler))
+    return cast("IngestReport", await shown(handler, recorder=recorder))
 
 
 def _print_plan(
@@ -351,12 +364,12 @@ def _print_plan(
         typer.echo(outlook(plan, files))
 
 
-async def _ask(app: "Alir", start: "Ask", *, stream: bool) -> "Answer":
+async def _ask(app: "Alir", start: "Ask", recorder: "Recorder | None", *, stream: bool) -> "Answer":
     from alir.console import events, write  # noqa: PLC0415
     from alir.events import Answer, Token  # noqa: PLC0415
 
     handler = app.ask.run(start_event=start)
-    async for event in events(handler):
+    async for event in events(handler, recorder):
         if stream and isinstance(event, Token):
             write(event.text)
     answer = await handler

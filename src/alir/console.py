@@ -43,6 +43,7 @@ from alir.events import (
 )
 from alir.models import FilePlan
 from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
+from alir.recording import Recorder
 from alir.steps.cite import source
 
 EXTRACTIVE_NOTE = (
@@ -112,20 +113,22 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._console.print(line, markup=False, soft_wrap=True)
 
 
-async def events(run: WorkflowHandler) -> AsyncIterator[Event]:
+async def events(run: WorkflowHandler, recorder: Recorder | None = None) -> AsyncIterator[Event]:
     """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
     try:
-        async for event in run.stream_events():
+        async for event in recorder.stream(run) if recorder else run.stream_events():
             yield event
     except asyncio.CancelledError:
         await run.cancel_run()
         raise
 
 
-async def shown(run: WorkflowHandler, description: str = "Ingesting") -> Any:
+async def shown(
+    run: WorkflowHandler, description: str = "Ingesting", recorder: Recorder | None = None
+) -> Any:
     """Show how far a run has come, and return its result."""
     with IngestBar(description) as bar:
-        async for event in events(run):
+        async for event in events(run, recorder):
             bar.show(event)
     return await run
 
