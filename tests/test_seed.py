@@ -142,7 +142,7 @@ async def test_the_agent_compares_both_files_with_a_language_model(app: Alir, re
         instructions, said = (message["content"] for message in request["messages"])
         if instructions.startswith("Split a question"):
             return Say("\n".join(PARTS))
-        passages = re.findall(r'<passage number="[12]">\n(.*?)\n</passage>', said, re.DOTALL)
+        passages = re.findall(r'<passage-\w+ number="[12]">\n(.*?)\n</passage', said, re.DOTALL)
         quotes = [" ".join(text.split()[:8]) for text in passages]
         return Say(f'One says: "{quotes[0]}" [1]. The other says: "{quotes[1]}" [2].')
 
