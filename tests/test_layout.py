@@ -34,6 +34,7 @@ LAYERS = [
         "per_loop",
         "recording",
         "records",
+        "saying",
         "scope",
         "settings",
         "strict_event",

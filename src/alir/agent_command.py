@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alir.exits import reported
+from alir.saying import say, write
 
 if TYPE_CHECKING:
     from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked
@@ -80,7 +81,7 @@ def agent(  # noqa: PLR0917  the options of a command
             may_ask=ask_back,
         )
         answer = asyncio.run(_answered(start, collection, draw, tell=not as_json))
-        typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
+        say(json.dumps(answer.to_json()) if as_json else references(answer))
 
 
 async def _answered(
@@ -88,7 +89,7 @@ async def _answered(
 ) -> "AgentAnswer":
     from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
-    from alir.console import events, thought, write  # noqa: PLC0415
+    from alir.console import events, thought  # noqa: PLC0415
     from alir.draw_run import drawing  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
@@ -103,7 +104,7 @@ async def _answered(
                 elif tell and isinstance(event, Token):
                     write(event.text)
                 elif tell and (line := thought(event)):
-                    typer.echo(line, err=True)
+                    say(line, err=True)
             answer = await handler
     if tell:
         write("\n")
@@ -114,7 +115,7 @@ async def _answered(
 def _chosen(asked: "MeaningAsked") -> str:
     """Let a person choose a meaning by its number, or say another."""
     for number, meaning in enumerate(asked.meanings, start=1):
-        typer.echo(f"{number}. {meaning}", err=True)
+        say(f"{number}. {meaning}", err=True)
     try:
         said = str(typer.prompt("Which one, or what else?", err=True)).strip()
     except typer.Abort:  # nobody is there to say

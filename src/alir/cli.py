@@ -14,6 +14,7 @@ from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
+from alir.saying import say, write
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def watch(
                 if not isinstance(event, IngestReport):
                     bar.show(event)
                 elif line := news(event, as_json=as_json):
-                    typer.echo(line)
+                    say(line)
 
     _run(run, collection=collection)
 
@@ -174,11 +175,11 @@ def ask(  # noqa: PLR0917  the options of a command
 
     answer = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(answer.to_json()))
+        say(json.dumps(answer.to_json()))
     else:
         from alir.console import references  # noqa: PLC0415
 
-        typer.echo(references(answer))
+        say(references(answer))
 
 
 @cli.command()
@@ -207,7 +208,7 @@ def draw(
         except OSError as error:
             problem = f"{page} cannot be written: {error.strerror or error}"
             raise typer.BadParameter(problem, param_hint="--out") from error
-        typer.echo(page)
+        say(str(page))
 
 
 @cli.command()
@@ -222,7 +223,7 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
 
     found = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
         return
     failed = found.pop("failed")
     width = max(map(len, found))
@@ -230,9 +231,9 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
         shown = str(value).lower() if isinstance(value, bool) else value
         shown = ", ".join(value) or "none" if isinstance(value, list) else shown
         shown = "none" if value is None else shown
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+        say(f"{name.replace('_', ' '):<{width}}  {shown}")
     for one in failed:
-        typer.echo(f"failed, attempt {one['attempts']}  {one['file']}: {one['reason']}")
+        say(f"failed, attempt {one['attempts']}  {one['file']}: {one['reason']}")
 
 
 @cli.command()
@@ -250,7 +251,7 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
     if report is not None:
         _tell(report, as_json=as_json)
     else:
-        typer.echo("null" if as_json else "No file failed.")
+        say("null" if as_json else "No file failed.")
 
 
 @cli.command()
@@ -288,7 +289,7 @@ def rebuild(  # noqa: PLR0917  the options of a command
         return await rebuilding.rebuild(app, paths or [], switch_anyway=switch_anyway)
 
     told = _run(run, collection=collection)
-    typer.echo(json.dumps(told.machine) if as_json else told.person)
+    say(json.dumps(told.machine) if as_json else told.person)
 
 
 @cli.command()
@@ -305,7 +306,7 @@ def relearn(collection: Collection = None, as_json: Json = False) -> None:
 
     made = _run(run, collection=collection)
     said = f"The ledger {made['ledger']} knows the {made['files']} files that the index holds."
-    typer.echo(json.dumps(made) if as_json else said)
+    say(json.dumps(made) if as_json else said)
 
 
 def main() -> None:
@@ -316,11 +317,11 @@ def main() -> None:
 def _tell(report: "IngestReport", *, as_json: bool) -> None:
     """Print what a run did; a run of which every file failed is one that failed."""
     if as_json:
-        typer.echo(json.dumps(report.to_json()))
+        say(json.dumps(report.to_json()))
     else:
         from alir.console import summary  # noqa: PLC0415
 
-        typer.echo(summary(report))
+        say(summary(report))
     if report.failed and len(report.failed) == report.files:
         raise typer.Exit(EXIT_CODES[InputError])
 
@@ -357,15 +358,15 @@ def _print_plan(
 
     plan, files = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(plan.to_json(files)))
+        say(json.dumps(plan.to_json(files)))
     else:
         from alir.console import outlook  # noqa: PLC0415
 
-        typer.echo(outlook(plan, files))
+        say(outlook(plan, files))
 
 
 async def _ask(app: "Alir", start: "Ask", recorder: "Recorder | None", *, stream: bool) -> "Answer":
-    from alir.console import events, write  # noqa: PLC0415
+    from alir.console import events  # noqa: PLC0415
     from alir.events import Answer, Token  # noqa: PLC0415
 
     handler = app.ask.run(start_event=start)

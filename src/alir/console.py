@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -44,6 +43,7 @@ from alir.events import (
 from alir.models import FilePlan
 from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
 from alir.recording import Recorder
+from alir.saying import plain
 from alir.steps.cite import source
 
 EXTRACTIVE_NOTE = (
@@ -110,7 +110,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(plain(line), markup=False, soft_wrap=True)
 
 
 async def events(run: WorkflowHandler, recorder: Recorder | None = None) -> AsyncIterator[Event]:
@@ -232,12 +232,6 @@ def display(path: str | Path) -> str:
     """Return `path` as a person would write it from the working directory."""
     inside = os.path.relpath(path)
     return str(path) if inside.startswith("..") else inside
-
-
-def write(piece: str) -> None:
-    """Write `piece` to stdout at once, as it streams."""
-    sys.stdout.write(piece)
-    sys.stdout.flush()
 
 
 def count(number: int, noun: str) -> str:
