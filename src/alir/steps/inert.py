@@ -58,7 +58,8 @@ class InertText:
         ready, self._held = self._held[:end], self._held[end:]
         text, start = self._before + ready, len(self._before)
         shown: list[str] = []
-        for risk in _RISKY.finditer(text):
+        # One letter back: a bracket that was shown may only now be followed by the other.
+        for risk in _RISKY.finditer(text, max(start - 1, 0)):
             if risk.end() <= start:
                 continue
             shown.append(text[start : max(risk.start(), start)])
