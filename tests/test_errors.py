@@ -42,6 +42,7 @@ SPOKEN = [
         "Correct the line",
     ),
     (errors.PathNotFound(Path("/docs")), "/docs", "Check the path"),
+    (errors.PictureUnwritable(Path("/run.html"), "no space left"), "/run.html", "another file"),
     (errors.CannotWatch("/docs", "no space left"), "/docs", "raise it"),
     (errors.NothingToIngest("/docs"), "/docs", "Name a text"),
     (errors.NothingToIngest("No path was given", "there is nothing"), "No path", "Name a text"),

@@ -11,7 +11,10 @@ import pytest
 
 from alir import Alir, Answer, Settings, formats
 from alir.agent_events import AgentAnswer
+from alir.console import thought
+from alir.draw_run import draw_run
 from alir.llm import close, language_model
+from alir.recording import record
 from alir.testing import OpenAIServer, Say
 from alir.workflows.agent import Agent
 
@@ -93,6 +96,23 @@ COMPARISON = "Compare what the essay says about programming and what the 10-K sa
 PARTS = ["What does the essay say about programming?", "What does the 10-K say about revenue?"]
 
 
+async def test_the_picture_of_a_comparison_says_what_the_agent_did(
+    app: Alir, tmp_path: Path
+) -> None:
+    run = await record(app.agent.run(question=COMPARISON), thought)
+    tallies = run.tallies()
+
+    assert run.ending == "done"
+    assert (tallies["retrieve"].runs, tallies["retrieve"].at_once) == (2, 2)
+    assert tallies["grade"].runs == 2
+    assert tallies["synthesize"].runs == 1
+    assert sum(one.errors + one.retries for one in tallies.values()) == 0
+    page = draw_run(app.agent, run, tmp_path / "run.html", about=COMPARISON).read_text("utf-8")
+    assert COMPARISON in page
+    assert "Part 1: 5 passages in " in page
+    assert "uber_2021_middle.pdf" in page
+
+
 async def compared(agent: Agent) -> AgentAnswer:
     answer = await agent.run(question=COMPARISON)
     assert isinstance(answer, AgentAnswer)
@@ -122,7 +142,7 @@ async def test_the_agent_compares_both_files_with_a_language_model(app: Alir, re
         instructions, said = (message["content"] for message in request["messages"])
         if instructions.startswith("Split a question"):
             return Say("\n".join(PARTS))
-        passages = re.findall(r'<passage number="[12]">\n(.*?)\n</passage>', said, re.DOTALL)
+        passages = re.findall(r'<passage-\w+ number="[12]">\n(.*?)\n</passage', said, re.DOTALL)
         quotes = [" ".join(text.split()[:8]) for text in passages]
         return Say(f'One says: "{quotes[0]}" [1]. The other says: "{quotes[1]}" [2].')
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alir.exits import reported
+from alir.saying import say, write
 
 if TYPE_CHECKING:
     from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 Within = Annotated[
     list[Path] | None,
     typer.Option("--in", metavar="PATH", help="Answer from this file or folder alone; repeatable."),
+]
+
+Draw = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
 ]
 
 
@@ -50,6 +56,7 @@ def agent(  # noqa: PLR0917  the options of a command
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, for machines.")
     ] = False,
+    draw: Draw = None,
 ) -> None:
     """Answer a question of several parts, searching for each until enough is found.
 
@@ -73,29 +80,33 @@ def agent(  # noqa: PLR0917  the options of a command
             budget=budget,
             may_ask=ask_back,
         )
-        answer = asyncio.run(_answered(start, collection, tell=not as_json))
-        typer.echo(json.dumps(answer.to_json()) if as_json else references(answer))
+        answer = asyncio.run(_answered(start, collection, draw, tell=not as_json))
+        say(json.dumps(answer.to_json()) if as_json else references(answer))
 
 
-async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) -> "AgentAnswer":
+async def _answered(
+    start: "AskAgent", collection: str | None, draw: Path | None, *, tell: bool
+) -> "AgentAnswer":
     from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
-    from alir.console import thought, write  # noqa: PLC0415
+    from alir.console import thought  # noqa: PLC0415
+    from alir.draw_run import drawing  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
     from alir.streamed import events  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        handler = app.agent.run(start_event=start)
-        async for event in events(handler):
-            if isinstance(event, MeaningAsked) and handler.ctx is not None:
-                meaning = await asyncio.to_thread(_chosen, event)
-                handler.ctx.send_event(MeaningChosen(meaning=meaning))
-            elif tell and isinstance(event, Token):
-                write(event.text)
-            elif tell and (line := thought(event)):
-                typer.echo(line, err=True)
-        answer = await handler
+        with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:
+            handler = app.agent.run(start_event=start)
+            async for event in events(handler, recorder):
+                if isinstance(event, MeaningAsked) and handler.ctx is not None:
+                    meaning = await asyncio.to_thread(_chosen, event)
+                    handler.ctx.send_event(MeaningChosen(meaning=meaning))
+                elif tell and isinstance(event, Token):
+                    write(event.text)
+                elif tell and (line := thought(event)):
+                    say(line, err=True)
+            answer = await handler
     if tell:
         write("\n")
     assert isinstance(answer, AgentAnswer)  # noqa: S101  the engine types results as Any
@@ -105,7 +116,7 @@ async def _answered(start: "AskAgent", collection: str | None, *, tell: bool) ->
 def _chosen(asked: "MeaningAsked") -> str:
     """Let a person choose a meaning by its number, or say another."""
     for number, meaning in enumerate(asked.meanings, start=1):
-        typer.echo(f"{number}. {meaning}", err=True)
+        say(f"{number}. {meaning}", err=True)
     try:
         said = str(typer.prompt("Which one, or what else?", err=True)).strip()
     except typer.Abort:  # nobody is there to say

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from alir.agent_command import Within, agent
+from alir.agent_command import Draw, Within, agent
 from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
+from alir.saying import say, write
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from alir.events import Answer, Ask, IngestReport
     from alir.models import FilePlan
     from alir.plan_events import IngestPlan
+    from alir.recording import Recorder
 
 T = TypeVar("T")
 
@@ -51,8 +53,6 @@ Collection = Annotated[
     str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-
-
 Paths = Annotated[
     list[Path], typer.Argument(parser=_path, metavar="PATH...", help="Files and folders.")
 ]
@@ -68,7 +68,7 @@ DeleteMany = Annotated[
     "Example: alir sync --dry-run docs",
 )
 @cli.command()
-def ingest(
+def ingest(  # noqa: PLR0917  the options of a command
     paths: Paths,
     delete_many: DeleteMany = False,
     dry_run: Annotated[
@@ -79,6 +79,7 @@ def ingest(
     ] = False,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Make the index mirror files and folders.
 
@@ -93,7 +94,10 @@ def ingest(
         return
 
     async def run(app: "Alir") -> "IngestReport":
-        return await _ingest(app, paths, delete_many=delete_many)
+        from alir.draw_run import drawing  # noqa: PLC0415
+
+        with drawing(app.ingest, draw, about=", ".join(map(str, paths))) as recorder:
+            return await _ingest(app, paths, delete_many=delete_many, recorder=recorder)
 
     _tell(_run(run, collection=collection), as_json=as_json)
 
@@ -125,7 +129,7 @@ def watch(
                 if not isinstance(event, IngestReport):
                     bar.show(event)
                 elif line := news(event, as_json=as_json):
-                    typer.echo(line)
+                    say(line)
 
     _run(run, collection=collection)
 
@@ -145,6 +149,7 @@ def ask(  # noqa: PLR0917  the options of a command
     within: Within = None,
     collection: Collection = None,
     as_json: Json = False,
+    draw: Draw = None,
 ) -> None:
     """Answer a question from the index, with checked citations.
 
@@ -155,23 +160,26 @@ def ask(  # noqa: PLR0917  the options of a command
     """
 
     async def run(app: "Alir") -> "Answer":
+        from alir.draw_run import drawing  # noqa: PLC0415
         from alir.events import Ask  # noqa: PLC0415
         from alir.scope import below  # noqa: PLC0415
 
-        if source:
-            report = await _ingest(app, source)
-            if len(report.failed) == report.files:
-                raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
-        start = Ask(question=question, top_k=top_k, filters=below(within) if within else None)
-        return await _ask(app, start, stream=not as_json)
+        with drawing(app.ask, draw, about=question) as recorder:
+            if source:
+                report = await _ingest(app, source)
+                if len(report.failed) == report.files:
+                    raise UnreadableFile(report.failed[0].path, report.failed[0].reason)
+            filters = below(within) if within else None
+            start = Ask(question=question, top_k=top_k, filters=filters)
+            return await _ask(app, start, recorder, stream=not as_json)
 
     answer = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(answer.to_json()))
+        say(json.dumps(answer.to_json()))
     else:
         from alir.console import references  # noqa: PLC0415
 
-        typer.echo(references(answer))
+        say(references(answer))
 
 
 @cli.command()
@@ -200,7 +208,7 @@ def draw(
         except OSError as error:
             problem = f"{page} cannot be written: {error.strerror or error}"
             raise typer.BadParameter(problem, param_hint="--out") from error
-        typer.echo(page)
+        say(str(page))
 
 
 @cli.command()
@@ -215,7 +223,7 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
 
     found = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
         return
     failed = found.pop("failed")
     width = max(map(len, found))
@@ -223,9 +231,9 @@ def status(collection: Collection = None, as_json: Json = False) -> None:
         shown = str(value).lower() if isinstance(value, bool) else value
         shown = ", ".join(value) or "none" if isinstance(value, list) else shown
         shown = "none" if value is None else shown
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+        say(f"{name.replace('_', ' '):<{width}}  {shown}")
     for one in failed:
-        typer.echo(f"failed, attempt {one['attempts']}  {one['file']}: {one['reason']}")
+        say(f"failed, attempt {one['attempts']}  {one['file']}: {one['reason']}")
 
 
 @cli.command()
@@ -243,7 +251,7 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
     if report is not None:
         _tell(report, as_json=as_json)
     else:
-        typer.echo("null" if as_json else "No file failed.")
+        say("null" if as_json else "No file failed.")
 
 
 @cli.command()
@@ -281,7 +289,7 @@ def rebuild(  # noqa: PLR0917  the options of a command
         return await rebuilding.rebuild(app, paths or [], switch_anyway=switch_anyway)
 
     told = _run(run, collection=collection)
-    typer.echo(json.dumps(told.machine) if as_json else told.person)
+    say(json.dumps(told.machine) if as_json else told.person)
 
 
 @cli.command()
@@ -298,7 +306,7 @@ def relearn(collection: Collection = None, as_json: Json = False) -> None:
 
     made = _run(run, collection=collection)
     said = f"The ledger {made['ledger']} knows the {made['files']} files that the index holds."
-    typer.echo(json.dumps(made) if as_json else said)
+    say(json.dumps(made) if as_json else said)
 
 
 def main() -> None:
@@ -309,21 +317,27 @@ def main() -> None:
 def _tell(report: "IngestReport", *, as_json: bool) -> None:
     """Print what a run did; a run of which every file failed is one that failed."""
     if as_json:
-        typer.echo(json.dumps(report.to_json()))
+        say(json.dumps(report.to_json()))
     else:
         from alir.console import summary  # noqa: PLC0415
 
-        typer.echo(summary(report))
+        say(summary(report))
     if report.failed and len(report.failed) == report.files:
         raise typer.Exit(EXIT_CODES[InputError])
 
 
-async def _ingest(app: "Alir", paths: list[Path], *, delete_many: bool = False) -> "IngestReport":
+async def _ingest(
+    app: "Alir",
+    paths: list[Path],
+    *,
+    delete_many: bool = False,
+    recorder: "Recorder | None" = None,
+) -> "IngestReport":
     from alir.console import shown  # noqa: PLC0415
     from alir.events import Ingest  # noqa: PLC0415
 
     handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
-    return cast("IngestReport", await shown(handler))
+    return cast("IngestReport", await shown(handler, recorder=recorder))
 
 
 def _print_plan(
@@ -345,20 +359,19 @@ def _print_plan(
 
     plan, files = _run(run, collection=collection)
     if as_json:
-        typer.echo(json.dumps(plan.to_json(files)))
+        say(json.dumps(plan.to_json(files)))
     else:
         from alir.console import outlook  # noqa: PLC0415
 
-        typer.echo(outlook(plan, files))
+        say(outlook(plan, files))
 
 
-async def _ask(app: "Alir", start: "Ask", *, stream: bool) -> "Answer":
-    from alir.console import write  # noqa: PLC0415
+async def _ask(app: "Alir", start: "Ask", recorder: "Recorder | None", *, stream: bool) -> "Answer":
     from alir.events import Answer, Token  # noqa: PLC0415
     from alir.streamed import events  # noqa: PLC0415
 
     handler = app.ask.run(start_event=start)
-    async for event in events(handler):
+    async for event in events(handler, recorder):
         if stream and isinstance(event, Token):
             write(event.text)
     answer = await handler

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -42,6 +41,8 @@ from alir.events import (
 )
 from alir.models import FilePlan
 from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
+from alir.recording import Recorder
+from alir.saying import plain
 from alir.steps.cite import source
 from alir.streamed import events
 
@@ -109,13 +110,15 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(plain(line), markup=False, soft_wrap=True)
 
 
-async def shown(run: WorkflowHandler, description: str = "Ingesting") -> Any:
+async def shown(
+    run: WorkflowHandler, description: str = "Ingesting", recorder: Recorder | None = None
+) -> Any:
     """Show how far a run has come, and return its result."""
     with IngestBar(description) as bar:
-        async for event in events(run):
+        async for event in events(run, recorder):
             bar.show(event)
     return await run
 
@@ -219,12 +222,6 @@ def display(path: str | Path) -> str:
     """Return `path` as a person would write it from the working directory."""
     inside = os.path.relpath(path)
     return str(path) if inside.startswith("..") else inside
-
-
-def write(piece: str) -> None:
-    """Write `piece` to stdout at once, as it streams."""
-    sys.stdout.write(piece)
-    sys.stdout.flush()
 
 
 def count(number: int, noun: str) -> str:

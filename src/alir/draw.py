@@ -7,7 +7,6 @@ a browser; here it draws on a canvas that only remembers, and the page is ours (
 
 import html
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -29,6 +28,7 @@ from workflows.representation import (
 )
 
 from alir.layers import Arrangement, Edge, arrange
+from alir.page_file import write_page
 
 AnyWorkflow: TypeAlias = Workflow | type[Workflow]
 
@@ -55,15 +55,7 @@ def draw_flow(workflow: AnyWorkflow, path: Path, *, title: str, about: str = "")
     The same workflow and words make the same bytes. Folders on the way are created.
     Raises OSError if the file cannot be written.
     """
-    page = _page(workflow, title, about)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        unfinished.write_text(page, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return write_page(_page(workflow, title, about), path)
 
 
 def _page(workflow: AnyWorkflow, title: str, about: str) -> str:

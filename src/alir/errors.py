@@ -23,6 +23,7 @@ AlirError
 │   ├── InvalidTopK
 │   ├── NothingIngested
 │   ├── UnreadableFile
+│   ├── PictureUnwritable
 │   ├── InvalidTestSet
 │   ├── InvalidFilter
 │   └── NodeRefused
@@ -253,6 +254,13 @@ class UnreadableFile(InputError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+
+class PictureUnwritable(InputError):
+    """The picture of a run cannot be written where it was asked for."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"The picture {path} cannot be written: {problem}. Name another file.")
 
 
 class InvalidTestSet(InputError):

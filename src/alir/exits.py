@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from alir.errors import AlirError, ConfigError, DependencyError, InputError
+from alir.saying import say
 
 EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
 """By error family: a setting, the request, the world. 1 is a defect of alir, 2 wrong usage."""
@@ -18,9 +19,9 @@ def reported() -> Iterator[None]:
     try:
         yield
     except AlirError as error:
-        typer.echo(f"alir: {error}", err=True)
+        say(f"alir: {error}", err=True)
         family = next(family for family in EXIT_CODES if isinstance(error, family))
         raise typer.Exit(EXIT_CODES[family]) from error
     except KeyboardInterrupt as interrupt:
-        typer.echo("alir: interrupted; what was written stays, the next run goes on", err=True)
+        say("alir: interrupted; what was written stays, the next run goes on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from interrupt

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from workflows.events import Event
 from workflows.handler import WorkflowHandler
 
+from alir.recording import Recorder
 
-async def events(run: WorkflowHandler) -> AsyncIterator[Event]:
+
+async def events(run: WorkflowHandler, recorder: Recorder | None = None) -> AsyncIterator[Event]:
     """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
     try:
-        async for event in run.stream_events():
+        async for event in recorder.stream(run) if recorder else run.stream_events():
             yield event
     except asyncio.CancelledError:
         await run.cancel_run()

@@ -72,6 +72,24 @@ def test_a_limit_that_is_reached_is_told_beside_the_answer(ask: Command) -> None
     assert "The budget of 1 call is spent. The answer rests on" in done.stdout
 
 
+def test_the_run_is_drawn(ask: Command, desk: Path) -> None:
+    done = ask(QUESTION, "--draw", "pages/run.html")
+    assert done.returncode == 0
+    page = (desk / "pages" / "run.html").read_text("utf-8")
+    assert "A run of Agent" in page
+    assert QUESTION in page
+    assert "The question has 2 parts: 1." in page
+    assert '<tr><th scope="row">retrieve</th><td>2</td>' in page
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_run(ask: Command) -> None:
+    done = ask(QUESTION, "--draw", "docs")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
+        "alir: The picture docs cannot be written: it is a folder. Name another file.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("typed", "question"),
     [("2\n", PARTS[1]), ("Who drinks tea?\n", "Who drinks tea?"), ("", "Which?")],

@@ -130,3 +130,18 @@ def test_an_empty_path_is_not_the_working_directory(
     done = invoke(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "a path is empty" in done.stderr
+
+
+def test_a_document_controls_no_terminal(invoke: Command, desk: Path) -> None:
+    evil = desk / "evil\x1b]0;title\x07.txt"
+    evil.write_text("The red fox\x1b[2J sleeps in the \x1b]8;;https://evil.example\x07den.\n")
+    (desk / "broken\x1b[31m.json").write_bytes(b"\x00\x01" * 99)
+
+    ingested = invoke("ingest", ".", ALIR_COLLECTION="controls")
+    asked = invoke("ask", "Where does the red fox sleep?", ALIR_COLLECTION="controls")
+    told = invoke("status", ALIR_COLLECTION="controls")
+
+    assert "red fox" in asked.stdout
+    assert "broken␛[31m.json" in ingested.stderr
+    for done in (ingested, asked, told):
+        assert not set("\x1b\x07") & set(done.stdout + done.stderr)

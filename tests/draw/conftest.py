@@ -1,6 +1,10 @@
-"""Workflows to draw: alir's own, and three toys that have what those lack."""
+"""Workflows to draw: alir's own, and three toys that have what those lack; and a Chromium."""
+
+import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from workflows import Workflow, step
 from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 
@@ -9,6 +13,31 @@ from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.ingest_corpus import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.rebuild_corpus import RebuildCorpus
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Not for the session: Playwright's sync API leaves a running event loop in the thread, and an
+    # async test of another module could not start its own.
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: `make browser` installs one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 class Ingest(StartEvent): ...

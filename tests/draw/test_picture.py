@@ -1,32 +1,18 @@
 """The pages of `draw_flow`, as a Chromium without a network shows them."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 from llama_index.utils import workflow as library
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from workflows import Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
 
 from alir.draw import draw_flow
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 WINDOW = {"width": 1280, "height": 800}
 
 
@@ -34,18 +20,6 @@ class Ask(StartEvent): ...
 
 
 class Answer(StopEvent): ...
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Not for the session: Playwright's sync API leaves a running event loop in the thread, and an
-    # async test of another module could not start its own.
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: `make browser` installs one")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @dataclass

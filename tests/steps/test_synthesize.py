@@ -77,15 +77,21 @@ def citations(found: Sequence[NodeWithScore]) -> Citations:
 # The prompt
 
 
+def unnamed(asked: object) -> str:
+    """What was asked, without the names that each prompt gives its own fences."""
+    return re.sub(r"passage-[0-9a-f]{8}", "passage", str(asked))
+
+
 def test_the_prompt_numbers_the_passages_and_fences_each() -> None:
     [system, user] = prompt("Do cats sleep?", passages("Cats sleep.", "Dogs bark.\nLoudly."))
 
     assert system.role == MessageRole.SYSTEM
     assert NOT_ANSWERED in (system.content or "")
     assert user.role == MessageRole.USER
+    [name] = set(re.findall(r"passage-[0-9a-f]{8}", user.content or ""))
     assert user.content == (
-        '<passage number="1">\nCats sleep.\n</passage>\n\n'
-        '<passage number="2">\nDogs bark.\nLoudly.\n</passage>\n\n'
+        f'<{name} number="1">\nCats sleep.\n</{name}>\n\n'
+        f'<{name} number="2">\nDogs bark.\nLoudly.\n</{name}>\n\n'
         "Question: Do cats sleep?"
     )
 
@@ -107,10 +113,11 @@ def test_a_passage_cannot_close_its_fence_nor_open_another(text: str) -> None:
     [_, user] = prompt("Why?", passages(text))
 
     content = user.content or ""
+    [name] = re.findall(r"^<(passage-\w+) ", content)
     assert re.findall(r"<\s*/\s*passage", content, re.IGNORECASE) == ["</passage"]
     assert re.findall(r"<\s*passage", content, re.IGNORECASE) == ["<passage"]
-    assert content.startswith('<passage number="1">\n')
-    assert content.endswith("\n</passage>\n\nQuestion: Why?")
+    assert content.startswith(f'<{name} number="1">\n')
+    assert content.endswith(f"\n</{name}>\n\nQuestion: Why?")
 
 
 def test_a_passage_is_otherwise_given_to_the_character() -> None:
@@ -159,7 +166,7 @@ async def test_a_models_answer_streams_with_its_citations_checked_and_its_senten
     assert "" not in pieces
     assert [one.quote for one in made.made] == ["Cats sleep all day."]
     assert made.removed == 1
-    assert llm.asked == [prompt("Do cats sleep?", found)]
+    assert unnamed(llm.asked) == unnamed([prompt("Do cats sleep?", found)])
 
 
 async def test_that_the_documents_do_not_answer_is_no_claim(embedding: Any) -> None:

@@ -33,7 +33,7 @@ Asker = Callable[[str], Awaitable[list[str]]]
 """Answers a question; returns the texts of the passages it found, best first."""
 
 _FIRST_PASSAGE = re.compile(
-    r'(?:<passage number="1">|-{20,})\s*(.{1,150}?[.!?]|.{1,150})', re.DOTALL
+    r'(?:<passage-\w+ number="1">|-{20,})\s*(.{1,150}?[.!?]|.{1,150})', re.DOTALL
 )
 
 

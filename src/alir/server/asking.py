@@ -12,8 +12,9 @@ from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask
 from alir.server.bodies import read
+from alir.server.endpoint import Endpoint
 from alir.server.problems import problem_of
-from alir.server.wire import AskBody, of_event
+from alir.server.wire import STREAMED, AnswerObject, AskBody, of_event
 from alir.streamed import events
 
 PING_S = 15
@@ -26,13 +27,29 @@ class Asking:
     def __init__(self, app: Alir) -> None:
         self._app = app
 
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "POST",
+                "/v1/ask",
+                self.ask,
+                "read",
+                "Answer a question",
+                AnswerObject,
+                body=AskBody,
+                streams=STREAMED,
+                problems=(400, 409, 413, 415, 422, 500, 502, 503, 504),
+            )
+        ]
+
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
         body = await read(request, AskBody)
         start = Ask(question=body.question, top_k=body.top_k)
         if accepts_events(request):
             return EventSourceResponse(self._streamed(start), ping=PING_S)
-        answer = await self._app.ask.run(start_event=start)
+        answer: object = await self._app.ask.run(start_event=start)
         assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
         return JSONResponse(answer.to_json())
 
@@ -42,7 +59,9 @@ class Asking:
             async for event in events(run):
                 if (told := of_event(event)) is not None:
                     yield sent(*told)
-            yield sent("answer", (await run).to_json())
+            answer: object = await run
+            assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+            yield sent("answer", answer.to_json())
         except AlirError as error:
             yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
 

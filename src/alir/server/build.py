@@ -13,50 +13,17 @@ from alir.errors import AlirError
 from alir.server import problems
 from alir.server.asking import Asking
 from alir.server.endpoint import Endpoint
-from alir.server.health import AliveObject, Health, ReadyObject
+from alir.server.health import Health
 from alir.server.openapi import openapi, route
-from alir.server.sources import Files, FilesObject
-from alir.server.wire import STREAMED, AnswerObject, AskBody
+from alir.server.sources import Files
 
 OPENAPI_PATH = "/openapi.json"
 
 
 def endpoints(app: Alir) -> list[Endpoint]:
     """Return what the service of `app` can be asked."""
-    asking, files = Asking(app), Files(app)
     health = Health({"milvus": app.catalog.chunks, "ledger": app.ledger.counts})
-    return [
-        Endpoint(
-            "POST",
-            "/v1/ask",
-            asking.ask,
-            "read",
-            "Answer a question",
-            AnswerObject,
-            body=AskBody,
-            streams=STREAMED,
-            problems=(400, 409, 413, 415, 422, 500, 502, 503, 504),
-        ),
-        Endpoint(
-            "GET",
-            "/v1/sources",
-            files.list,
-            "read",
-            "List the files",
-            FilesObject,
-            problems=(500, 503, 504),
-        ),
-        Endpoint("GET", "/health/live", health.live, "open", "Whether it lives", AliveObject),
-        Endpoint(
-            "GET",
-            "/health/ready",
-            health.ready,
-            "open",
-            "Whether it can answer",
-            ReadyObject,
-            also={503: ReadyObject},
-        ),
-    ]
+    return [endpoint for part in (Asking(app), Files(app), health) for endpoint in part.endpoints()]
 
 
 def service(app: Alir) -> Starlette:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.errors import AlirError
+from alir.server.endpoint import Endpoint
 
 TIMEOUT_S = 2.0
 """Longest wait for one dependency: whoever asks does so every few seconds."""
@@ -49,6 +50,21 @@ class Health:
     def __init__(self, looks: Mapping[str, Look]) -> None:
         self._looks = looks
         self._last: dict[str, DependencyObject] = {}
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint("GET", "/health/live", self.live, "open", "Whether it lives", AliveObject),
+            Endpoint(
+                "GET",
+                "/health/ready",
+                self.ready,
+                "open",
+                "Whether it can answer",
+                ReadyObject,
+                also={503: ReadyObject},
+            ),
+        ]
 
     async def live(self, _: Request) -> Response:
         """Answer: that alone says it."""

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.app import Alir
+from alir.server.endpoint import Endpoint
 
 
 class FileObject(BaseModel):
@@ -37,6 +38,20 @@ class Files:
 
     def __init__(self, app: Alir) -> None:
         self._app = app
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "GET",
+                "/v1/sources",
+                self.list,
+                "read",
+                "List the files",
+                FilesObject,
+                problems=(500, 503, 504),
+            )
+        ]
 
     async def list(self, _: Request) -> Response:
         """Answer with every file."""

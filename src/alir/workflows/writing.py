@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -14,6 +14,7 @@ from alir.errors import LanguageModelFailed
 from alir.events import SentenceChecked, Token
 from alir.models import CheckedSentence
 from alir.steps.cite import Citations
+from alir.steps.inert import InertText, inert
 from alir.steps.synthesize import synthesize_with_llm
 
 Extracted = Callable[[Citations], AsyncIterator[str]]
@@ -47,8 +48,9 @@ async def write(
     A model that is not ready `within_s` seconds is stopped, and what it has written stays.
     """
     degraded = []
+    addresses = [question, *texts.values()]
     if llm is not None:
-        citations = Citations(passages, texts)
+        citations, told = Citations(passages, texts), InertText(addresses)
         shown: list[str] = []
         sentences: list[CheckedSentence] = []
         pieces = synthesize_with_llm(
@@ -56,7 +58,7 @@ async def write(
         )
         try:
             async with asyncio.timeout(within_s):
-                await _stream(ctx, pieces, shown, sentences)
+                await _stream(ctx, pieces, told, shown, sentences)
         except LanguageModelFailed as error:
             if shown:
                 raise
@@ -70,25 +72,26 @@ async def write(
                 degraded.append("The language model said nothing. This answer is extractive.")
         if shown:
             text = "".join(shown).strip()
-            degraded += _removal(citations.removed)
+            degraded += _removals(citations, told)
             return Written(text, "llm", citations, degraded, sentences)
-    citations = Citations(passages, texts)
+    citations, told = Citations(passages, texts), InertText(addresses)
     shown = []
-    await _stream(ctx, extracted(citations), shown, [])
-    degraded += _removal(citations.removed)
+    await _stream(ctx, extracted(citations), told, shown, [])
+    degraded += _removals(citations, told)
     return Written("".join(shown), "extractive", citations, degraded, [])
 
 
 async def _stream(
     ctx: Context[Any],
     pieces: AsyncIterator[str | CheckedSentence] | AsyncIterator[str],
+    told: InertText,
     shown: list[str],
     sentences: list[CheckedSentence],
 ) -> None:
     """Stream the pieces, and put them into `shown`, where they stay if a later one fails.
 
-    Text comes before what was found of its sentences. Pieces that come in one turn of the event
-    loop are one event: it costs more than a token.
+    Text is made inert, and comes before what was found of its sentences. Pieces that come in one
+    turn of the event loop are one event: it costs more than a token.
     """
     turn: list[str] = []
 
@@ -98,22 +101,36 @@ async def _stream(
             shown.extend(turn)
             turn.clear()
 
+    def say(text: str) -> None:
+        if text:
+            if not turn:
+                asyncio.get_running_loop().call_soon(write)
+            turn.append(text)
+
     try:
         async for piece in pieces:
             if isinstance(piece, CheckedSentence):
+                say(told.settle())
                 write()
-                sentences.append(piece)
-                ctx.write_event_to_stream(SentenceChecked(sentence=piece))
-                continue
-            if not turn:
-                asyncio.get_running_loop().call_soon(write)
-            turn.append(piece)
+                sentence = replace(piece, text=inert(piece.text, told.sources))
+                sentences.append(sentence)
+                ctx.write_event_to_stream(SentenceChecked(sentence=sentence))
+            else:
+                say(told.feed(piece))
     finally:
+        say(told.settle())
         write()
 
 
-def _removal(count: int) -> list[str]:
+def _removals(citations: Citations, told: InertText) -> list[str]:
+    return [
+        *_removal(citations.removed, "citation", "the sources do not say it"),
+        *_removal(told.removed, "link", "it stands in no source"),
+    ]
+
+
+def _removal(count: int, noun: str, why: str) -> list[str]:
     if not count:
         return []
-    verb = "citation was" if count == 1 else "citations were"
-    return [f"{count} {verb} removed: the sources do not say it."]
+    verb = f"{noun} was" if count == 1 else f"{noun}s were"
+    return [f"{count} {verb} removed: {why}."]
