@@ -12,6 +12,7 @@ from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask
 from alir.server.bodies import read
+from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
 from alir.server.problems import problem_of
 from alir.server.wire import STREAMED, AnswerObject, AskBody, of_event
@@ -46,7 +47,9 @@ class Asking:
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
         body = await read(request, AskBody)
-        start = Ask(question=body.question, top_k=body.top_k)
+        start = Ask(
+            question=body.question, top_k=body.top_k, filters=caller(request).tenant.filters
+        )
         if accepts_events(request):
             return EventSourceResponse(self._streamed(start), ping=PING_S)
         answer: object = await self._app.ask.run(start_event=start)

@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alir.server.bodies import Body
+from alir.server.caller import Scope
 
 Handler = Callable[[Request], Awaitable[Response]]
-Scope = Literal["open", "read", "write"]
-"""Who may call it: anybody, or whoever has a key for at least this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,8 @@ class Endpoint:
     path: str
     """With its parameters in braces."""
     handler: Handler
-    scope: Scope
+    scope: Scope | Literal["open"]
+    """The least that a key for it may do; `open` needs none."""
     summary: str
     answer: type[BaseModel]
     """Of status 200."""
