@@ -39,7 +39,7 @@ LAYERS = [
         "settings",
         "strict_event",
     },  # formats: parsing must not need LlamaIndex
-    {"models"},
+    {"graph_svg", "models"},
     {"ports"},
     {"guard"},
     {"events", "steps", "embedding", "ledger", "llm", "milvus", "parsing", "sessions"},
