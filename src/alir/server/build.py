@@ -1,5 +1,6 @@
 """The service, put together: its endpoints, and what every request goes through."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -24,12 +25,15 @@ from alir.server.database import Database
 from alir.server.endpoint import Endpoint
 from alir.server.headers import LOOPBACK, SafeHeaders, SameSite
 from alir.server.health import Health
+from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
 from alir.server.scopes import allows
 from alir.server.sources import Files
+from alir.server.uploads import PATH as UPLOADS_PATH
+from alir.server.uploads import UploadLimits, Uploads, clear_drafts
 
 OPENAPI_PATH = "/openapi.json"
 
@@ -53,9 +57,14 @@ class Service:
             questions=settings.questions_at_once,
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
-        parts = (Asking(alir), Files(alir), health)
+        self._root = root
+        self._ingesting = Ingesting(alir, self._database, root)
+        uploads = Uploads(self._ingesting, UploadLimits.of(settings))
+        parts = (Asking(alir), Files(alir, self._ingesting), self._ingesting, uploads, health)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
-        self.app = self._guarded(self._routed(), root=root, only_loopback=only_loopback)
+        routed = self._routed()
+        self.routes = routed.routes
+        self.app = self._guarded(routed, only_loopback=only_loopback)
 
     def _routed(self) -> Starlette:
         description = openapi(self.endpoints, version=version("alir"))
@@ -78,7 +87,7 @@ class Service:
         app.router.redirect_slashes = False
         return app
 
-    def _guarded(self, app: ASGIApp, *, root: Path, only_loopback: bool) -> ASGIApp:
+    def _guarded(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
         """Return `app` behind what every request goes through, the outermost first."""
         settings = self._alir.settings
         known = LOOPBACK | {*settings.allowed_hosts}
@@ -99,12 +108,12 @@ class Service:
                 hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
-            Middleware(Bounded, larger={}),
+            Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
             Middleware(
                 Access,
                 database=self._database,
                 limits=self._limits,
-                root=root,
+                root=self._root,
                 open_paths=[one.path for one in self.endpoints if one.scope == "open"],
                 may_be_open=only_loopback,
             ),
@@ -117,8 +126,11 @@ class Service:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         async with self._alir:
             try:
+                await asyncio.to_thread(clear_drafts, self._root)
+                await self._ingesting.start()
                 yield
             finally:
+                await self._ingesting.stop()
                 await self._database.aclose()
 
 

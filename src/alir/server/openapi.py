@@ -80,10 +80,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "security": [] if endpoint.scope == "open" else [{"key": []}],
     }
     if names := re.findall(r"{(\w+)}", endpoint.path):
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ]
+        place: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
+        operation["parameters"] = [{"name": name, **place} for name in names]
     if endpoint.body is not None:
         content = {"application/json": {"schema": _ref(endpoint.body)}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -94,8 +92,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "minItems": 1,
         }
         form = {"type": "object", "properties": {"file": files}, "required": ["file"]}
-        content = {"multipart/form-data": {"schema": form}}
-        operation["requestBody"] = {"required": True, "content": content}
+        uploaded = {"multipart/form-data": {"schema": form}}
+        operation["requestBody"] = {"required": True, "content": uploaded}
     return operation
 
 
