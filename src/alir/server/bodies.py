@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from alir.server.problems import Problem, Refused, refusal
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request that is no upload."""
+LINGER_S = 2.0
+"""For the rest of a body that was refused."""
 PATIENCE_S = 10.0
 """For the first piece of a body, and for each next one."""
 SLOWEST_BYTES_PER_S = 16 * 1024
@@ -75,6 +78,8 @@ class Bounded:
         limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and int(said) > limit:
+            if "expect" not in Headers(scope=scope):
+                await _pass_over(receive)
             raise _too_large(limit)
         waited_s, size_bytes, is_whole = 0.0, 0, False
 
@@ -95,14 +100,22 @@ class Bounded:
             size_bytes += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
             if size_bytes > limit:
+                await _pass_over(receive)
                 raise _too_large(limit)
             return message
 
         await self._app(scope, received, send)
 
 
+async def _pass_over(receive: Receive) -> None:
+    """Let a client come to the end of its body: one that is cut off sees no answer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
+
+
 def _too_large(limit: int) -> Refused:
-    # The rest is not read.
     detail = f"The body has more than {limit} bytes."
     return refusal(413, "Content Too Large", detail, Connection="close")
 

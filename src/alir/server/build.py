@@ -50,7 +50,7 @@ class Service:
         settings = alir.settings
         self._alir = alir
         self._database = Database(settings.service_path)
-        self._limits = Limits(
+        self.limits = Limits(
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
@@ -58,9 +58,9 @@ class Service:
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
-        self._ingesting = Ingesting(alir, self._database, root)
-        uploads = Uploads(self._ingesting, UploadLimits.of(settings))
-        parts = (Asking(alir), Files(alir, self._ingesting), self._ingesting, uploads, health)
+        self.ingesting = Ingesting(alir, self._database, root)
+        uploads = Uploads(self.ingesting, UploadLimits.of(settings))
+        parts = (Asking(alir), Files(alir, self.ingesting), self.ingesting, uploads, health)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
         self.routes = routed.routes
@@ -69,7 +69,7 @@ class Service:
     def _routed(self) -> Starlette:
         description = openapi(self.endpoints, version=version("alir"))
         routes = [
-            Route(one.path, _LetIn(one, self._limits), methods=[one.method])
+            Route(one.path, _LetIn(one, self.limits), methods=[one.method])
             for one in self.endpoints
         ]
         app = Starlette(
@@ -82,7 +82,7 @@ class Service:
                 Exception: problems.on_defect,
             },
         )
-        app.state.limits = self._limits
+        app.state.limits = self.limits
         # A path with a slash too many is an unknown one: a redirect would lose the body.
         app.router.redirect_slashes = False
         return app
@@ -108,15 +108,15 @@ class Service:
                 hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
-            Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
             Middleware(
                 Access,
                 database=self._database,
-                limits=self._limits,
+                limits=self.limits,
                 root=self._root,
                 open_paths=[one.path for one in self.endpoints if one.scope == "open"],
                 may_be_open=only_loopback,
             ),
+            Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
         ]
         for layer in reversed(layers):
             app = layer.cls(app, *layer.args, **layer.kwargs)
@@ -127,10 +127,10 @@ class Service:
         async with self._alir:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
-                await self._ingesting.start()
+                await self.ingesting.start()
                 yield
             finally:
-                await self._ingesting.stop()
+                await self.ingesting.stop()
                 await self._database.aclose()
 
 
