@@ -122,6 +122,13 @@ async def test_a_service_that_cannot_read_its_keys_lets_nobody_in(served: Any) -
     assert str(served.path) not in answers[0].text
 
 
+async def test_a_wrong_method_says_which_there_are(served: Any) -> None:
+    answer = await served.client.put("/v1/sources/x")
+
+    assert answer.status_code == 405
+    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD", "DELETE"}
+
+
 async def test_a_question_of_read_scope_says_that_it_is_one(served: Any) -> None:
     forgotten = [
         one.path

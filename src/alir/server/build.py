@@ -1,8 +1,8 @@
 """The service, put together: its endpoints, and what every request goes through."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -68,9 +68,13 @@ class Service:
 
     def _routed(self) -> Starlette:
         description = openapi(self.endpoints, version=version("alir"))
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for one in self.endpoints:
+            by_path.setdefault(one.path, {})[one.method] = one
+        # One for each path: of another method it then says which there are.
         routes = [
-            Route(one.path, _LetIn(one, self.limits), methods=[one.method])
-            for one in self.endpoints
+            Route(path, _LetIn(methods, self.limits), methods=[*methods])
+            for path, methods in by_path.items()
         ]
         app = Starlette(
             routes=[*routes, Route(OPENAPI_PATH, route(description))],
@@ -135,24 +139,21 @@ class Service:
 
 
 class _LetIn:
-    """Serves an endpoint to who may use it. A question's place is its own until it is answered."""
+    """Serves a path to who may use it. A question's place is its own until it is answered."""
 
-    def __init__(self, endpoint: Endpoint, limits: Limits) -> None:
-        self._endpoint = endpoint
+    def __init__(self, methods: Mapping[str, Endpoint], limits: Limits) -> None:
+        self._methods = methods
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        needed = self._endpoint.scope
-        if needed != "open" and not allows(caller(request).scope, needed):
-            detail = f"This needs a key of the scope {needed}."
+        endpoint = self._methods["GET" if request.method == "HEAD" else request.method]
+        if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
+            detail = f"This needs a key of the scope {endpoint.scope}."
             raise refusal(403, "Scope Too Small", detail)
-        if not self._endpoint.is_question:
-            answer = await self._endpoint.handler(request)
-            await answer(scope, receive, send)
-            return
-        async with self._limits.question(caller(request)):
-            answer = await self._endpoint.handler(request)
+        place = self._limits.question(caller(request)) if endpoint.is_question else nullcontext()
+        async with place:
+            answer = await endpoint.handler(request)
             await answer(scope, receive, send)
 
 

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 class IngestBody(Body):
     """Files and folders to bring the index up to date with."""
 
-    paths: Annotated[list[str], Field(min_length=1, max_length=100)]
+    paths: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=100)]
     """Below the caller's folder; "." is all of it."""
     delete_many: bool = False
     """Whether more than half of the files held may go."""
