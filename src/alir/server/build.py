@@ -86,7 +86,6 @@ class Service:
                 Exception: problems.on_defect,
             },
         )
-        app.state.limits = self.limits
         # A path with a slash too many is an unknown one: a redirect would lose the body.
         app.router.redirect_slashes = False
         return app

@@ -1,17 +1,18 @@
 """How much may be asked: by each key, and at once by all."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from starlette.requests import Request
-
 from alir.server import keys
-from alir.server.caller import Caller, caller
+from alir.server.caller import Caller
 from alir.server.database import Database
 from alir.server.problems import refusal
+from alir.server.spending import overheard
+from alir.steps.spend import count_tokens
 
 BUSY_STATUS = 503
 BUSY_RETRY_AFTER_S = 2
@@ -72,34 +73,35 @@ class Limits:
 
     @asynccontextmanager
     async def question(self, who: Caller) -> AsyncIterator[None]:
-        """Take a place among the questions under way, while in this context.
+        """Take a place among the questions under way, and count what this costs, in this context.
 
         Raises:
-            Refused: none is free, or the key's tokens of today are spent.
+            Refused: no place is free, or the key's tokens of today are spent.
         """
         if self.under_way >= self._questions:
             detail = f"{self._questions} questions are under way, and no more are taken on."
             raise refusal(BUSY_STATUS, "Busy", detail, Retry_After=str(BUSY_RETRY_AFTER_S))
         self.under_way += 1
         try:
-            if self._per_day and await self._database.run(keys.spent, who.key) >= self._per_day:
+            if not self._per_day:
+                yield
+                return
+            if await self._database.run(keys.spent, who.key) >= self._per_day:
                 detail = f"The {self._per_day} tokens that a key may cost in a day (UTC) are spent."
                 wait_s = str(_until_midnight_s(datetime.now(UTC)))
                 raise refusal(429, "Budget Spent", detail, Retry_After=wait_s)
-            yield
+            with overheard() as said:
+                try:
+                    yield
+                finally:
+                    await self._spend(who, said.texts)
         finally:
             self.under_way -= 1
 
-    async def spend(self, who: Caller, tokens: int) -> None:
-        """Count what a question has cost; the last one of a day may go beyond."""
-        if tokens and self._per_day:
+    async def _spend(self, who: Caller, texts: list[str]) -> None:
+        """Count what a question has cost; those under way together may go beyond the limit."""
+        if tokens := await asyncio.to_thread(count_tokens, texts) if texts else 0:
             await self._database.run(keys.spend, who.key, tokens)
-
-
-async def charge(request: Request, tokens: int) -> None:
-    """Count the tokens that the question in `request` has cost its key."""
-    limits: Limits = request.app.state.limits
-    await limits.spend(caller(request), tokens)
 
 
 def _until_midnight_s(now: datetime) -> int:
