@@ -14,7 +14,9 @@ from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
+from alir.keys_command import keys
 from alir.saying import say, write
+from alir.serve_command import serve
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(bench, name="bench")
+cli.add_typer(keys, name="keys")
 cli.command("eval")(evaluate)
 cli.command()(agent)
+cli.command()(serve)
 
 
 def _path(given: str) -> Path:

@@ -40,7 +40,8 @@ class Asking:
                 AnswerObject,
                 body=AskBody,
                 streams=STREAMED,
-                problems=(400, 409, 413, 415, 422, 500, 502, 503, 504),
+                problems=(409, 422, 502, 503, 504),
+                is_question=True,
             )
         ]
 

@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from llama_index.core.vector_stores import MetadataFilters
 from starlette.requests import Request
 
 from alir.scope import below
-
-Scope = Literal["read", "write", "admin"]
-"""Each may do what those before it may."""
+from alir.server.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +17,7 @@ class Tenant:
     name: str
     """Empty is the house: it sees everything."""
     folder: Path
-    """Where its files lie, and what it may name lies."""
+    """Where its files lie, and what it may name lies; a real path, if nobody put a link there."""
 
     @property
     def filters(self) -> MetadataFilters | None:
@@ -30,6 +27,10 @@ class Tenant:
     def holds(self, file: Path) -> bool:
         """Return whether a file of the index is one of its own."""
         return not self.name or file.is_relative_to(self.folder)
+
+    def sees(self, tenant: str) -> bool:
+        """Return whether what `tenant` began is shown to it."""
+        return not self.name or self.name == tenant
 
 
 @dataclass(frozen=True, slots=True)

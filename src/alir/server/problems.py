@@ -1,12 +1,14 @@
 """Errors as answers: one shape for all of them, RFC 9457's problem details."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.errors import (
     AlirError,
@@ -17,11 +19,14 @@ from alir.errors import (
     MilvusTimeout,
     NothingIngested,
     RunInProgress,
+    ServiceFileFailed,
 )
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 """After a failure that may pass."""
+
+_log = logging.getLogger(__name__)
 
 _STATUS: Mapping[type[AlirError], int] = {
     NothingIngested: 409,
@@ -72,7 +77,9 @@ def problem_of(error: AlirError) -> Problem:
     What an operator must change is not for clients: they are only told that it is so.
     """
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-    if isinstance(error, ConfigError) and not isinstance(error, RunInProgress):
+    is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
+    if is_for_operators and not isinstance(error, RunInProgress):
+        _log.error("%s", error)
         detail = "The service is not set up as it should be; its log says what to change."
         return Problem(title="Misconfigured", status=status, detail=detail)
     return Problem(title=_title(type(error)), status=status, detail=str(error))
@@ -99,9 +106,50 @@ async def on_http_error(_: Request, error: Exception) -> Response:
 
 
 async def on_defect(_: Request, __: Exception) -> Response:
-    """Answer what nobody foresaw; Starlette raises it on, to be logged."""
+    """Answer what nobody foresaw; it is logged."""
     detail = "Something in alir went wrong; the service's log has it."
     return Problem(title="Internal Error", status=500, detail=detail).response()
+
+
+class Told:
+    """Answers with what is raised on the way to the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001  the last place where one can still be told
+            request = Request(scope)
+            if isinstance(error, Refused):
+                answer = await on_refusal(request, error)
+            elif isinstance(error, AlirError):
+                answer = await on_alir_error(request, error)
+            else:
+                _log.exception("A request failed")
+                answer = await on_defect(request, error)
+            if not has_begun:
+                await answer(scope, receive, send)
+
+
+def refusal(status: int, title: str, detail: str, **headers: str) -> Refused:
+    """Return what refuses a request; `Retry_After` is the header Retry-After."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Refused(Problem(title=title, status=status, detail=detail), named)
 
 
 def _title(kind: type[AlirError]) -> str:
