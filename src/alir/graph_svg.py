@@ -24,24 +24,28 @@ LETTER = 8.2
 STRETCH = 1.7
 """The rows of `arrange` are for one line of text; a step here has up to three."""
 STEP_HEIGHT, EVENT_HEIGHT, MARGIN = 62, 28, 14
-DID_NOT_RUN = ("did not run", "")
 
 
 def svg(
-    workflow: AnyWorkflow, *, measured: Mapping[str, Sequence[str]], passed: Collection[str | None]
+    workflow: AnyWorkflow,
+    *,
+    measured: Mapping[str, Sequence[str]],
+    passed: Collection[str | None],
+    unmeasured: Sequence[str] = ("did not run", ""),
 ) -> str:
     """Return the picture, its elements marked with the names of steps and events.
 
     Args:
         measured: two lines below the name of each step that ran.
         passed: the names of the events that were there.
+        unmeasured: the lines below the name of a step that did not run.
     """
     lines: dict[str, list[str]] = {}
     looks: dict[str, str] = {}
     graph = get_workflow_representation(workflow)
     for node in graph.nodes:
         if isinstance(node, WorkflowStepNode):
-            lines[node.id] = [node.id, *measured.get(node.id, DID_NOT_RUN)]
+            lines[node.id] = [node.id, *measured.get(node.id, unmeasured)]
             looks[node.id] = "step" if node.id in measured else "step unseen"
         elif isinstance(node, WorkflowEventNode):
             lines[node.id] = [node.event_type]

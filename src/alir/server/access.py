@@ -1,5 +1,6 @@
 """Access: every request has a caller, or is refused before anything else looks at it."""
 
+import base64
 from collections.abc import Collection
 from pathlib import Path
 
@@ -52,14 +53,30 @@ class Access:
         await self._app(scope, receive, send)
 
     async def _caller(self, authorization: str) -> Caller:
-        scheme, _, secret = authorization.partition(" ")
-        bearer = secret.strip() if scheme.lower() == "bearer" else None
-        presented = await self._database.run(keys.present, bearer)
+        presented = await self._database.run(keys.present, _secret(authorization))
         if (key := presented.key) is not None:
             folder = self._root / key.tenant if key.tenant else self._root
             return Caller(key.id, key.scope, Tenant(key.tenant, folder))
         if self._may_be_open and not presented.any_exist:
             return Caller("", "admin", Tenant("", self._root))
         detail = "Send a key that is in use, with Authorization: Bearer; alir keys add makes one."
-        challenge = 'Bearer realm="alir"'
+        challenge = 'Bearer realm="alir", Basic realm="alir", charset="UTF-8"'
         raise refusal(401, "Key Needed", detail, WWW_Authenticate=challenge)
+
+
+def _secret(authorization: str) -> str | None:
+    """Return the secret that is presented: a bearer's, or the password of whatever user.
+
+    Browsers know only the latter: they ask for it where the page needs a key, and then send it
+    with what the page asks for.
+    """
+    scheme, _, value = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            try:
+                return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+            except ValueError:
+                return None
+    return None

@@ -15,7 +15,7 @@ from alir.server.bodies import read
 from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
 from alir.server.problems import problem_of
-from alir.server.wire import STREAMED, AnswerObject, AskBody, of_event
+from alir.server.wire import STREAMED, AnswerObject, AskBody, of_answer, of_event
 from alir.streamed import events
 
 PING_S = 15
@@ -52,20 +52,20 @@ class Asking:
             question=body.question, top_k=body.top_k, filters=caller(request).tenant.filters
         )
         if accepts_events(request):
-            return EventSourceResponse(self._streamed(start), ping=PING_S)
+            return EventSourceResponse(self._streamed(start, steps=body.steps), ping=PING_S)
         answer: object = await self._app.ask.run(start_event=start)
         assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-        return JSONResponse(answer.to_json())
+        return JSONResponse(of_answer(answer))
 
-    async def _streamed(self, start: Ask) -> AsyncIterator[ServerSentEvent]:
+    async def _streamed(self, start: Ask, *, steps: bool) -> AsyncIterator[ServerSentEvent]:
         run = self._app.ask.run(start_event=start)
         try:
-            async for event in events(run):
+            async for event in events(run, steps=steps):
                 if (told := of_event(event)) is not None:
                     yield sent(*told)
             answer: object = await run
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            yield sent("answer", answer.to_json())
+            yield sent("answer", of_answer(answer))
         except AlirError as error:
             yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
 

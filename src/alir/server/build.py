@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alir.app import Alir
 from alir.errors import AlirError
-from alir.server import problems
+from alir.server import page, problems
 from alir.server.access import Access
 from alir.server.asking import Asking
 from alir.server.bodies import Bounded
@@ -77,7 +77,7 @@ class Service:
             for path, methods in by_path.items()
         ]
         app = Starlette(
-            routes=[*routes, Route(OPENAPI_PATH, route(description))],
+            routes=[*routes, *page.routes(self._alir.ask), Route(OPENAPI_PATH, route(description))],
             lifespan=self._lifespan,
             exception_handlers={
                 AlirError: problems.on_alir_error,
