@@ -192,6 +192,36 @@ async def test_a_file_is_deleted_with_its_chunks(served: Any) -> None:
     assert await served.alir.catalog.chunks() == 1
 
 
+async def test_a_deletion_that_was_begun_comes_to_its_end(served: Any) -> None:
+    await served.hold(served.client, a=TEXT)
+    [source] = (await served.client.get("/v1/sources")).json()["files"]
+    async with served.alir.ledger.lock("a test"):
+        told = (await served.client.delete(f"/v1/sources/{source['id']}")).json()
+        refused = await served.client.delete(f"/v1/ingestions/{told['id']}")
+    ended = await served.ended(served.client, told)
+
+    assert refused.status_code == 409
+    assert (ended["state"], await served.alir.catalog.chunks()) == ("done", 0)
+
+
+async def test_a_folder_that_is_suddenly_nearly_empty_is_not_believed(served: Any) -> None:
+    acme = await served.caller("write", "acme")
+    await served.hold(acme, **{f"n{number}": f"{TEXT} {number}" for number in range(12)})
+    await served.hold(await served.caller("write", "zeta"), z=TEXT)
+    for number in range(11):
+        (served.root / f"acme/n{number}.txt").unlink()
+    asked = {"paths": ["."]}
+    refused = (await acme.post("/v1/ingestions", json=asked)).json()
+    refused = await served.ended(acme, refused)
+    allowed = (await acme.post("/v1/ingestions", json=asked | {"delete_many": True})).json()
+    allowed = await served.ended(acme, allowed)
+
+    assert (refused["state"], refused["problem"]["title"]) == ("failed", "Too Many Deletions")
+    assert "delete_many" in refused["problem"]["detail"]
+    assert "13" not in refused["problem"]["detail"]  # another's file is none of its business
+    assert allowed["report"]["deleted"] == 11
+
+
 async def test_a_file_that_is_there_again_when_its_deletion_comes_is_kept(served: Any) -> None:
     await served.hold(served.client, a=TEXT)
     [source] = (await served.client.get("/v1/sources")).json()["files"]

@@ -13,7 +13,7 @@ from alir.server.caller import Caller, Tenant
 from alir.server.database import Database, opened
 from alir.server.limits import Limits
 from alir.server.problems import Refused
-from alir.testing import OpenAIServer, Say
+from alir.testing import OpenAIServer, Say, Stall
 
 QUESTION = {"question": "What is there?"}
 HOUSE = Caller("", "admin", Tenant("", Path("/")))
@@ -144,3 +144,21 @@ async def test_a_streamed_question_keeps_its_place_until_its_end(
     assert places == 1
     assert any(line == "event: answer" for line in lines)
     assert status == 200
+
+
+async def test_a_question_whose_asker_has_gone_is_ended(serving: Callable[..., Any]) -> None:
+    with OpenAIServer(Stall(120)) as model:
+        async with serving(llm_base_url=model.base_url) as served:
+            await served.hold(served.client, tea="Tea is grown on the hills of Ciwidey.")
+            asking = asyncio.create_task(
+                served.client.post("/v1/ask", json={"question": "Where is tea grown?"})
+            )
+            async with asyncio.timeout(20):
+                while not model.requests:
+                    await asyncio.sleep(0.01)
+            before = served.service.limits.under_way
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await settled(served)
+
+    assert before == 1

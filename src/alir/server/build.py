@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.app import Alir
 from alir.errors import AlirError
@@ -150,10 +151,39 @@ class _LetIn:
         if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
             detail = f"This needs a key of the scope {endpoint.scope}."
             raise refusal(403, "Scope Too Small", detail)
-        place = self._limits.question(caller(request)) if endpoint.is_question else nullcontext()
-        async with place:
+        if not endpoint.is_question:
             answer = await endpoint.handler(request)
             await answer(scope, receive, send)
+            return
+        async with self._limits.question(caller(request)):
+            if (heard := await _while_heard(endpoint, scope, receive)) is not None:
+                await heard(scope, receive, send)
+
+
+async def _while_heard(endpoint: Endpoint, scope: Scope, receive: Receive) -> Response | None:
+    """Return the answer of an endpoint; None, and it is ended, if the client goes before."""
+    is_read = asyncio.Event()
+
+    async def noted() -> Message:
+        message = await receive()
+        if not message.get("more_body", False):
+            is_read.set()
+        return message
+
+    async def gone() -> None:
+        await is_read.wait()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    answering = asyncio.ensure_future(endpoint.handler(Request(scope, noted)))
+    going = asyncio.create_task(gone())
+    try:
+        await asyncio.wait({answering, going}, return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        answering.cancel()
+        going.cancel()
+        await asyncio.gather(answering, going, return_exceptions=True)
 
 
 def real_root(root: Path) -> Path:

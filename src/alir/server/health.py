@@ -1,8 +1,10 @@
 """Whether the service lives, and whether what it needs does."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Literal
 
 from pydantic import BaseModel
@@ -11,9 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from alir.errors import AlirError
 from alir.server.endpoint import Endpoint
+from alir.server.problems import problem_of
 
 TIMEOUT_S = 2.0
 """Longest wait for one dependency: whoever asks does so every few seconds."""
+FRESH_S = 1.0
+"""So long what was seen is told again: anybody may ask, however often."""
+
+_log = logging.getLogger(__name__)
 
 Look = Callable[[], Awaitable[object]]
 
@@ -31,6 +38,7 @@ class DependencyObject(BaseModel):
     since: str
     """When it became so, as far as was looked, in ISO 8601."""
     problem: str | None = None
+    """What kind; the service's log has it all."""
 
 
 class ReadyObject(BaseModel):
@@ -50,6 +58,8 @@ class Health:
     def __init__(self, looks: Mapping[str, Look]) -> None:
         self._looks = looks
         self._last: dict[str, DependencyObject] = {}
+        self._looking = asyncio.Lock()
+        self._looked_s = -FRESH_S
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
@@ -72,25 +82,30 @@ class Health:
 
     async def ready(self, _: Request) -> Response:
         """Answer with each dependency; with 503 if one is down."""
-        seen = await asyncio.gather(*(self._seen(*one) for one in self._looks.items()))
-        dependencies = dict(zip(self._looks, seen, strict=True))
-        is_ready = all(one.status == "up" for one in seen)
-        ready = ReadyObject(status="ready" if is_ready else "not ready", dependencies=dependencies)
+        async with self._looking:
+            if monotonic() - self._looked_s > FRESH_S:
+                await asyncio.gather(*(self._look(*one) for one in self._looks.items()))
+                self._looked_s = monotonic()
+        is_ready = all(one.status == "up" for one in self._last.values())
+        ready = ReadyObject(status="ready" if is_ready else "not ready", dependencies=self._last)
         status = 200 if is_ready else 503
         return JSONResponse(ready.model_dump(exclude_none=True), status_code=status)
 
-    async def _seen(self, name: str, look: Look) -> DependencyObject:
-        problem = None
+    async def _look(self, name: str, look: Look) -> None:
+        problem, told = None, ""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await look()
         except TimeoutError:
-            problem = f"It has not answered for {TIMEOUT_S:g} s."
+            problem = told = f"It has not answered for {TIMEOUT_S:g} s."
         except AlirError as error:
-            problem = str(error)
+            # Addresses and paths are not for those without a key.
+            problem, told = problem_of(error).title, str(error)
         last = self._last.get(name)
         status: Literal["up", "down"] = "down" if problem else "up"
-        is_same = last is not None and last.status == status
-        since = last.since if last and is_same else datetime.now(UTC).isoformat("T", "seconds")
+        if last is not None and last.status == status:
+            since = last.since
+        else:
+            since = datetime.now(UTC).isoformat("T", "seconds")
+            _log.log(logging.ERROR if told else logging.INFO, "%s is %s. %s", name, status, told)
         self._last[name] = DependencyObject(status=status, since=since, problem=problem)
-        return self._last[name]

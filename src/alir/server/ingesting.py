@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.app import Alir
-from alir.errors import AlirError, DependencyError, RunInProgress
+from alir.errors import AlirError, DependencyError, RunInProgress, TooManyDeletions
 from alir.events import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
 from alir.models import source_id
 from alir.server import ingestions
@@ -33,6 +33,10 @@ from alir.streamed import events
 MAX_WAITING = 100
 LONGEST_WAIT_S = 60.0
 """Between two attempts at one that the world stopped."""
+TOO_MANY = (
+    "More than half of the files are gone, or all of a folder. What is new and changed was "
+    "ingested, nothing was deleted. If they are to go, say so with delete_many."
+)
 TOLD_TO_TENANTS = ("files", "added", "updated", "moved", "deleted", "unchanged", "failed")
 """Of a report."""
 TOLD_EVERY_S = 0.2
@@ -104,7 +108,13 @@ class Ingesting:
                 streams={"ingestion": Ingestion},
             ),
             Endpoint(
-                "DELETE", "/v1/ingestions/{id}", self.cancel, "write", "End an ingestion", Ingestion
+                "DELETE",
+                "/v1/ingestions/{id}",
+                self.cancel,
+                "write",
+                "End an ingestion",
+                Ingestion,
+                problems=(409,),
             ),
         ]
 
@@ -145,6 +155,9 @@ class Ingesting:
     async def cancel(self, request: Request) -> Response:
         """End an ingestion where it is; what it has written stays. One that has ended stays so."""
         job, told = await self._found(request)
+        if job is not None and told.kind == "delete":
+            detail = "The file is gone already: what the index holds of it goes, too."
+            raise refusal(409, "Cannot Be Ended", detail)
         if job is not None:
             job.is_cancelled = True
             if job.task is None:
@@ -227,6 +240,10 @@ class Ingesting:
                 else:
                     await self._end(job, state="done", report=report)
                     return
+        except TooManyDeletions as error:
+            # It speaks of the whole index, and of the command line.
+            problem = problem_of(error).model_copy(update={"detail": TOO_MANY})
+            await self._end(job, state="failed", problem=problem)
         except AlirError as error:
             await self._end(job, state="failed", problem=problem_of(error))
         except asyncio.CancelledError:

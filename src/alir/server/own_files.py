@@ -1,7 +1,6 @@
 """The files of a caller on the disk: what it may name, and what its uploads are called."""
 
 import os
-import re
 import unicodedata
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from alir.server.caller import Tenant
 from alir.server.problems import Refused, refusal
 
 MAX_NAME_BYTES = 200
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+_UNSAFE = frozenset('<>:"|?*')
 
 
 def named(given: str, tenant: Tenant) -> Path:
@@ -32,7 +31,7 @@ def named(given: str, tenant: Tenant) -> Path:
     inside = real.relative_to(folder)
     if any(part.startswith(".") for part in inside.parts):
         raise _outside()
-    if not os.path.lexists(real):
+    if not os.path.exists(real):  # noqa: PTH110  `Path.exists` raises where it may not look
         detail = f"There is no {inside} in your folder."
         raise refusal(422, "Path Not Found", detail)
     return real
@@ -50,7 +49,8 @@ def safe_name(given: str) -> str:
         Refused: nothing of it is left, or it is of a kind that alir does not read.
     """
     last = unicodedata.normalize("NFC", given).replace("\\", "/").rpartition("/")[2]
-    name = _UNSAFE.sub("_", last).strip().lstrip(".").strip()
+    plain = (c if c.isprintable() and c not in _UNSAFE else "_" for c in last)
+    name = "".join(plain).strip().lstrip(".").strip()
     stem, dot, suffix = name.rpartition(".")
     if not stem or not suffix or len(suffix.encode()) > MAX_NAME_BYTES // 4:
         detail = "A file needs a name with a suffix, such as report.pdf."
