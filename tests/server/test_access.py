@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import pytest
-
 from alir.server import keys
 from alir.server.database import opened
 
@@ -33,43 +31,33 @@ async def test_a_walk_over_every_route_without_a_key_finds_only_the_health_route
     assert {status for _, path, status in statuses if path in OPEN} <= {200, 405}
 
 
-@pytest.mark.parametrize("path", UNKNOWN)
-async def test_nobody_learns_without_a_key_what_there_is(served: Any, path: str) -> None:
-    open_to_all = await served.client.get(path)
+async def test_nobody_learns_without_a_key_what_there_is(served: Any) -> None:
+    open_to_all = [await served.client.get(path) for path in UNKNOWN]
     admin = await served.caller("admin")
-    locked = await served.client.get(path)
-    known = await admin.get(path)
+    known = [await admin.get(path) for path in UNKNOWN]
+    locked = [await served.client.get(path) for path in UNKNOWN]
 
-    assert (open_to_all.status_code, known.status_code) == (404, 404)
-    assert locked.status_code == 401
-    assert locked.headers["www-authenticate"].startswith("Bearer")
-    assert locked.headers["content-type"] == "application/problem+json"
+    assert {answer.status_code for answer in (*open_to_all, *known)} == {404}
+    for answer in locked:
+        assert answer.status_code == 401, answer.url
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "",
-        "Bearer",
-        "Bearer x",
-        "Bearer alir_000000000000_" + "A" * 43,
-        "Basic YTpi",
-        "Bearer {name}",
-        "Basic {secret}",
-        "Bearer {secret}x",
-        "Bearer {secret} {secret}",
-        "bearer{secret}",
-    ],
-)
-async def test_what_is_no_key_in_use_is_refused(served: Any, header: str) -> None:
+async def test_what_is_no_key_in_use_is_refused(served: Any) -> None:
     secret = served.secret(name="one")
-    given = header.format(secret=secret, name="one")
-
-    refused = await served.client.get("/v1/sources", headers={"Authorization": given})
+    given = [
+        *("", "Bearer", "Bearer x", "Basic YTpi", "Bearer one", f"Basic {secret}", secret),
+        *("Bearer alir_000000000000_" + "A" * 43, f"Bearer {secret}x", f"bearer{secret}"),
+        *(f"Bearer {secret} {secret}", f"Bearer {secret[:-1]}", f"Bearer {secret.lower()}"),
+    ]
+    for header in given:
+        refused = await served.client.get("/v1/sources", headers={"Authorization": header})
+        assert refused.status_code == 401, header
+        assert secret not in refused.text
     let_in = await served.client.get("/v1/sources", headers={"Authorization": f"bearer {secret}"})
 
-    assert (refused.status_code, let_in.status_code) == (401, 200)
-    assert secret not in refused.text
+    assert let_in.status_code == 200
 
 
 async def test_a_key_that_is_revoked_is_refused_by_the_service_that_runs(served: Any) -> None:

@@ -14,12 +14,11 @@ ASK = "/v1/ask"
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize("path", [ASK, "/v1/ingestions", "/v1/sources", "/nope"])
-async def test_a_body_that_says_it_is_too_large_is_refused_unread(served: Any, path: str) -> None:
-    answer = await served.client.post(path, content=b"x" * (MAX_BODY_BYTES + 1), headers=JSON)
-
-    assert answer.status_code == 413
-    assert answer.headers["connection"] == "close"
+async def test_a_body_that_says_it_is_too_large_is_refused(served: Any) -> None:
+    for path in (ASK, "/v1/ingestions", "/v1/sources", "/nope"):
+        answer = await served.client.post(path, content=b"x" * (MAX_BODY_BYTES + 1), headers=JSON)
+        assert answer.status_code == 413, path
+        assert answer.headers["connection"] == "close"
 
 
 async def test_a_body_that_turns_out_too_large_is_refused(served: Any) -> None:
@@ -32,38 +31,21 @@ async def test_a_body_that_turns_out_too_large_is_refused(served: Any) -> None:
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize(
-    ("content", "kind", "status"),
-    [
-        (b"{", "application/json", 400),
-        (b"", "application/json", 400),
-        (b"\xff\xfe", "application/json", 400),
-        (b"[]", "application/json", 422),
-        (b"null", "application/json", 422),
-        (b"{}", "application/json", 422),
-        (b'{"question": ""}', "application/json", 422),
-        (b'{"question": "  "}', "application/json", 422),
-        (b'{"question": 1}', "application/json", 422),
-        (b'{"question": "a", "top_k": 0}', "application/json", 422),
-        (b'{"question": "a", "tenant": "b"}', "application/json", 422),
-        (b'{"question": "a", "filters": {}}', "application/json", 422),
-        (b'{"question": "\\ud800"}', "application/json", 400),
-        (b"[" * 100_000, "application/json", 400),
-        (b'{"question": "a"}', "text/plain", 415),
-        (b'{"question": "a"}', "application/x-www-form-urlencoded", 415),
-        (b'{"question": "a"}', "", 415),
-    ],
-)
-async def test_what_is_not_asked_for_is_refused_in_the_one_shape(
-    served: Any, content: bytes, kind: str, status: int
-) -> None:
-    answer = await served.client.post(ASK, content=content, headers={"Content-Type": kind})
+async def test_what_is_of_another_media_type_is_refused(served: Any) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"):
+        headers = {"Content-Type": kind}
+        answer = await served.client.post(ASK, content=b'{"question": "a"}', headers=headers)
+        assert answer.status_code == 415, kind
+        assert answer.headers["content-type"] == "application/problem+json"
 
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["status"] == status
-    assert {"title", "detail"} <= problem.keys()
+
+async def test_a_refused_body_is_told_where_it_is_wrong(served: Any) -> None:
+    wrong = {"question": "a", "top_k": 0, "tenant": "acme"}
+    problem = (await served.client.post(ASK, json=wrong)).json()
+
+    assert (problem["status"], problem["title"]) == (422, "Invalid Body")
+    assert {one["at"] for one in problem["errors"]} == {"/top_k", "/tenant"}
+    assert problem["detail"].startswith(problem["errors"][0]["at"])
 
 
 async def bounded(pieces: list[Message | None]) -> list[Message]:

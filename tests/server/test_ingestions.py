@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from alir.server import ingestions
 from alir.server.database import opened
 from alir.server.ingesting import MAX_WAITING
@@ -72,20 +70,15 @@ async def test_a_file_that_fails_is_told_with_its_reason_and_can_be_tried_again(
     assert (after["chunks"], after["failure"]) == (1, None)
 
 
-@pytest.mark.parametrize("inside", [True, False])
-@pytest.mark.parametrize(
-    "path", ["{desk}/outside.txt", "../outside.txt", "a/../../outside.txt", "link", ".env", "a\0b"]
-)
-async def test_nobody_learns_what_is_outside_of_the_folder(
-    served: Any, desk: Path, path: str, inside: bool
-) -> None:
+async def test_nobody_learns_what_is_outside_of_the_folder(served: Any, desk: Path) -> None:
     (served.root / "link").symlink_to(desk / "outside.txt")
-    if inside:
-        (desk / "outside.txt").write_text(TEXT)
-        (served.root / ".env").write_text(TEXT)
-    told = await begin(served, path.format(desk=desk), status=403)
+    named = [str(desk / "outside.txt"), "../outside.txt", "a/../../outside.txt", "link", ".env"]
+    absent = [(await begin(served, path, status=403))["detail"] for path in named]
+    (desk / "outside.txt").write_text(TEXT)
+    (served.root / ".env").write_text(TEXT)
+    there = [(await begin(served, path, status=403))["detail"] for path in named]
 
-    assert told["detail"] == "Name files and folders below your own folder."
+    assert {*absent, *there} == {"Name files and folders below your own folder."}
 
 
 async def test_what_is_not_there_is_said(served: Any) -> None:
@@ -266,10 +259,3 @@ async def test_a_citations_quote_stands_in_the_files_text(served: Any) -> None:
     assert citations
     for one in citations:
         assert text.text[one["start"] : one["end"]] == one["quote"]
-
-
-@pytest.mark.parametrize("id_", ["x", "0" * 31, "0" * 32, 'a" or "1"=="1', "%00", "../sources"])
-async def test_an_id_that_is_none_is_not_found(served: Any, id_: str) -> None:
-    for path in (f"/v1/sources/{id_}", f"/v1/sources/{id_}/text", f"/v1/ingestions/{id_}"):
-        answer = await served.client.get(path)
-        assert answer.status_code in {200, 404} if id_ == "../sources" else 404, path
