@@ -18,7 +18,9 @@ async def events(
         steps: whether the engine's own events come, too: those of steps that begin and end.
     """
     try:
-        async for event in recorder.stream(run) if recorder else run.stream_events(expose_internal=steps):
+        async for event in (
+            recorder.stream(run) if recorder else run.stream_events(expose_internal=steps)
+        ):
             yield event
     except asyncio.CancelledError:
         await run.cancel_run()

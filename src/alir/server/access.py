@@ -47,29 +47,28 @@ class Access:
         if scope["type"] == "lifespan" or scope.get("path") in self._open_paths:
             await self._app(scope, receive, send)
             return
-        who = await self._caller(Headers(scope=scope).get("authorization", ""))
+        who = await self._caller(Headers(scope=scope))
         scope.setdefault("state", {})["caller"] = who
         self._limits.admit(who.key)
         await self._app(scope, receive, send)
 
-    async def _caller(self, authorization: str) -> Caller:
-        presented = await self._database.run(keys.present, _secret(authorization))
+    async def _caller(self, headers: Headers) -> Caller:
+        secret = _secret(headers.get("authorization", ""))
+        presented = await self._database.run(keys.present, secret)
         if (key := presented.key) is not None:
             folder = self._root / key.tenant if key.tenant else self._root
             return Caller(key.id, key.scope, Tenant(key.tenant, folder))
         if self._may_be_open and not presented.any_exist:
             return Caller("", "admin", Tenant("", self._root))
         detail = "Send a key that is in use, with Authorization: Bearer; alir keys add makes one."
-        challenge = 'Bearer realm="alir", Basic realm="alir", charset="UTF-8"'
+        # A person who opens the page is asked for it; browsers know no other scheme.
+        scheme = "Basic" if headers.get("sec-fetch-mode") == "navigate" else "Bearer"
+        challenge = f'{scheme} realm="alir"'
         raise refusal(401, "Key Needed", detail, WWW_Authenticate=challenge)
 
 
 def _secret(authorization: str) -> str | None:
-    """Return the secret that is presented: a bearer's, or the password of whatever user.
-
-    Browsers know only the latter: they ask for it where the page needs a key, and then send it
-    with what the page asks for.
-    """
+    """Return the secret that is presented: a bearer's, or the password of whatever user."""
     scheme, _, value = authorization.partition(" ")
     match scheme.lower():
         case "bearer":

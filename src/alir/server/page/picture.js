@@ -9,6 +9,7 @@ export async function load() {
   if (!answer.ok) return;
   const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
   graph.replaceChildren(document.importNode(drawn.documentElement, true));
+  graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
 }
 
 export function begin() {
