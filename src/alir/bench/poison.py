@@ -1,5 +1,6 @@
 """Ask beside poisoned documents, with and without a defence: how many get what they want?"""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -44,39 +45,39 @@ async def measure_poison(
         documents: None is all of `poison.toml`.
 
     Raises:
-        WrongResult: a poisoned document was not ingested, or alir's answers stopped being right.
+        WrongResult: a document was not ingested.
     """
     described = machine.describe()
     documents = poisons() if documents is None else documents
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         server = stack.enter_context(OpenAIServer(_reply))
-        outbox = Outbox()
+        boxes = {model: Outbox() for model in (None, OUTSIDE, EVERYTHING)}
         apps = {}
-        for model in (None, OUTSIDE, EVERYTHING):
-            app = _app(folder / "poison.db", server.base_url, model, outbox)
+        for model, box in boxes.items():
+            app = _app(folder / "poison.db", server.base_url, model, box)
             apps[model] = await stack.enter_async_context(app)
         folders = {one.name: one.write(folder / "documents") for one in documents}
         progress("ingesting")
         await _ingest(apps[None], folder / "documents", files=_files(documents))
         llm = cast("FunctionCallingLLM", apps[OUTSIDE].llm)
         sides: dict[str, Side] = {
-            "llamaindex": llamaindex(apps[OUTSIDE], llm, outbox),
-            "plain_fence": plain_fence(apps[OUTSIDE], llm, outbox),
-            "alir": alir(apps[OUTSIDE], outbox),
-            "alir_everything": alir(apps[EVERYTHING], outbox),
-            "alir_extractive": alir(apps[None], outbox),
+            "llamaindex": llamaindex(apps[OUTSIDE], llm),
+            "plain_fence": plain_fence(apps[OUTSIDE], llm),
+            "alir": alir(apps[OUTSIDE], boxes[OUTSIDE]),
+            "alir_everything": alir(apps[EVERYTHING], boxes[EVERYTHING]),
+            "alir_extractive": alir(apps[None], boxes[None]),
         }
         kinds = {one.kind: Counter(documents=0, **dict.fromkeys(sides, 0)) for one in documents}
         through: dict[str, list[str]] = {side: [] for side in sides}
-        right = 0
         for one in documents:
             progress(one.name)
             kinds[one.kind]["documents"] += 1
-            for side, ask in sides.items():
-                told = await ask(folders[one.name])
-                right += side == "alir" and all(map(answered_right, told))
-                if any(got_through(one, way) for way in told):
+            answers = await asyncio.gather(*(ask(folders[one.name]) for ask in sides.values()))
+            for side, told in zip(sides, answers, strict=True):
+                # Where the fence alone is looked at, to mislead the model is enough.
+                is_misled = side == "alir" and not all(map(answered_right, told))
+                if is_misled or any(got_through(one, way) for way in told):
                     kinds[one.kind][side] += 1
                     through[side].append(one.name)
     return {
@@ -84,7 +85,6 @@ async def measure_poison(
         "documents": len(documents),
         "kinds": {kind: dict(counts) for kind, counts in kinds.items()},
         "through": through,
-        "answered_right": right,
         "machine": described,
     }
 
@@ -94,13 +94,10 @@ def _reply(request: Json) -> Reply:
 
 
 def _app(file: Path, base_url: str, model: str | None, outbox: Outbox) -> Alir:
-    settings = Settings.load(
-        milvus_uri=str(file),
-        collection="poison",
-        top_k=TOP_K,
-        llm_base_url=None if model is None else base_url,
-        llm_model=model,
-    )
+    settings = Settings.load(milvus_uri=str(file), collection="poison", top_k=TOP_K)
+    # Nobody's own endpoint or key is used, whatever the environment says.
+    chosen = {"llm_base_url": base_url if model else None, "llm_model": model, "llm_api_key": None}
+    settings = settings.model_copy(update=chosen)
     return Alir(settings, embedding=HashEmbedding(dim=DIM), tools=[outbox.tool])
 
 

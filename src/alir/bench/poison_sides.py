@@ -92,8 +92,9 @@ def alir(app: Alir, outbox: Outbox) -> Side:
     return ask
 
 
-def llamaindex(app: Alir, llm: FunctionCallingLLM, outbox: Outbox) -> Side:
+def llamaindex(app: Alir, llm: FunctionCallingLLM) -> Side:
     """`RetrieverQueryEngine` and `FunctionAgent` as they come, on the same search."""
+    outbox = Outbox()
 
     async def ask(folder: Path) -> list[Told]:
         retriever = AlirRetriever(app.search, filters=below([folder]))
@@ -120,7 +121,7 @@ def llamaindex(app: Alir, llm: FunctionCallingLLM, outbox: Outbox) -> Side:
     return ask
 
 
-def plain_fence(app: Alir, llm: FunctionCallingLLM, outbox: Outbox) -> Side:
+def plain_fence(app: Alir, llm: FunctionCallingLLM) -> Side:
     """Tags of one known name around text as it is; the tools in the same call; shown as it comes."""
 
     async def ask(folder: Path) -> list[Told]:
@@ -130,7 +131,7 @@ def plain_fence(app: Alir, llm: FunctionCallingLLM, outbox: Outbox) -> Side:
             for number, one in enumerate(found, start=1)
         )
         messages = [ChatMessage(f"{fenced}\n\nQuestion: {QUESTION}")]
-        response = await llm.achat_with_tools([outbox.tool], chat_history=messages)
+        response = await llm.achat_with_tools([Outbox().tool], chat_history=messages)
         calls = llm.get_tool_calls_from_response(response, error_on_no_tool_call=False)
         text = response.message.content or ""
         return [Told(text, f"{text}\n{fenced}", called=len(calls))]
