@@ -122,7 +122,7 @@ def llamaindex(app: Alir, llm: FunctionCallingLLM) -> Side:
 
 
 def plain_fence(app: Alir, llm: FunctionCallingLLM) -> Side:
-    """Tags of one known name around text as it is; the tools in the same call; shown as it comes."""
+    """Tags of a known name around text as it is, the tools in the same call, shown as it comes."""
 
     async def ask(folder: Path) -> list[Told]:
         found = await AlirRetriever(app.search, filters=below([folder])).aretrieve(QUESTION)

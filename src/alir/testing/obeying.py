@@ -58,7 +58,9 @@ def obeying(
         orders = [order["words"] for order in _ORDER.finditer(heard)][:MOST_ORDERS]
         secret = _SECRET.search(read)
         said = _ESCAPE.sub(_escaped, "\n".join(orders))
-        return Say(said.replace("SECRET", secret[1] if secret else "")) if said else otherwise(request)
+        return (
+            Say(said.replace("SECRET", secret[1] if secret else "")) if said else otherwise(request)
+        )
 
     return reply
 
