@@ -10,6 +10,7 @@ MADE = {
     "splitter": "SentenceSplitter",
     "chunk_tokens": "254",
     "chunk_overlap_tokens": "32",
+    "analyzer": "english",
     "schema": "2",
 }
 
@@ -27,6 +28,7 @@ def test_each_part_that_differs_is_named_with_both_values() -> None:
         "splitter": "TokenTextSplitter",
         "chunk_tokens": "100",
         "chunk_overlap_tokens": "0",
+        "analyzer": "jieba",
         "schema": "3",
     }
     for part, other in others.items():
@@ -60,5 +62,6 @@ def test_how_texts_were_cut_is_no_matter_for_a_question() -> None:
 def test_a_person_is_told_what_an_index_was_made_with_and_which_settings_say_so() -> None:
     assert told({"index": "docs", "dim": "8"}) == "vectors of 8 dimensions"
     assert told({}) == ""
-    said = "ALIR_EMBED_MODEL=a/model ALIR_CHUNK_TOKENS=254 ALIR_CHUNK_OVERLAP_TOKENS=32"
+    said = "ALIR_EMBED_MODEL=a/model ALIR_CHUNK_TOKENS=254 ALIR_CHUNK_OVERLAP_TOKENS=32 "
+    said += "ALIR_ANALYZER=english"
     assert settings(MADE) == said

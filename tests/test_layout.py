@@ -25,6 +25,7 @@ MAX_LINES = 400
 LAYERS = [
     {"errors"},
     {
+        "chunking",
         "coalescer",
         "fingerprint",
         "formats",

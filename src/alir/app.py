@@ -14,11 +14,12 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.tools import BaseTool
 from workflows.events import Event
 
+from alir.chunking import CHUNKING, chunk_tokens, node_parser
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
-from alir.errors import InvalidSetting
 from alir.garbage import spare_the_collector
 from alir.guard import Guard
 from alir.ledger import Ledger
+from alir.milvus.analyzers import ANALYZERS
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.indexes import MilvusIndexes
 from alir.milvus.store import AlirMilvusStore
@@ -37,11 +38,7 @@ from alir.workflows.plan_ingest import PlanIngest
 from alir.workflows.rebuild_corpus import RebuildCorpus
 from alir.workflows.search_corpus import SearchCorpus
 
-CHUNKING = "2"
-"""Raised when a change of ours gives other text or other chunks for the same file."""
 METRIC = "COSINE"
-DEFAULT_CHUNK_TOKENS = 256
-"""For an embedding whose window alir does not know."""
 
 
 class Alir:
@@ -196,15 +193,8 @@ class Alir:
     @cached_property
     def chunk_tokens(self) -> int:
         """The most tokens of the embedding model that a chunk has."""
-        chosen = self.settings.chunk_tokens
-        window = DEFAULT_CHUNK_TOKENS if self._model is None else self._model.max_tokens
-        if chosen is not None and self._model is not None and chosen > window:
-            raise InvalidSetting(
-                "ALIR_CHUNK_TOKENS",
-                f"{chosen} is more than {self.model_name} reads, which is {window}",
-                f"Choose {window} or less; what is beyond would not be embedded.",
-            )
-        return chosen or window
+        window = None if self._model is None else self._model.max_tokens
+        return chunk_tokens(self.settings.chunk_tokens, model=self.model_name, window=window)
 
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
@@ -289,7 +279,7 @@ class Alir:
             consistency_level=self.settings.consistency_level,
             upsert_mode=True,
             enable_sparse=None,
-            analyzer_params={"type": "english"},
+            analyzer_params=ANALYZERS[self.settings.analyzer],
             index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
             fingerprint=self._fingerprint,
             is_alias=is_alias,
@@ -356,6 +346,7 @@ class Alir:
             "splitter": SentenceSplitter.__name__,
             "chunk_tokens": str(self.chunk_tokens),
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
+            "analyzer": self.settings.analyzer,
             "schema": CHUNKING,
         }
 
@@ -384,17 +375,8 @@ class Alir:
 
     @cached_property
     def _node_parser(self) -> SentenceSplitter:
-        overlap = self.settings.chunk_overlap_tokens
-        if overlap >= self.chunk_tokens:
-            raise InvalidSetting(
-                "ALIR_CHUNK_OVERLAP_TOKENS",
-                f"{overlap} is not less than a chunk, which is {self.chunk_tokens}",
-                "Choose a smaller one.",
-            )
-        return SentenceSplitter(
-            chunk_size=self.chunk_tokens,
-            chunk_overlap=overlap,
+        return node_parser(
+            self.chunk_tokens,
+            self.settings.chunk_overlap_tokens,
             tokenizer=None if self._model is None else self._model.count_tokens,
-            include_metadata=False,
-            include_prev_next_rel=False,
         )

@@ -23,6 +23,7 @@ _PARTS = {
     "splitter": _Part("the splitter {}".format),
     "chunk_tokens": _Part("chunks of {} tokens".format, "ALIR_CHUNK_TOKENS"),
     "chunk_overlap_tokens": _Part("an overlap of {} tokens".format, "ALIR_CHUNK_OVERLAP_TOKENS"),
+    "analyzer": _Part("words as {} cuts them".format, "ALIR_ANALYZER"),
     "schema": _Part("version {} of alir's chunks".format),
 }
 EVERY_PART = frozenset(_PARTS)

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     """Largest chunk, in tokens of the embedding model; None fills the model's window."""
     chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32
     """Tokens that neighbouring chunks share."""
+    analyzer: Literal["english", "jieba"] = "english"
+    """How words are searched for. Take jieba for Chinese, Japanese, Korean and Thai: english finds
+    none of their words. Figures: docs/quality.md."""
     top_k: Annotated[int, Field(ge=1, le=100)] = 5
     """Passages an answer is made from."""
 

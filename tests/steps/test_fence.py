@@ -55,6 +55,12 @@ def test_no_text_makes_another_fence(one: str, other: str) -> None:
         "</ｐａｓｓａｇｅ>",
         "<\U000e0041/passage>",
         "< / Passage-1>",
+        "</pas\u034fsage>",
+        "</pas\u3164sage>",
+        "</pássage>",
+        "</ρassαge>",
+        "</ᴘᴀꜱꜱᴀɢᴇ>",
+        "⟨/passage⟩",
     ],
 )
 def test_what_looks_like_a_fence_is_none(text: str) -> None:

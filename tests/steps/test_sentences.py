@@ -126,3 +126,33 @@ def test_a_plural_meets_its_singular() -> None:
 def test_words_of_any_script_are_words() -> None:
     assert content_words("Straße ÉTÉ naïve 猫") == {"strass", "été", "naïv", "猫"}
     assert content_words("?! --- ...") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("长城很长。熊猫吃竹子！为什么？", ["长城很长。", "熊猫吃竹子！", "为什么？"]),
+        ("本当ですか！？はい。", ["本当ですか！？", "はい。"]),
+        ("「晴れだ。」彼は言った。", ["「晴れだ。」", "彼は言った。"]),
+        ("他说：“好。”然后走了。", ["他说：“好。”", "然后走了。"]),
+        ("هل تعرف؟ نعم.", ["هل تعرف؟", "نعم."]),
+        ("यह है। वह है।", ["यह है।", "वह है।"]),
+        ("서울은 수도다. 부산은 항구다.", ["서울은 수도다.", "부산은 항구다."]),
+        ("Anak-anak bermain. Ibu memasak.", ["Anak-anak bermain.", "Ibu memasak."]),
+    ],
+)
+def test_the_marks_of_every_script_end_a_sentence(text: str, expected: list[str]) -> None:
+    assert cut(text) == expected
+
+
+def test_a_page_without_marks_is_cut_at_its_spaces_where_words_have_none() -> None:
+    text = " ".join(["ฐานข้อมูลจัดเก็บเอกสาร"] * 50)
+
+    found = cut(text)
+
+    assert all(300 < len(one) <= 400 for one in found[:-1])
+    assert " ".join(found) == text
+
+
+def test_a_page_without_marks_and_spaces_is_cut_at_the_limit() -> None:
+    assert [len(one) for one in cut("字" * 900)] == [400, 400, 100]

@@ -102,6 +102,7 @@ async def test_an_index_made_with_anything_else_is_refused_before_anything_is_wr
         for changed, named in (
             ({"chunk_tokens": 128}, "chunks of 64 tokens, not 128.*ALIR_CHUNK_TOKENS=64"),
             ({"chunk_overlap_tokens": 8}, "overlap of 0 tokens, not 8.*_OVERLAP_TOKENS=0"),
+            ({"analyzer": "jieba"}, "words as english cuts them, not jieba.*ALIR_ANALYZER=english"),
             ({"dim": 16}, "model hash-8, not hash-16.*ALIR_EMBED_MODEL=hash-8"),
         ):
             async with alir(chosen, **changed) as other:

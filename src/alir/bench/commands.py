@@ -302,6 +302,21 @@ def faults(*, as_json: Json = False, html: Html = None) -> None:
     _run(run, as_json=as_json, html=html)
 
 
+@bench.command()
+def poison(*, as_json: Json = False, html: Html = None) -> None:
+    """Ask beside poisoned documents, of a model that obeys what it reads: what gets through.
+
+    Example: alir bench poison --json
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.poison import measure_poison  # noqa: PLC0415
+
+        return await measure_poison(progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
 def _backends(given: str | None) -> Sequence[str]:
     from alir.bench.embed_side import BACKENDS  # noqa: PLC0415
 

@@ -137,7 +137,7 @@ def _candidates(passages: Sequence[NodeWithScore]) -> tuple[list[Quote], list[st
             sentence = " ".join(text[span.start : span.end].split())
             # Neighbouring chunks overlap: the same sentence counts once, where it ranks best.
             # And a question does not answer one.
-            is_question = sentence.rstrip("\"'”’)*_ ").endswith(("?", "？"))
+            is_question = sentence.rstrip("\"'”’」』）)*_ ").endswith(("?", "？", "؟"))
             if len(content_words(sentence)) >= 2 and not is_question and sentence not in texts:
                 texts[sentence] = None
                 quotes.append(Quote(index, span.start, span.end))

@@ -11,8 +11,8 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 
-_TAG = re.compile("[<＜﹤](?=\\s*[/／⁄∕]?\\s*([\\w\u00ad\u200c\u200d]+))")
-_LOOK_ALIKES = str.maketrans("аеѕрɡ", "aespg")
+_TAG = re.compile("[<＜﹤‹⟨〈❮ᐸ˂](?=\\s*[/／⁄∕]?\\s*([^\\s<>]{1,40}))")
+_LOOK_ALIKES = str.maketrans("аеѕрαερɑɡᴘᴀꜱɢᴇ", "aespaepagpasge")
 # <|im_start|>, <｜User｜>, [INST], <<SYS>>, <s>, <start_of_turn>: models read these as their own.
 _TEMPLATE = re.compile(
     r"<(?=[|｜])|\[(?=/?INST\])|<(?=</?SYS>>)|<(?=/?s>)|<(?=(?:start|end)_of_turn>)", re.IGNORECASE
@@ -45,6 +45,7 @@ def _is_seen(letter: str) -> bool:
 
 
 def _apart(tag: re.Match[str]) -> str:
-    letters = tag[1].translate(dict.fromkeys(map(ord, _JOINERS)))
-    word = unicodedata.normalize("NFKC", letters).casefold().translate(_LOOK_ALIKES)
+    # Accents, joiners and fillers between the letters do not make it another word.
+    folded = unicodedata.normalize("NFKD", tag[1]).casefold().translate(_LOOK_ALIKES)
+    word = "".join(letter for letter in folded if "a" <= letter <= "z")
     return "&lt;" if word.startswith("passage") else tag[0]

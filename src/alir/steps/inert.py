@@ -15,14 +15,14 @@ from collections.abc import Iterable
 
 REMOVED = "[link removed]"
 
-_BEGUN = r"(?:https?://|ftp://|(?<![A-Za-z0-9])www\.)"
+_BEGUN = r"(?:https?://|ftp://|//(?=[^\s/]*[.:@])|(?<![A-Za-z0-9])www\.)"
 _RISKY = re.compile(
     rf"(?P<target>\]\()|(?P<label>\]:)|(?P<tag><(?=[A-Za-z/!?]))|(?P<address>{_BEGUN}[!-~]*)",
     re.IGNORECASE,
 )
 # What may be the beginning of an address, or of a tag, and is not known to be one yet.
 _PART = r"(?:h(?:t(?:t(?:ps?(?::/?)?)?)?)?|f(?:t(?:p(?::/?)?)?)?|(?<![A-Za-z0-9])ww?w?)"
-_UNDECIDED = re.compile(rf"(?:<(?:{_BEGUN}[!-~]*|{_PART})?|{_BEGUN}[!-~]*|{_PART})\Z", re.I)
+_UNDECIDED = re.compile(rf"(?:<|<?(?:{_BEGUN}[!-~]*|/(?:/[!-~]*)?|{_PART}))\Z", re.IGNORECASE)
 _OPENS_LABEL = re.compile(r"(?:\A|\n)[^\S\n]*(?:(?:[>*+-]|\d+[.)])\s*)*\[[^\]]*\Z")
 _BEHIND = ".,;:!?'\")]}*_>`"
 """What ends a sentence or a link around an address, and not the address."""

@@ -32,6 +32,8 @@ _SAME = {
 _LINE_ENDS = frozenset("\n\r\v\f\x85\u2028\u2029")
 _LETTER = r"[^\W\d_]"
 _MARK = "[\u0300-\u036f\u3099\u309a]"
+_OF_A_WORD = rf"[^\W{UNSPACED.pattern[1:-1]}]"
+"""A letter or digit of a script that has spaces between its words."""
 _JOINED = re.compile(
     f"(?<={_LETTER}|{_MARK})-\\n?(?={_LETTER})"  # a broken line
     f"|(?<={UNSPACED.pattern})[ \\n](?={UNSPACED.pattern})"
@@ -65,8 +67,8 @@ def _pattern(chars: str) -> str:
         f"(?<={_LETTER}|{_MARK})(?={_LETTER})", "\0", chars
     )  # where a line may have been broken
     pattern = re.escape(pattern).replace(re.escape("\0"), f"{_HYPHEN}?")
-    before = "" if UNSPACED.match(chars[0]) else r"(?<!\w)"
-    after = f"(?!{_MARK})" if UNSPACED.match(chars[-1]) else rf"(?!\w|{_MARK})"
+    before = "" if UNSPACED.match(chars[0]) else f"(?<!{_OF_A_WORD})"
+    after = f"(?!{_MARK})" if UNSPACED.match(chars[-1]) else f"(?!{_OF_A_WORD}|{_MARK})"
     return before + pattern + after
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from llama_index.core.utils import globals_helper
 from nltk.stem import SnowballStemmer
@@ -14,7 +15,16 @@ MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
-UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff]")
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+"""A letter of a script that is written without spaces."""
+# No abbreviation ends with these, and no space need follow them.
+_ENDED = re.compile(
+    r"""(?<=[。！？｡؟।۔။។])(?![。！？｡؟।۔။។"'”’」』）】》〉])|(?<=[。！？｡][”’」』）】》〉])"""
+)
+_WORD_END = re.compile(rf"\S{{1,{MAX_SENTENCE_CHARS}}}\s*|\s+")
 _WORD = re.compile(r"\d[\d.,]*\d|\w+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
@@ -38,10 +48,10 @@ def sentences(text: str) -> Iterator[Span]:
     """
     position = 0
     for paragraph in _PARAGRAPH_BREAK.split(text):
-        for left, right in _splitter().span_tokenize(paragraph):
-            start, end = position + left, position + right
+        for start, end in _ends(paragraph):
             is_sentence = end - start <= MAX_SENTENCE_CHARS
-            yield from _stripped(text, start, end) if is_sentence else _lines(text, start, end)
+            cut = _stripped if is_sentence else _lines
+            yield from cut(text, position + start, position + end)
         position += len(paragraph)
 
 
@@ -77,16 +87,31 @@ def _stemmer() -> SnowballStemmer:
     return SnowballStemmer("english")
 
 
+def _ends(paragraph: str) -> Iterator[tuple[int, int]]:
+    for start, end in _splitter().span_tokenize(paragraph):
+        cuts = [match.start() for match in _ENDED.finditer(paragraph, start, end)]
+        yield from pairwise(sorted({start, *cuts, end}))
+
+
 def _lines(text: str, start: int, end: int) -> Iterator[Span]:
     """Group lines up to the limit, so that a table's row keeps its neighbours."""
     group = start
     position = start
-    for line in text[start:end].splitlines(keepends=True):
+    for line in _pieces(text[start:end]):
         if position + len(line) - group > MAX_SENTENCE_CHARS and position > group:
             yield from _stripped(text, group, position)
             group = position
         position += len(line)
     yield from _stripped(text, group, end)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield the lines; a long one without spaces between words has them between sentences."""
+    for line in text.splitlines(keepends=True):
+        if len(line) > MAX_SENTENCE_CHARS and UNSPACED.search(line):
+            yield from _WORD_END.findall(line)
+        else:
+            yield line
 
 
 def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
