@@ -9,7 +9,7 @@ from alir.server.database import opened
 Walk = Callable[..., Awaitable[list[tuple[str, str, int]]]]
 OPEN = {"/health/live", "/health/ready"}
 UNKNOWN = [
-    "/",
+    "/page",
     "/nope",
     "/v1",
     "/v1/ask/",

@@ -31,7 +31,11 @@ async def test_every_route_is_described_with_what_it_needs(served: Any) -> None:
         }
         assert {"421", "500"} <= operation["responses"].keys()
     routes = {route.path for route in served.service.routes}
-    assert routes - paths.keys() == {"/openapi.json"}
+    undescribed = routes - paths.keys()
+    assert {path for path in undescribed if not path.startswith("/page/")} == {
+        "/",
+        "/openapi.json",
+    }
 
 
 async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
