@@ -44,9 +44,6 @@ def serve(
         settings = Settings.load(collection=collection, root=root)
         _refuse_open_doors(host, settings)
         with _listening(host, port) as listener:
-            # uvicorn raises anew what it was stopped by; stopped in order, that is no failure.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: None)
             asyncio.run(_served(listener, host, settings))
 
 
@@ -83,6 +80,9 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
             timeout_graceful_shutdown=settings.drain_s,
         )
     )
+    # uvicorn raises anew what it was stopped by; stopped in order, that is no failure.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not (server.started or serving.done()):  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
@@ -90,6 +90,8 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
         name = f"[{host}]" if ":" in host else host
         say(f"alir serves http://{name}:{listener.getsockname()[1]}")
     await serving
+    if server.lifespan.should_exit:  # it did not start; the log has it
+        raise typer.Exit(1)
 
 
 def _refuse_open_doors(host: str, settings: "Settings") -> None:
@@ -97,10 +99,8 @@ def _refuse_open_doors(host: str, settings: "Settings") -> None:
     from alir.server import keys  # noqa: PLC0415
     from alir.server.database import opened  # noqa: PLC0415
 
-    if _is_loopback(host):
-        return
     with opened(settings.service_path) as db:
-        if all(key.revoked for key in keys.all_of(db)):
+        if not _is_loopback(host) and all(key.revoked for key in keys.all_of(db)):
             raise InvalidSetting(
                 f"--host {host}",
                 "there is no key, and whoever can reach this address could use the service",

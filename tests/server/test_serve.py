@@ -163,6 +163,15 @@ def test_a_revoked_key_does_not_open_the_doors() -> None:
     assert done.exit_code == 3
 
 
+def test_a_damaged_file_of_keys_is_said(desk: Path) -> None:
+    (desk / ".alir").mkdir()
+    (desk / ".alir/.milvus.service").write_text("no database" * 1000)
+    done = CliRunner().invoke(cli, ["serve", "--port", "0"])
+
+    assert done.exit_code == 5
+    assert ".milvus.service cannot be used" in done.stderr
+
+
 def test_a_port_that_is_taken_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
