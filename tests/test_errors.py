@@ -30,6 +30,8 @@ SPOKEN = [
         "alir ingest docs (process 7 on h)",
         "Wait for it",
     ),
+    (errors.InvalidKey("a b", "is no name", "Use letters."), "'a b' is no name", "Use letters"),
+    (errors.ServiceFileFailed("/data/a.service", "is full"), "/data/a.service", "alir keys add"),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
     (
         errors.ExtraMissing("alir eval", "ir-measures", "eval"),

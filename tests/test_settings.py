@@ -51,6 +51,16 @@ def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert settings.timeout_s == 2.5
 
 
+def test_several_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALIR_ALLOWED_HOSTS", " alir.example, ,Docs.example")
+    monkeypatch.setenv("ALIR_CORS_ORIGINS", "https://a.example")
+
+    settings = Settings.load()
+
+    assert settings.allowed_hosts == ("alir.example", "docs.example")
+    assert settings.cors_origins == ("https://a.example",)
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIR_TOP_K", "")
     monkeypatch.setenv("ALIR_LLM_BASE_URL", "")
@@ -195,6 +205,10 @@ def test_every_documented_variable_is_known() -> None:
         ("ALIR_CONSISTENCY_LEVEL", "Weak", "'Strong', 'Session', 'Bounded' or 'Eventually'"),
         ("ALIR_LLM_BASE_URL", "localhost:8000", "must start with http:// or https://"),
         ("ALIR_MILVUS_URI", "milvus", "must be a file name that ends in .db"),
+        ("ALIR_CORS_ORIGINS", "*", "must be an origin, such as https://example.org"),
+        ("ALIR_CORS_ORIGINS", "https://a.b, https://c.d/", "must be an origin"),
+        ("ALIR_QUESTIONS_AT_ONCE", "0", "greater than or equal to 1"),
+        ("ALIR_DRAIN_S", "-1", "greater than or equal to 0"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence_with_its_variable(

@@ -89,10 +89,11 @@ async def _answered(
 ) -> "AgentAnswer":
     from alir.agent_events import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.app import Alir  # noqa: PLC0415
-    from alir.console import events, thought  # noqa: PLC0415
+    from alir.console import thought  # noqa: PLC0415
     from alir.draw_run import drawing  # noqa: PLC0415
     from alir.events import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
+    from alir.streamed import events  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
         with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:

@@ -14,7 +14,9 @@ from alir.bench.commands import bench
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
+from alir.keys_command import keys
 from alir.saying import say, write
+from alir.serve_command import serve
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -38,8 +40,10 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(bench, name="bench")
+cli.add_typer(keys, name="keys")
 cli.command("eval")(evaluate)
 cli.command()(agent)
+cli.command()(serve)
 
 
 def _path(given: str) -> Path:
@@ -344,8 +348,9 @@ def _print_plan(
     paths: list[Path], *, delete_many: bool, collection: str | None, as_json: bool
 ) -> None:
     async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
-        from alir.console import IngestBar, events  # noqa: PLC0415
+        from alir.console import IngestBar  # noqa: PLC0415
         from alir.plan_events import FilesPlanned, Plan  # noqa: PLC0415
+        from alir.streamed import events  # noqa: PLC0415
 
         files: list[FilePlan] = []
         handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))
@@ -366,8 +371,8 @@ def _print_plan(
 
 
 async def _ask(app: "Alir", start: "Ask", recorder: "Recorder | None", *, stream: bool) -> "Answer":
-    from alir.console import events  # noqa: PLC0415
     from alir.events import Answer, Token  # noqa: PLC0415
+    from alir.streamed import events  # noqa: PLC0415
 
     handler = app.ask.run(start_event=start)
     async for event in events(handler, recorder):

@@ -1,9 +1,8 @@
 """What a person sees in a terminal: progress, reports, answers."""
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +44,7 @@ from alir.plan_events import FilesPlanned, IngestPlan, WatchPaused
 from alir.recording import Recorder
 from alir.saying import plain
 from alir.steps.cite import source
+from alir.streamed import events
 
 EXTRACTIVE_NOTE = (
     "Extractive answer: sentences of the documents, verbatim. Set ALIR_LLM_API_KEY or "
@@ -111,16 +111,6 @@ class IngestBar(AbstractContextManager["IngestBar"]):
 
     def _say(self, line: str) -> None:
         self._console.print(plain(line), markup=False, soft_wrap=True)
-
-
-async def events(run: WorkflowHandler, recorder: Recorder | None = None) -> AsyncIterator[Event]:
-    """Yield what a run streams; when this is cancelled, the run ends first, and in order."""
-    try:
-        async for event in recorder.stream(run) if recorder else run.stream_events():
-            yield event
-    except asyncio.CancelledError:
-        await run.cancel_run()
-        raise
 
 
 async def shown(

@@ -1,39 +1,24 @@
 """The picture of one run: one HTML file with no script that needs no network and no other file.
 
-The graph is LlamaIndex's `get_workflow_representation`; what ran is from `alir.recording`. The
-library's `draw_most_recent_execution` is not used: it links every event to an outside step, and
-the members of a list to none.
+What ran is from `alir.recording`, the graph from `alir.graph_svg`. The library's
+`draw_most_recent_execution` is not used: it links every event to an outside step, and the members
+of a list to none.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from string import Template
-from typing import TypeAlias
 
-from workflows import Workflow
 from workflows.events import Event
-from workflows.representation import (
-    WorkflowEventNode,
-    WorkflowStepNode,
-    get_workflow_representation,
-)
 
 from alir.errors import PictureUnwritable
-from alir.layers import Edge, Point, arrange
+from alir.graph_svg import AnyWorkflow, svg
 from alir.page_file import require_writable, write_page
 from alir.recording import Execution, Recorder, StepRun, Tally
 
-AnyWorkflow: TypeAlias = Workflow | type[Workflow]
-
-LETTER = 8.2
-"""Pixels that a fixed-pitch letter of 13 pixels takes, at most."""
-STRETCH = 1.7
-"""The rows of `arrange` are for one line of text; a step here has up to three."""
-STEP_HEIGHT, EVENT_HEIGHT, MARGIN = 62, 28, 14
 HEAD = ("step", "ran", "at once", "total", "median", "longest", "errors", "retries")
 
 
@@ -76,7 +61,11 @@ def draw_run(workflow: AnyWorkflow, run: Execution, path: Path, *, about: str = 
         about=f"<p>{escape(about)}</p>" if about else "",
         ending=escape(_ending(run, tallies)),
         failed="failed" if run.ending in {"failed", "timed out"} else "",
-        graph=_graph(workflow, run, tallies),
+        graph=svg(
+            workflow,
+            measured={step: _measured(tally) for step, tally in tallies.items()},
+            passed={one.takes for one in run.steps} | {one.gives for one in run.steps},
+        ),
         head="".join(f"<th>{cell}</th>" for cell in HEAD),
         rows="\n".join(_row(step, tally) for step, tally in tallies.items()),
         axis="".join(f"<span>{_seconds(run.seconds * part / 4)}</span>" for part in range(5)),
@@ -130,66 +119,8 @@ def _told(run: Execution) -> str:
     return f'<section><h2>What was decided</h2>\n<ol class="told">\n{items}\n</ol></section>'
 
 
-# The graph.
-
-
-def _graph(workflow: AnyWorkflow, run: Execution, tallies: Mapping[str, Tally]) -> str:
-    graph = get_workflow_representation(workflow)
-    lines: dict[str, list[str]] = {}
-    looks: dict[str, str] = {}
-    passed = {run.takes for run in run.steps} | {run.gives for run in run.steps}
-    for node in graph.nodes:
-        if isinstance(node, WorkflowStepNode):
-            lines[node.id] = [node.id, *_measured(tallies.get(node.id))]
-            looks[node.id] = "step" if node.id in tallies else "step unseen"
-        elif isinstance(node, WorkflowEventNode):
-            lines[node.id] = [node.event_type]
-            looks[node.id] = "event" if node.event_type in passed else "event unseen"
-    edges = sorted(
-        {
-            (edge.source, edge.target)
-            for edge in graph.edges
-            if {edge.source, edge.target} <= {*lines}
-        }
-    )
-    widths = {name: max(map(len, text)) * LETTER + 24 for name, text in lines.items()}
-    layout = arrange(widths, edges)
-    centres = {name: _stretched(at) for name, at in layout.centres.items()}
-    bends = {edge: [_stretched(at) for at in points] for edge, points in layout.bends.items()}
-    everything = [*centres.values(), *(point for points in bends.values() for point in points)]
-    left = min([x - widths[n] / 2 for n, (x, _) in centres.items()] + [x for x, _ in everything])
-    right = max([x + widths[n] / 2 for n, (x, _) in centres.items()] + [x for x, _ in everything])
-    top = min(y for _, y in everything) - STEP_HEIGHT / 2 - MARGIN
-    wide = right - left + 2 * MARGIN
-    high = max(y for _, y in everything) + STEP_HEIGHT / 2 + MARGIN - top
-    heights = {n: EVENT_HEIGHT if len(text) == 1 else STEP_HEIGHT for n, text in lines.items()}
-    drawn = [
-        _line(edge, centres, bends.get(edge, []), heights, "unseen" if _dim(edge, looks) else "")
-        for edge in edges
-    ]
-    drawn += [_box(lines[n], looks[n], centres[n], widths[n], heights[n]) for n in lines]
-    return (
-        f'<svg width="{wide:.0f}" height="{high:.0f}" role="img" '
-        f'aria-label="The steps and events of the workflow; the table says the same in numbers" '
-        f'viewBox="{left - MARGIN:.0f} {top:.0f} {wide:.0f} {high:.0f}">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'
-        f"{''.join(drawn)}</svg>"
-    )
-
-
-def _stretched(at: Point) -> Point:
-    return at[0], round(at[1] * STRETCH)
-
-
-def _dim(edge: Edge, looks: Mapping[str, str]) -> bool:
-    return any(looks[end].endswith("unseen") for end in edge)
-
-
-def _measured(tally: Tally | None) -> list[str]:
+def _measured(tally: Tally) -> list[str]:
     """Two lines below the name of a step."""
-    if tally is None:
-        return ["did not run", ""]
     at_once = f", {tally.at_once} at once" if tally.at_once > 1 else ""
     marks = [_count(tally.errors, "error")] if tally.errors else []
     marks += [_count(tally.retries, "retry")] if tally.retries else []
@@ -197,43 +128,6 @@ def _measured(tally: Tally | None) -> list[str]:
         f"{tally.runs}×{at_once} · {_seconds(tally.total_s)}",
         "! " * bool(marks) + ", ".join(marks),
     ]
-
-
-def _box(lines: Sequence[str], look: str, at: Point, width: float, height: int) -> str:
-    x, y = at
-    text = [line for line in lines if line]
-    first = y - (len(text) - 1) * 8 + 4.5
-    rows = "".join(
-        f'<text class="line{number}" x="{x}" y="{first + number * 16:g}">{escape(line)}</text>'
-        for number, line in enumerate(text)
-    )
-    radius = 4 if look.startswith("step") else height / 2
-    return (
-        f'<g class="{look}"><rect x="{x - width / 2:g}" y="{y - height / 2:g}" width="{width:g}" '
-        f'height="{height}" rx="{radius:g}"/>{rows}</g>'
-    )
-
-
-def _line(
-    edge: Edge,
-    centres: Mapping[str, Point],
-    bends: Sequence[Point],
-    heights: Mapping[str, int],
-    look: str,
-) -> str:
-    """A line from box to box that leaves and enters every point straight up or down."""
-    (x, y), (to_x, to_y) = (centres[end] for end in edge)
-    down = 1 if to_y > y else -1
-    points = [
-        (x, y + down * heights[edge[0]] / 2),
-        *bends,
-        (to_x, to_y - down * heights[edge[1]] / 2),
-    ]
-    path = [f"M{points[0][0]:g} {points[0][1]:g}"]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        half = (y0 + y1) / 2
-        path.append(f"C{x0:g} {half:g} {x1:g} {half:g} {x1:g} {y1:g}")
-    return f'<path class="edge {look}" marker-end="url(#tip)" d="{"".join(path)}"/>'
 
 
 # The timeline.

@@ -26,6 +26,7 @@ AlirError
 │   ├── PictureUnwritable
 │   ├── InvalidTestSet
 │   ├── InvalidFilter
+│   ├── InvalidKey
 │   └── NodeRefused
 └── DependencyError          the world failed; carries `retryable`
     ├── MilvusUnavailable
@@ -35,6 +36,7 @@ AlirError
     ├── IngestStopped
     ├── ParserUnavailable
     ├── SessionsFailed
+    ├── ServiceFileFailed
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -277,6 +279,13 @@ class InvalidFilter(InputError):
         super().__init__(f"The filter on {key!r} {problem}. Change the filter.")
 
 
+class InvalidKey(InputError):
+    """A key of the service cannot be made, or is not there."""
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{name!r} {problem}. {remedy}")
+
+
 class NodeRefused(InputError):
     """A node cannot be stored: a Milvus limit or its vector's dimension is in the way."""
 
@@ -335,6 +344,18 @@ class SessionsFailed(DependencyError):
         super().__init__(
             f"The conversations in {path} cannot be read or written: {problem}. Move the file away "
             "to begin new ones, or ask without --session."
+        )
+
+
+class ServiceFileFailed(DependencyError):
+    """The service's file of keys and ingestions cannot be read or written."""
+
+    retryable = False
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(
+            f"The service's file {path} {problem}. Check its disk and its rights. If you move it "
+            "away, its keys are gone: make new ones with alir keys add before you serve."
         )
 
 

@@ -250,7 +250,7 @@ class Recorder:
         at = self._open.pop((event.name, event.worker_id), None)
         if at is None:  # the recording began in the middle of the run
             return
-        gives = _class_name(event.output_event_name)
+        gives = class_name(event.output_event_name)
         ending: StepEnding = "raised" if gives is None else "done"
         self._runs[at] = replace(
             self._runs[at],
@@ -277,7 +277,7 @@ def _is_internal(event: Event) -> bool:
     return isinstance(event, InternalDispatchEvent)
 
 
-def _class_name(written: str | None) -> str | None:
+def class_name(written: str | None) -> str | None:
     """The name of a class that the engine writes as `<class 'module.Name'>`."""
     return (
         None if written is None else written.removesuffix("'>").replace("'", ".").rpartition(".")[2]

@@ -12,13 +12,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alir.errors import InvalidSetting
 
 PREFIX = "ALIR_"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EmbedBackend = Literal["auto", "torch", "torch-bf16", "openvino"]
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Separated by commas."""
 
 
 class Settings(BaseSettings):
@@ -86,6 +88,26 @@ class Settings(BaseSettings):
     """With neither a key nor a base URL, answers are extractive."""
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
+    root: Path = Path("documents")
+    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads."""
+    allowed_hosts: Names = ()
+    """Names, besides those of this machine's loopback, that the service is asked for by."""
+    cors_origins: Names = ()
+    """Origins, `https://example.org`, whose pages may use the service from a browser."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 600
+    """Of each key; 0 is any number."""
+    tokens_per_day: Annotated[int, Field(ge=0)] = 0
+    """That the questions of each key may cost, from midnight UTC; 0 is any number."""
+    questions_at_once: Annotated[int, Field(ge=1)] = 32
+    """Under way in the service; one more is refused, not queued."""
+    upload_file_mib: Annotated[int, Field(ge=1)] = 64
+    upload_mib: Annotated[int, Field(ge=1)] = 256
+    """Of one request."""
+    upload_files: Annotated[int, Field(ge=1)] = 100
+    """Of one request."""
+    drain_s: Annotated[int, Field(ge=0)] = 10
+    """Longest wait for the answers under way when the service is told to stop."""
+
     @property
     def ledger_path(self) -> Path:
         """The ledger's file: beside a Milvus Lite file, and for each server one in ./.alir."""
@@ -104,6 +126,26 @@ class Settings(BaseSettings):
     def sessions_path(self) -> Path:
         """The file of the agent's conversations, beside the ledger."""
         return self.ledger_path.with_suffix(".sessions")
+
+    @property
+    def service_path(self) -> Path:
+        """The file of the service's keys and of what it was told to ingest, beside the ledger."""
+        return self.ledger_path.with_suffix(".service")
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _separated(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        return tuple(name for part in given.split(",") if (name := part.strip().lower()))
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/?#@*\s]+", origin):
+                raise ValueError("each must be an origin, such as https://example.org")
+        return origins
 
     @field_validator("llm_base_url")
     @classmethod

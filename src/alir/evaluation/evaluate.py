@@ -30,7 +30,6 @@ from workflows import Workflow
 from alir.app import Alir
 from alir.bench import machine
 from alir.bench.measure import Progress
-from alir.console import events
 from alir.errors import RetrievalFailed
 from alir.evaluation.answers import JudgedAnswers, evaluate_answers
 from alir.evaluation.judged import Judged
@@ -39,6 +38,7 @@ from alir.events import Ingest, IngestProgress, IngestReport
 from alir.models import Fusion
 from alir.search_events import Passages, Search
 from alir.settings import Settings
+from alir.streamed import events
 
 AT_ONCE = 64
 """Questions under way."""

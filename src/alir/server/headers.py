@@ -1,0 +1,96 @@
+"""What headers say of where a request comes from, and what ours tell a browser to refuse."""
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from alir.server.problems import refusal
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SAFE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What every answer says that does not say otherwise itself."""
+
+
+class SafeHeaders:
+    """Gives every answer the headers that make a browser careful with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sent if scope["type"] == "http" else send)
+
+
+class SameSite:
+    """Refuses what a browser sends for another site's page.
+
+    A page of anybody's can send requests to a loopback address, and have its own name lead there
+    (DNS rebinding). So the name that was asked for must be one of ours, and so must the page's.
+
+    Args:
+        hosts: names that the service is asked for by; empty lets any name pass.
+        origins: those whose pages may use it.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "lifespan":
+            self._check(Headers(scope=scope), scope.get("method", "GET"))
+        await self._app(scope, receive, send)
+
+    def _check(self, headers: Headers, method: str) -> None:
+        host = headers.get("host", "").lower()
+        if self._hosts and _without_port(host) not in self._hosts:
+            detail = "The service is not known by this Host; ALIR_ALLOWED_HOSTS can name it."
+            raise refusal(421, "Misdirected Request", detail)
+        origin = headers.get("origin")
+        if origin is not None:
+            is_ours = origin in self._origins or _place(origin) == host
+        else:
+            # Not sent by what is no browser, which cannot be made to send anything.
+            is_ours = headers.get("sec-fetch-site", "none") in {"none", "same-origin"} or (
+                # A link was followed: nobody else's page sees what is here.
+                headers.get("sec-fetch-mode") == "navigate" and method in {"GET", "HEAD"}
+            )
+        if not is_ours:
+            detail = "Pages of other origins may not use it; ALIR_CORS_ORIGINS can let one."
+            raise refusal(403, "Cross-Site Request", detail)
+
+
+def _without_port(host: str) -> str:
+    end = host.find("]") + 1 if host.startswith("[") else host.find(":")
+    return host if end < 1 else host[:end]
+
+
+def _place(origin: str) -> str | None:
+    """Return the host and port of an origin; None if it has none."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return None
+    return parts.netloc.lower() if parts.scheme in {"http", "https"} else None

@@ -1,0 +1,100 @@
+"""The service's log: a line of JSON for each thing, and for each request.
+
+JSON keeps what comes from outside on its line. No line has a query, a body or a header, but for the
+request's id.
+"""
+
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUEST_ID = "X-Request-ID"
+_LONGEST_PATH = 300
+_WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SECRET = re.compile(r"alir_[0-9a-f]{12}_[A-Za-z0-9_-]+")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_log = logging.getLogger("alir.requests")
+
+
+def log_to_stderr() -> None:
+    """Have all that is logged go to stderr, a line of JSON each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # What it would say of requests, ours says; of starting and ending, the command does.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Clients log each of their requests, addresses and all; the parser each damaged form.
+    for name in ("httpx", "httpx2", "openai", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat("T", "milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := _request_id.get():
+            line["request_id"] = request_id
+        line |= getattr(record, "request", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _SECRET.sub("alir_[redacted]", json.dumps(line))
+
+
+class Logged:
+    """Gives each request an id, and logs it when it has been answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
+        token = _request_id.set(request_id)
+        started = time.perf_counter()
+        status = size_bytes = 0
+
+        async def sent(message: Message) -> None:
+            nonlocal status, size_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            elif message["type"] == "http.response.body":
+                size_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        finally:
+            who = scope.get("state", {}).get("caller")
+            line = {
+                "method": scope["method"],
+                "path": scope["path"][:_LONGEST_PATH],
+                "status": status,
+                "seconds": round(time.perf_counter() - started, 4),
+                "bytes": size_bytes,
+                "client": (scope.get("client") or ("",))[0],
+                "key": who.key if who else "",
+                "tenant": who.tenant.name if who else "",
+            }
+            _log.info("request", extra={"request": line})
+            _request_id.reset(token)

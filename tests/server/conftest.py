@@ -1,0 +1,187 @@
+"""The service on a real port: in this process, with hashed words for vectors, and `alir serve`."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+
+from alir import AlirMilvusStore
+from alir.app import Alir
+from alir.server import keys
+from alir.server.build import Service, real_root
+from alir.server.database import opened
+from alir.server.scopes import Scope
+from alir.settings import Settings
+from alir.testing import HashEmbedding
+
+ENDED = {"done", "failed", "cancelled"}
+PATIENCE_S = 30.0
+
+
+@dataclass
+class Served:
+    """A service that answers at `url`."""
+
+    service: Service
+    alir: Alir
+    root: Path
+    url: str
+    client: httpx.AsyncClient
+    """Without a key."""
+    path: Path
+    """The service's own file."""
+    _stack: AsyncExitStack = field(repr=False)
+
+    def secret(self, scope: Scope = "admin", tenant: str = "", name: str = "") -> str:
+        """Make a key."""
+        with opened(self.path) as db:
+            return keys.add(db, name or uuid4().hex, scope, tenant)
+
+    async def caller(self, scope: Scope = "admin", tenant: str = "") -> httpx.AsyncClient:
+        """Make a key, and who uses it."""
+        headers = {"Authorization": f"Bearer {self.secret(scope, tenant)}"}
+        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=PATIENCE_S)
+        return await self._stack.enter_async_context(client)
+
+    async def ended(self, client: httpx.AsyncClient, ingestion: dict[str, Any]) -> dict[str, Any]:
+        """Wait for the end of an ingestion; return what is told of it then."""
+        async with asyncio.timeout(PATIENCE_S):
+            while ingestion["state"] not in ENDED:
+                await asyncio.sleep(0.02)
+                ingestion = (await client.get(f"/v1/ingestions/{ingestion['id']}")).json()
+        return ingestion
+
+    async def hold(self, client: httpx.AsyncClient, **texts: str) -> dict[str, Any]:
+        """Upload texts, by name without the suffix; return what became of them."""
+        files = [("file", (f"{name}.txt", text)) for name, text in texts.items()]
+        answer = await client.post("/v1/files", files=files)
+        assert answer.status_code == 202, answer.text
+        return await self.ended(client, answer.json()["ingestion"])
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, without the settings of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith(("ALIR_", "OPENAI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def lite_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One Milvus Lite file for all that runs in this process: each start of one takes a second."""
+    path = tmp_path_factory.mktemp("server") / "milvus.db"
+    store = AlirMilvusStore(str(path))
+    store.clear()  # opens the file, and keeps it open
+    yield path
+    store.close()
+
+
+@pytest.fixture
+def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
+    """Serve in this process: `async with serving(settings...) as served`."""
+    collection = f"test_{uuid4().hex[:12]}"
+
+    @asynccontextmanager
+    async def serve(*, only_loopback: bool = True, **settings: Any) -> AsyncIterator[Served]:
+        given = {
+            "milvus_uri": str(lite_file),
+            "collection": collection,
+            "ledger": desk / "ledger",
+            "root": desk / "documents",
+            "chunk_tokens": 64,
+            "chunk_overlap_tokens": 8,
+        }
+        chosen = Settings.load(**given | settings)
+        alir = Alir(chosen, embedding=HashEmbedding())
+        root = real_root(chosen.root)
+        service = Service(alir, root=root, only_loopback=only_loopback)
+        server = uvicorn.Server(
+            uvicorn.Config(service.app, port=0, lifespan="on", ws="none", log_config=None)
+        )
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            assert not task.done(), task.exception()
+            await asyncio.sleep(0.005)
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, timeout=PATIENCE_S)
+            )
+            yield Served(service, alir, root, url, client, chosen.service_path, stack)
+        server.should_exit = True
+        await task
+
+    return serve
+
+
+@pytest.fixture
+async def served(serving: Callable[..., Any]) -> AsyncIterator[Served]:
+    """A service without a key, on loopback."""
+    async with serving() as one:
+        yield one
+
+
+@dataclass
+class Process:
+    """`alir serve`, as a user starts it."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+
+
+@pytest.fixture
+def alir_serve(desk: Path) -> Iterator[Callable[..., Process]]:
+    """Start `alir serve` on a free port; what still runs after the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> Process:
+        log = (desk / "serve.log").open("a")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alir", "serve", "--port", "0", *arguments],
+            cwd=desk,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.fullmatch(r"alir serves (http://127\.0\.0\.1:\d+)\n", line)
+        assert found, line + (desk / "serve.log").read_text()
+        return Process(process, found[1])
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture
+def walk(served: Served) -> Callable[..., Awaitable[list[tuple[str, str, int]]]]:
+    """Ask every method of every route there is; return each with the status of its answer."""
+
+    async def walked(client: httpx.AsyncClient, id_: str = "0" * 32) -> list[tuple[str, str, int]]:
+        found = []
+        for route in served.service.routes:
+            path = re.sub(r"{\w+}", id_, route.path)
+            for method in sorted(route.methods or {"GET"}):
+                answer = await client.request(method, path)
+                found.append((method, route.path, answer.status_code))
+        return found
+
+    return walked

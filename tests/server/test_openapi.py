@@ -1,0 +1,80 @@
+"""The OpenAPI file: valid, of every route, and true of what they answer."""
+
+import re
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+TEXT = "The island of Komodo has dragons."
+
+
+async def described(served: Any) -> dict[str, Any]:
+    description: dict[str, Any] = (await served.client.get("/openapi.json")).json()
+    return description
+
+
+async def test_the_file_is_openapi(served: Any) -> None:
+    OpenAPIV31SpecValidator(await described(served)).validate()
+
+
+async def test_every_route_is_described_with_what_it_needs(served: Any) -> None:
+    paths = (await described(served))["paths"]
+
+    for one in served.service.endpoints:
+        operation = paths[one.path][one.method.lower()]
+        assert operation["summary"]
+        assert operation["description"]
+        assert (operation["security"] == []) == (one.scope == "open")
+        assert {name["name"] for name in operation.get("parameters", [])} == {
+            *re.findall(r"{(\w+)}", one.path)
+        }
+        assert {"421", "500"} <= operation["responses"].keys()
+    routes = {route.path for route in served.service.routes}
+    undescribed = routes - paths.keys()
+    assert {path for path in undescribed if not path.startswith("/page/")} == {
+        "/",
+        "/openapi.json",
+    }
+
+
+async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
+    description = await described(served)
+    upload = await served.client.post("/v1/files", files=[("file", ("komodo.txt", TEXT))])
+    ingestion = upload.json()["ingestion"]["id"]
+    await served.ended(served.client, upload.json()["ingestion"])
+    source = upload.json()["files"][0]["source"]
+    asked = [
+        ("POST", "/v1/ask", "", {"json": {"question": "What has dragons?"}}),
+        ("POST", "/v1/ask", "", {"json": {"question": ""}}),
+        ("POST", "/v1/ask", "", {"content": b"{", "headers": {"Content-Type": "text/plain"}}),
+        ("GET", "/v1/sources", "", {}),
+        ("GET", "/v1/sources/{id}", source, {}),
+        ("GET", "/v1/sources/{id}", "x", {}),
+        ("GET", "/v1/sources/{id}/text", source, {}),
+        ("POST", "/v1/sources/{id}/retry", source, {}),
+        ("POST", "/v1/ingestions", "", {"json": {"paths": ["."]}}),
+        ("POST", "/v1/ingestions", "", {"json": {"paths": ["../x"]}}),
+        ("GET", "/v1/ingestions/{id}", ingestion, {}),
+        ("DELETE", "/v1/ingestions/{id}", ingestion, {}),
+        ("POST", "/v1/files", "", {"files": [("file", ("a.exe", "x"))]}),
+        ("POST", "/v1/files", "", {"files": [("file", ("b.txt", "x"))]}),
+        ("DELETE", "/v1/sources/{id}", source, {}),
+        ("GET", "/health/live", "", {}),
+        ("GET", "/health/ready", "", {}),
+    ]
+    assert {(method, path) for method, path, _, _ in asked} == {
+        (one.method, one.path) for one in served.service.endpoints
+    }
+
+    for method, path, id_, body in asked:
+        answer = await served.client.request(method, path.replace("{id}", id_), **body)
+        documented = description["paths"][path][method.lower()]["responses"]
+        kind = answer.headers["content-type"].partition(";")[0]
+        where = f"{method} {path} {answer.status_code} {kind}"
+        assert str(answer.status_code) in documented, where
+        content = documented[str(answer.status_code)]["content"]
+        assert kind in content, where
+        if kind != "text/plain":
+            schema = content[kind]["schema"] | {"components": description["components"]}
+            Draft202012Validator(schema).validate(answer.json())

@@ -1,0 +1,114 @@
+"""Two tenants: neither sees the other by any route."""
+
+import re
+from typing import Any
+
+import httpx
+
+ACME = "The harvest of the acme estate was ninety tons of coffee."
+ZETA = "The harvest of the zeta estate was seven tons of tea."
+
+
+async def two(served: Any) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+    acme, zeta = await served.caller("write", "acme"), await served.caller("write", "zeta")
+    await served.hold(acme, harvest=ACME)
+    await served.hold(zeta, harvest=ZETA)
+    return acme, zeta
+
+
+async def test_a_question_is_answered_from_the_tenants_own_files(served: Any) -> None:
+    acme, zeta = await two(served)
+    house = await served.caller("read")
+    question = {"question": "What was the harvest of the estate?"}
+
+    texts = [(await one.post("/v1/ask", json=question)).text for one in (acme, zeta, house)]
+
+    assert "coffee" in texts[0]
+    assert "tea" in texts[1]
+    assert "tea" not in texts[0]
+    assert "coffee" not in texts[1]
+    assert "coffee" in texts[2]
+    assert "tea" in texts[2]
+
+
+async def test_an_upload_lies_in_the_tenants_own_folder_and_is_listed_to_it_alone(
+    served: Any,
+) -> None:
+    acme, _ = await two(served)
+
+    listed = (await acme.get("/v1/sources")).json()
+    of_house = (await (await served.caller("read")).get("/v1/sources")).json()
+
+    assert [one["file"] for one in listed["files"]] == [str(served.root / "acme/harvest.txt")]
+    assert len(of_house["files"]) == 2
+    assert (served.root / "acme/harvest.txt").read_text() == ACME
+
+
+async def test_what_is_another_tenants_is_not_there_on_any_route(served: Any) -> None:
+    acme, zeta = await two(served)
+    (served.root / "acme/empty.txt").touch()
+    broken = (await acme.post("/v1/ingestions", json={"paths": ["empty.txt"]})).json()
+    await served.ended(acme, broken)
+    sources = (await acme.get("/v1/sources")).json()
+    ids = {
+        "/v1/sources": [one["id"] for one in (*sources["files"], *sources["failed"])],
+        "/v1/ingestions": [broken["id"]],
+    }
+    assert len(ids["/v1/sources"]) == 2
+    asked = 0
+    for endpoint in served.service.endpoints:
+        if "{" not in endpoint.path:
+            continue
+        for id_ in ids[endpoint.path.partition("/{")[0]]:
+            path = re.sub(r"{\w+}", id_, endpoint.path)
+            theirs = await zeta.request(endpoint.method, path)
+            unknown = await zeta.request(endpoint.method, path.replace(id_, "0" * 32))
+            assert theirs.status_code == 404, (endpoint.method, path)
+            assert theirs.json() == unknown.json()
+            asked += 1
+
+    assert asked >= 10
+    # Nothing that was asked for has happened.
+    assert (await acme.get("/v1/sources")).json() == sources
+
+
+async def test_a_tenant_ingests_nothing_outside_of_its_folder(served: Any) -> None:
+    acme, _ = await two(served)
+    (served.root / "acme/link").symlink_to(served.root / "zeta")
+    named = ["../zeta", str(served.root / "zeta"), "link", "link/harvest.txt", "..", "../nowhere"]
+
+    answers = [await acme.post("/v1/ingestions", json={"paths": [path]}) for path in named]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert len({answer.text for answer in answers}) == 1
+
+
+async def test_a_tenants_report_says_nothing_of_the_rest_of_the_index(served: Any) -> None:
+    acme, zeta = await two(served)
+    first = await served.hold(zeta, guess="Something else.")
+    # The same words as another's: their vector is held, and that is not told.
+    guessed = await served.hold(zeta, guess=ACME)
+
+    assert first["report"] == {
+        "files": 1,
+        "added": 1,
+        "updated": 0,
+        "moved": 0,
+        "deleted": 0,
+        "unchanged": 0,
+        "failed": [],
+    }
+    assert guessed["report"].keys() == first["report"].keys()
+    assert (await acme.get("/v1/sources")).json()["files"][0]["chunks"] == 1
+
+
+async def test_a_file_of_the_same_name_is_each_tenants_own(served: Any) -> None:
+    acme, zeta = await two(served)
+    [mine] = (await acme.get("/v1/sources")).json()["files"]
+    deleted = (await acme.delete(f"/v1/sources/{mine['id']}")).json()
+    await served.ended(acme, deleted)
+
+    assert (await acme.get("/v1/sources")).json()["files"] == []
+    assert len((await zeta.get("/v1/sources")).json()["files"]) == 1
+    assert not (served.root / "acme/harvest.txt").exists()
+    assert (served.root / "zeta/harvest.txt").exists()
