@@ -11,7 +11,8 @@ from alir.server.scopes import Scope
 
 keys = typer.Typer(
     help="Who may use the service. A key that is revoked is refused at once, also by a "
-    "service that runs.",
+    "service that runs.\n\n"
+    "Example: alir keys add laptop --scope write",
     no_args_is_help=True,
 )
 

@@ -44,10 +44,19 @@ async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
     ingestion = upload.json()["ingestion"]["id"]
     await served.ended(served.client, upload.json()["ingestion"])
     source = upload.json()["files"][0]["source"]
+    asked_for = {"role": "user", "content": "What has dragons?"}
     asked = [
         ("POST", "/v1/ask", "", {"json": {"question": "What has dragons?"}}),
         ("POST", "/v1/ask", "", {"json": {"question": ""}}),
         ("POST", "/v1/ask", "", {"content": b"{", "headers": {"Content-Type": "text/plain"}}),
+        ("POST", "/v1/chat/completions", "", {"json": {"model": "alir", "messages": [asked_for]}}),
+        ("POST", "/v1/chat/completions", "", {"json": {"model": "x", "messages": [asked_for]}}),
+        ("POST", "/v1/chat/completions", "", {"json": {"model": "alir"}}),
+        ("POST", "/v1/embeddings", "", {"json": {"model": "alir-embedding", "input": "dragons"}}),
+        ("POST", "/v1/embeddings", "", {"json": {"model": "alir-embedding", "input": [1]}}),
+        ("GET", "/v1/models", "", {}),
+        ("GET", "/v1/models/{id}", "alir", {}),
+        ("GET", "/v1/models/{id}", "x", {}),
         ("GET", "/v1/sources", "", {}),
         ("GET", "/v1/sources/{id}", source, {}),
         ("GET", "/v1/sources/{id}", "x", {}),

@@ -1,9 +1,12 @@
 """Two tenants: neither sees the other by any route."""
 
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 ACME = "The harvest of the acme estate was ninety tons of coffee."
 ZETA = "The harvest of the zeta estate was seven tons of tea."
@@ -53,6 +56,7 @@ async def test_what_is_another_tenants_is_not_there_on_any_route(served: Any) ->
     ids = {
         "/v1/sources": [one["id"] for one in (*sources["files"], *sources["failed"])],
         "/v1/ingestions": [broken["id"]],
+        "/v1/models": [],  # everybody's
     }
     assert len(ids["/v1/sources"]) == 2
     asked = 0
@@ -112,3 +116,21 @@ async def test_a_file_of_the_same_name_is_each_tenants_own(served: Any) -> None:
     assert len((await zeta.get("/v1/sources")).json()["files"]) == 1
     assert not (served.root / "acme/harvest.txt").exists()
     assert (served.root / "zeta/harvest.txt").exists()
+
+
+async def test_a_slow_disk_does_not_spare_a_deleted_file(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await served.hold(served.client, komodo="Komodo has dragons.")
+    [held] = (await served.client.get("/v1/sources")).json()["files"]
+    unlink = Path.unlink
+
+    def slowly(path: Path, missing_ok: bool = False) -> None:
+        time.sleep(0.3)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", slowly)
+    deleted = (await served.client.delete(f"/v1/sources/{held['id']}")).json()
+    await served.ended(served.client, deleted)
+
+    assert (await served.client.get("/v1/sources")).json()["files"] == []

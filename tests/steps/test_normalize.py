@@ -84,6 +84,8 @@ def test_what_is_written_without_spaces_is_found_among_other_words(
         ("of", "oﬀ"),
         ("fly", "flу"),  # the last letter is Cyrillic
         ("は", "ば"),
+        ("हिन्द", "हिन्दी"),
+        ("ที", "ที่"),
         ("", "fly"),
         (" \u200b", "fly"),
     ],

@@ -128,6 +128,13 @@ def test_words_of_any_script_are_words() -> None:
     assert content_words("?! --- ...") == set()
 
 
+def test_marks_do_not_end_a_word() -> None:
+    assert content_words("हिन्दी में पुस्तकालय।") == {"हिन्दी", "में", "पुस्तकालय"}
+    assert content_words("முன்னணி மொழி") == {"முன்னணி", "மொழி"}
+    assert content_words("ที่") == {"ที", "ี่"}
+    assert content_words("e\u0301te\u0301") == content_words("été") == {"été"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -212,6 +212,34 @@ def pdf(pages: Sequence[str]) -> bytes:
     return f"%PDF-1.4\n{body}trailer<</Size {len(objects) + 1}/Root 1 0 R>>\n%%EOF\n".encode()
 
 
+def test_where_a_text_repeats_itself_the_chunks_still_cover_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("Connection refused.\n" * 2_000)
+
+    chunks = ingested(path, budget_chars=10_000)
+
+    assert_each_stands_where_it_says(chunks, document_text(path))
+    assert_all_is_covered(chunks, document_text(path))
+
+
+class Skipping(SentenceSplitter):
+    """A node parser that leaves out every second chunk."""
+
+    def split_text_metadata_aware(self, text: str, metadata_str: str) -> list[str]:
+        return super().split_text_metadata_aware(text, metadata_str)[::2]
+
+
+def test_the_chunks_of_a_parser_that_leaves_text_out_stand_where_it_says() -> None:
+    text = "Cats sleep. Dogs bark. Birds fly. Bees hum. Fish swim."
+    loaded = LoadedPart(PART, [Segment(text, 0)], None)
+    skipping = Skipping(chunk_size=100, chunk_overlap=0, tokenizer=splitter(1)._tokenizer)
+
+    chunks = split(loaded, node_parser=skipping)
+
+    assert [chunk.text for chunk in chunks] == ["Cats sleep.", "Birds fly.", "Fish swim."]
+    assert_each_stands_where_it_says(chunks, text)
+
+
 PIECES = [
     *("Cats ", "sleep. ", "Dogs! ", "bark", "? ", ", ", "Sleep. ", "a.b. ", "3.5 ", '"So." '),
     *("\n", "\n\n", "\n\n\n", "\n \n", "  ", "\t", "\f", "\x85", "\u2028", "\u00a0", "\ufeff"),

@@ -22,5 +22,6 @@ ANALYZERS: dict[str, dict[str, Any]] = {
     },
 }
 """In Milvus's terms. `english`: words between spaces and marks, English stop words and stems, which
-finds words of Indonesian, Arabic or Russian too, as they stand, and none of Chinese, Japanese,
-Korean or Thai. `jieba`: those too; letters that are neither ASCII nor of them stand alone."""
+finds words of Indonesian, Arabic, Hindi or Russian too, as they stand, and hardly one of Chinese,
+Japanese, Korean or Thai. `jieba`: those too; letters that are neither ASCII nor theirs stand
+alone."""

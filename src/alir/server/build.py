@@ -29,6 +29,8 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.openai_chat import Chat
+from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
 from alir.server.scopes import allows
@@ -61,7 +63,10 @@ class Service:
         self._root = root
         self.ingesting = Ingesting(alir, self._database, root)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
-        parts = (Asking(alir), Files(alir, self.ingesting), self.ingesting, uploads, health)
+        parts = (
+            *(Asking(alir), Chat(alir), Models(alir)),
+            *(Files(alir, self.ingesting), self.ingesting, uploads, health),
+        )
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
         self.routes = routed.routes

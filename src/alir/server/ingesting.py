@@ -177,7 +177,10 @@ class Ingesting:
     async def take_on(
         self, tenant: Tenant, kind: Kind, files: Sequence[Path], *, delete_many: bool = False
     ) -> Ingestion:
-        """Keep an ingestion of the tenant's `files`, or a deletion; it is made in its turn."""
+        """Keep an ingestion of the tenant's `files`, or a deletion; it is made in its turn.
+
+        Files to be deleted leave the disk at once: in its turn a deletion spares what is there.
+        """
         told = Ingestion(
             id=secrets.token_hex(16),
             kind=kind,
@@ -187,7 +190,11 @@ class Ingesting:
             begun=ingestions.now(),
         )
         await self._database.run(ingestions.write, self._collection, tenant.name, told)
-        self._enqueue(_Job(tenant.name, told, files))
+        try:
+            if kind == "delete":
+                await asyncio.to_thread(_remove, files)
+        finally:
+            self._enqueue(_Job(tenant.name, told, files))
         return told
 
     def _enqueue(self, job: _Job) -> None:
@@ -302,6 +309,11 @@ class Ingesting:
             await self._database.run(ingestions.write, self._collection, job.tenant, job.told)
         except AlirError as error:
             _log.error("%s It is made once more at the next start.", error)
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _exists(file: Path) -> bool:

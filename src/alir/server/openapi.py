@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.server.endpoint import Endpoint
-from alir.server.problems import MEDIA_TYPE, Problem
+from alir.server.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 
 _TITLES = {
     400: "The body cannot be read",
@@ -41,7 +41,8 @@ _REF = "#/components/schemas/{model}"
 
 def openapi(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     """Return the description of `endpoints`, OpenAPI 3.1."""
-    models = {model for one in endpoints for model in _models(one)} | {Problem}
+    models: set[type[BaseModel]] = {Problem, OpenAIProblem}
+    models |= {model for one in endpoints for model in _models(one)}
     in_order = sorted(models, key=lambda model: model.__name__)
     _, schemas = models_json_schema(
         [(model, "serialization") for model in in_order], ref_template=_REF
@@ -114,8 +115,12 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     problems |= {*_OF_LOCKED} if endpoint.scope != "open" else set()
     problems |= {*_OF_BODIES} if endpoint.body or endpoint.uploads else set()
     problems |= {404} if "{" in endpoint.path else set()
+    told: dict[str, Any] = {MEDIA_TYPE: {"schema": _ref(Problem)}}
+    if speaks_openai(endpoint.path):
+        problems -= {422}
+        told = {"application/json": {"schema": _ref(OpenAIProblem)}}
     for status in sorted(problems):
-        content = {MEDIA_TYPE: {"schema": _ref(Problem)}}
+        content = told
         responses[str(status)] = {"description": _TITLES[status], "content": content}
     for status, model in endpoint.also.items():
         content = {"application/json": {"schema": _ref(model)}}

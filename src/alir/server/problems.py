@@ -1,8 +1,11 @@
-"""Errors as answers: one shape for all of them, RFC 9457's problem details."""
+"""Errors as answers: one shape for all of them, RFC 9457's problem details.
+
+Only clients of OpenAI's protocol get them in its own.
+"""
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -52,14 +55,55 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] = Field(default_factory=list)
     """Where the body is wrong: `at`, a JSON Pointer into it, and `problem`."""
 
-    def response(self, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer that says so."""
+    def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the answer to `request` that says so."""
+        if speaks_openai(request.url.path):
+            return JSONResponse(openai_error(self), _openai_status(self.status), headers=headers)
         return JSONResponse(
             self.model_dump(exclude_defaults=True),
             status_code=self.status,
             headers=headers,
             media_type=MEDIA_TYPE,
         )
+
+
+class OpenAIErrorObject(BaseModel):
+    """What went wrong, as OpenAI tells it."""
+
+    message: str
+    type: Literal["invalid_request_error", "rate_limit_exceeded", "server_error"]
+    param: str | None
+    """Where the body is wrong."""
+    code: str
+    """The problem's title, in one word."""
+
+
+class OpenAIProblem(BaseModel):
+    """A problem in the shape of OpenAI's API."""
+
+    error: OpenAIErrorObject
+
+
+def speaks_openai(path: str) -> bool:
+    """Return whether a path is of OpenAI's protocol."""
+    return path.startswith(("/v1/chat/", "/v1/embeddings", "/v1/models"))
+
+
+def openai_error(problem: Problem) -> dict[str, Any]:
+    """Return a problem in the shape of OpenAI's API."""
+    kind: Any = "invalid_request_error" if problem.status < 500 else "server_error"
+    error = OpenAIErrorObject(
+        message=problem.detail,
+        type="rate_limit_exceeded" if problem.status == 429 else kind,
+        param=problem.errors[0]["at"].strip("/").replace("/", ".") if problem.errors else None,
+        code="_".join(problem.title.lower().split()),
+    )
+    return OpenAIProblem(error=error).model_dump()
+
+
+def _openai_status(status: int) -> int:
+    """OpenAI's own has no 422."""
+    return 400 if status == 422 else status
 
 
 class Refused(Exception):
@@ -85,30 +129,31 @@ def problem_of(error: AlirError) -> Problem:
     return Problem(title=_title(type(error)), status=status, detail=str(error))
 
 
-async def on_alir_error(_: Request, error: Exception) -> Response:
+async def on_alir_error(request: Request, error: Exception) -> Response:
     """Answer with an error of alir's."""
     assert isinstance(error, AlirError)  # noqa: S101  it is registered for those
     is_passing = isinstance(error, DependencyError) and error.retryable
-    return problem_of(error).response({"Retry-After": str(RETRY_AFTER_S)} if is_passing else None)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if is_passing else None
+    return problem_of(error).response(request, headers)
 
 
-async def on_refusal(_: Request, error: Exception) -> Response:
+async def on_refusal(request: Request, error: Exception) -> Response:
     """Answer a request that cannot be served."""
     assert isinstance(error, Refused)  # noqa: S101  it is registered for those
-    return error.problem.response(error.headers)
+    return error.problem.response(request, error.headers)
 
 
-async def on_http_error(_: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer what Starlette refused: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101  it is registered for those
     problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
-    return problem.response(error.headers)
+    return problem.response(request, error.headers)
 
 
-async def on_defect(_: Request, __: Exception) -> Response:
+async def on_defect(request: Request, __: Exception) -> Response:
     """Answer what nobody foresaw; it is logged."""
     detail = "Something in alir went wrong; the service's log has it."
-    return Problem(title="Internal Error", status=500, detail=detail).response()
+    return Problem(title="Internal Error", status=500, detail=detail).response(request)
 
 
 class Told:

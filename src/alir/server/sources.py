@@ -1,9 +1,7 @@
 """The files that the index holds, and those that could not be taken in."""
 
 import asyncio
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from llama_index.core.schema import MetadataMode, TextNode
@@ -173,11 +171,7 @@ class Files:
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
         self._ingesting.refuse_if_full()
-        told = await self._ingesting.take_on(tenant, "delete", [file])
-        # After it was kept: a deletion that was begun comes to its end.
-        with suppress(FileNotFoundError):
-            await asyncio.to_thread(os.unlink, file)
-        return answered(told)
+        return answered(await self._ingesting.take_on(tenant, "delete", [file]))
 
     async def retry(self, request: Request) -> Response:
         """Ingest a file once more that could not be taken in."""

@@ -22,7 +22,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from alir.models import Span
-from alir.steps.sentences import UNSPACED
+from alir.steps.sentences import MARKS, UNSPACED
 
 _ITSELF = ("<super>", "<sub>", "<fraction>", "<circle>", "<square>")
 _SAME = {
@@ -31,7 +31,7 @@ _SAME = {
 }
 _LINE_ENDS = frozenset("\n\r\v\f\x85\u2028\u2029")
 _LETTER = r"[^\W\d_]"
-_MARK = "[\u0300-\u036f\u3099\u309a]"
+_MARK = f"[{MARKS}]"
 _OF_A_WORD = rf"[^\W{UNSPACED.pattern[1:-1]}]"
 """A letter or digit of a script that has spaces between its words."""
 _JOINED = re.compile(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
+from unicodedata import category, normalize
 
 from llama_index.core.utils import globals_helper
 from nltk.stem import SnowballStemmer
@@ -20,12 +21,14 @@ UNSPACED = re.compile(
     "\U00020000-\U0003ffff]"
 )
 """A letter of a script that is written without spaces."""
+MARKS = "".join(one for one in map(chr, range(0x300, 0x3100)) if category(one).startswith("M"))
+"""Accents and vowel signs, which belong to the letter before them."""
 # No abbreviation ends with these, and no space need follow them.
 _ENDED = re.compile(
     r"""(?<=[。！？｡؟।۔။។])(?![。！？｡؟।۔။។"'”’」』）】》〉])|(?<=[。！？｡][”’」』）】》〉])"""
 )
 _WORD_END = re.compile(rf"\S{{1,{MAX_SENTENCE_CHARS}}}\s*|\s+")
-_WORD = re.compile(r"\d[\d.,]*\d|\w+")
+_WORD = re.compile(rf"\d[\d.,]*\d|[\w{MARKS}]+")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
     re.findall(
@@ -61,7 +64,7 @@ def content_words(text: str) -> set[str]:
     Of scripts that are written without spaces (Chinese, Japanese, Thai) the pairs of letters.
     """
     words: set[str] = set()
-    for word in _WORD.findall(text.casefold()):
+    for word in _WORD.findall(normalize("NFC", text.casefold())):
         if UNSPACED.search(word):
             words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         elif word not in _FUNCTION_WORDS:

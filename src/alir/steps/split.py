@@ -6,6 +6,7 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models import FilePart, LoadedPart, chunk_id, digest, head_id
+from alir.steps.place import place
 
 _NOT_FOR_THE_LLM = [
     "file_path",
@@ -29,11 +30,14 @@ def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
     part = loaded.part
     chunks: list[TextNode] = []
     for segment in loaded.segments:
-        for node in node_parser.get_nodes_from_documents([Document(text=segment.text)]):
-            if isinstance(node, TextNode) and node.text.strip():
-                start = segment.start + (node.start_char_idx or 0)
-                index = part.chunks + len(chunks)
-                chunks.append(_chunk(part, node.text, start, segment.page, index))
+        found = node_parser.get_nodes_from_documents([Document(text=segment.text)])
+        nodes = [one for one in found if isinstance(one, TextNode) and one.text.strip()]
+        # A parser says where a text is found next, which may be before where it was cut.
+        starts = place([node.text for node in nodes], segment.text)
+        starts = starts or [node.start_char_idx or 0 for node in nodes]
+        for node, start in zip(nodes, starts, strict=True):
+            index = part.chunks + len(chunks)
+            chunks.append(_chunk(part, node.text, segment.start + start, segment.page, index))
     return chunks
 
 

@@ -1,0 +1,181 @@
+"""Chat completions: a conversation in OpenAI's protocol, answered by `Ask` or the agent."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from llama_index.core.llms import LLM
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from workflows.handler import WorkflowHandler
+
+from alir.agent_events import AskAgent
+from alir.app import Alir
+from alir.errors import AlirError
+from alir.events import Answer, Ask, Token
+from alir.server.asking import PING_S
+from alir.server.bodies import read
+from alir.server.caller import caller
+from alir.server.endpoint import Endpoint
+from alir.server.openai_wire import (
+    AGENT_MODEL,
+    ASK_MODEL,
+    AssistantObject,
+    ChatBody,
+    ChoiceObject,
+    ChunkChoiceObject,
+    ChunkObject,
+    CompletionObject,
+    DeltaObject,
+    UsageObject,
+)
+from alir.server.problems import openai_error, problem_of, refusal
+from alir.server.wire import MAX_QUESTION_CHARS, of_answer
+from alir.steps.consult import consult
+from alir.steps.restate import prompt, restate
+from alir.steps.spend import count_tokens
+from alir.streamed import events
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What the pieces of one reply share."""
+
+    body: ChatBody
+    id: str
+    created: int
+
+    def piece(self, finish: bool = False, **delta: Any) -> ServerSentEvent:
+        choice = ChunkChoiceObject(
+            delta=DeltaObject(**delta), finish_reason="stop" if finish else None
+        )
+        return self._event([choice])
+
+    def usage(self, text: str) -> ServerSentEvent:
+        return self._event([], usage=_usage(self.body, text))
+
+    def _event(
+        self, choices: list[ChunkChoiceObject], usage: UsageObject | None = None
+    ) -> ServerSentEvent:
+        chunk = ChunkObject(
+            id=self.id, created=self.created, model=self.body.model, choices=choices, usage=usage
+        )
+        return ServerSentEvent(chunk.line())
+
+
+class Chat:
+    """Answers conversations with one `Alir`."""
+
+    def __init__(self, app: Alir) -> None:
+        self._app = app
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "POST",
+                "/v1/chat/completions",
+                self.complete,
+                "read",
+                "Answer a conversation, in OpenAI's protocol",
+                CompletionObject,
+                body=ChatBody,
+                streams={"message": ChunkObject},
+                problems=(404, 409, 502, 503, 504),
+                is_question=True,
+            )
+        ]
+
+    async def complete(self, request: Request) -> Response:
+        """Answer the last message from the index; those before it say what its pronouns mean.
+
+        Models: `alir` asks, `alir-agent` takes a question of several parts apart. The citations
+        stand below the answer, and in the field `citations` of the message.
+        """
+        body = await read(request, ChatBody)
+        if body.model not in {ASK_MODEL, AGENT_MODEL}:
+            raise refusal(404, "Model Not Found", f"There is no chat model {body.model[:80]!r}.")
+        last = body.messages[-1]
+        if last.role != "user" or not last.text.strip():
+            raise refusal(400, "Invalid Body", "The last message must be a user's, with text.")
+        if len(last.text) > MAX_QUESTION_CHARS:
+            detail = f"A question has at most {MAX_QUESTION_CHARS} characters."
+            raise refusal(400, "Invalid Body", detail)
+        earlier = [one.text for one in body.messages[:-1] if one.role == "user" and one.text]
+        question = await _alone(last.text.strip(), earlier, llm=self._app.llm)
+        filters = caller(request).tenant.filters
+        run = (
+            self._app.ask.run(start_event=Ask(question=question, filters=filters))
+            if body.model == ASK_MODEL
+            else self._app.agent.run(start_event=AskAgent(question=question, filters=filters))
+        )
+        reply = _Reply(body, f"chatcmpl-{token_hex(12)}", int(time.time()))
+        if body.stream:
+            return EventSourceResponse(_streamed(run, reply), ping=PING_S)
+        async for _ in events(run):
+            pass
+        answer = _whole(await run)
+        told, text = of_answer(answer), answer.text + _references(answer)
+        completion = CompletionObject(
+            id=reply.id,
+            created=reply.created,
+            model=body.model,
+            choices=[
+                ChoiceObject(message=AssistantObject(content=text, citations=told["citations"]))
+            ],
+            usage=_usage(body, text),
+        )
+        return JSONResponse(completion.model_dump())
+
+
+async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:
+    """Return the question so that it stands alone; what was answered is not looked at."""
+    if not earlier:
+        return question
+    if llm is not None:
+        reply = await consult(prompt(question, earlier), llm=llm)
+        return reply[0] if reply else question
+    return restate(question, earlier) or question
+
+
+async def _streamed(run: WorkflowHandler, reply: _Reply) -> AsyncIterator[ServerSentEvent]:
+    try:
+        yield reply.piece(role="assistant", content="")
+        async for event in events(run):
+            if isinstance(event, Token):
+                yield reply.piece(content=event.text)
+        answer = _whole(await run)
+        references = _references(answer)
+        if references:
+            yield reply.piece(content=references)
+        yield reply.piece(finish=True, citations=of_answer(answer)["citations"])
+        options = reply.body.stream_options
+        if options is not None and options.include_usage:
+            yield reply.usage(answer.text + references)
+    except AlirError as error:
+        yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
+    yield ServerSentEvent("[DONE]")
+
+
+def _whole(answer: object) -> Answer:
+    assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+    return answer
+
+
+def _references(answer: Answer) -> str:
+    """What stands below an answer where only its text is shown: what its numbers stand for."""
+    lines = [
+        f"[{number}] {Path(one.file).name}" + (f", page {one.page}" if one.page else "")
+        for number, one in enumerate(answer.citations, start=1)
+    ]
+    return "\n\n" + "\n".join(lines) if lines else ""
+
+
+def _usage(body: ChatBody, text: str) -> UsageObject:
+    sent, came = count_tokens([one.text for one in body.messages]), count_tokens([text])
+    return UsageObject(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)

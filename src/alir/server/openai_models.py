@@ -1,0 +1,97 @@
+"""What can be asked as a model in OpenAI's protocol, and the vectors of one of them."""
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alir.app import Alir
+from alir.server.bodies import read
+from alir.server.endpoint import Endpoint
+from alir.server.openai_wire import (
+    EMBEDDING_MODEL,
+    MODELS,
+    EmbeddingObject,
+    EmbeddingsBody,
+    EmbeddingsObject,
+    ModelObject,
+    ModelsObject,
+    UsageObject,
+    encoded,
+)
+from alir.server.problems import refusal
+from alir.steps.spend import count_tokens
+
+MAX_INPUT_TOKENS = 8192
+"""Of a text, as OpenAI's; the model reads as many of them as its window holds."""
+
+
+class Models:
+    """Tells of the models of one `Alir`, and embeds with its embedding."""
+
+    def __init__(self, app: Alir) -> None:
+        self._app = app
+        self._models = [ModelObject(id=name, created=int(time.time())) for name in MODELS]
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "GET", "/v1/models", self.list, "read", "What can be asked as a model", ModelsObject
+            ),
+            Endpoint("GET", "/v1/models/{id}", self.look, "read", "One model", ModelObject),
+            Endpoint(
+                "POST",
+                "/v1/embeddings",
+                self.embed,
+                "read",
+                "The vectors of texts, in OpenAI's protocol",
+                EmbeddingsObject,
+                body=EmbeddingsBody,
+                problems=(404, 502, 503, 504),
+                is_question=True,
+            ),
+        ]
+
+    async def list(self, _: Request) -> Response:
+        """Answer with the models: two that answer questions, and the index's embedding."""
+        return JSONResponse(ModelsObject(data=self._models).model_dump())
+
+    async def look(self, request: Request) -> Response:
+        """Answer with one model."""
+        wanted = request.path_params["id"]
+        for one in self._models:
+            if one.id == wanted:
+                return JSONResponse(one.model_dump())
+        raise refusal(404, "Model Not Found", "There is no such model.")
+
+    async def embed(self, request: Request) -> Response:
+        """Answer with the vectors that the index's model makes of texts.
+
+        It reads as much of each as its window holds. Tokens instead of texts are refused: they
+        are another model's.
+        """
+        body = await read(request, EmbeddingsBody)
+        if body.model not in {EMBEDDING_MODEL, self._app.model_name}:
+            raise refusal(404, "Model Not Found", f"Ask for the model {EMBEDDING_MODEL}.")
+        if not all(text.strip() for text in body.texts):
+            raise refusal(400, "Invalid Body", "A text is empty.")
+        counts = [count_tokens([text]) for text in body.texts]
+        if max(counts) > MAX_INPUT_TOKENS:
+            detail = f"A text has {max(counts)} tokens; {MAX_INPUT_TOKENS} are the most."
+            raise refusal(400, "Invalid Body", detail)
+        vectors = await self._app.embedding.aget_text_embedding_batch(body.texts)
+        if body.dimensions not in {None, len(vectors[0])}:
+            detail = f"Vectors of this model have {len(vectors[0])} dimensions."
+            raise refusal(400, "Invalid Body", detail)
+        is_base64 = body.encoding_format == "base64"
+        data = [
+            EmbeddingObject(
+                index=index,
+                embedding=encoded(vector) if is_base64 else [float(one) for one in vector],
+            )
+            for index, vector in enumerate(vectors)
+        ]
+        usage = UsageObject(prompt_tokens=sum(counts), total_tokens=sum(counts))
+        told = EmbeddingsObject(data=data, model=body.model, usage=usage)
+        return JSONResponse(told.model_dump(exclude_none=True))
