@@ -49,6 +49,8 @@ async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
         ("POST", "/v1/ask", "", {"json": {"question": "What has dragons?"}}),
         ("POST", "/v1/ask", "", {"json": {"question": ""}}),
         ("POST", "/v1/ask", "", {"content": b"{", "headers": {"Content-Type": "text/plain"}}),
+        ("POST", "/v1/agent", "", {"json": {"question": "What has dragons, and where are they?"}}),
+        ("POST", "/v1/agent", "", {"json": {"question": "x", "session": "a/b"}}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "alir", "messages": [asked_for]}}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "x", "messages": [asked_for]}}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "alir"}}),

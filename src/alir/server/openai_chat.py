@@ -1,5 +1,6 @@
 """Chat completions: a conversation in OpenAI's protocol, answered by `Ask` or the agent."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -56,8 +57,8 @@ class _Reply:
         )
         return self._event([choice])
 
-    def usage(self, text: str) -> ServerSentEvent:
-        return self._event([], usage=_usage(self.body, text))
+    async def usage(self, text: str) -> ServerSentEvent:
+        return self._event([], usage=await _usage(self.body, text))
 
     def _event(
         self, choices: list[ChunkChoiceObject], usage: UsageObject | None = None
@@ -128,7 +129,7 @@ class Chat:
             choices=[
                 ChoiceObject(message=AssistantObject(content=text, citations=told["citations"]))
             ],
-            usage=_usage(body, text),
+            usage=await _usage(body, text),
         )
         return JSONResponse(completion.model_dump())
 
@@ -156,7 +157,7 @@ async def _streamed(run: WorkflowHandler, reply: _Reply) -> AsyncIterator[Server
         yield reply.piece(finish=True, citations=of_answer(answer)["citations"])
         options = reply.body.stream_options
         if options is not None and options.include_usage:
-            yield reply.usage(answer.text + references)
+            yield await reply.usage(answer.text + references)
     except AlirError as error:
         yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
     yield ServerSentEvent("[DONE]")
@@ -176,6 +177,8 @@ def _references(answer: Answer) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-def _usage(body: ChatBody, text: str) -> UsageObject:
-    sent, came = count_tokens([one.text for one in body.messages]), count_tokens([text])
+async def _usage(body: ChatBody, text: str) -> UsageObject:
+    # Off the event loop: the first count loads the tokenizer, and a conversation may be long.
+    sent = await asyncio.to_thread(count_tokens, [one.text for one in body.messages])
+    came = await asyncio.to_thread(count_tokens, [text])
     return UsageObject(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)

@@ -1,5 +1,6 @@
 """What can be asked as a model in OpenAI's protocol, and the vectors of one of them."""
 
+import asyncio
 import time
 
 from starlette.requests import Request
@@ -76,7 +77,7 @@ class Models:
             raise refusal(404, "Model Not Found", f"Ask for the model {EMBEDDING_MODEL}.")
         if not all(text.strip() for text in body.texts):
             raise refusal(400, "Invalid Body", "A text is empty.")
-        counts = [count_tokens([text]) for text in body.texts]
+        counts = await asyncio.to_thread(lambda: [count_tokens([text]) for text in body.texts])
         if max(counts) > MAX_INPUT_TOKENS:
             detail = f"A text has {max(counts)} tokens; {MAX_INPUT_TOKENS} are the most."
             raise refusal(400, "Invalid Body", detail)
