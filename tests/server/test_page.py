@@ -225,3 +225,15 @@ async def test_a_locked_service_asks_the_browser_for_a_key(browser: Browser, ser
     await visit.open()
     await visit.ask()
     await expect(visit.page.locator("#citations li")).not_to_have_count(0)
+
+
+async def test_the_page_of_the_api_is_accessible_and_fits(browser: Browser, served: Any) -> None:
+    page = await browser.new_page(color_scheme="dark", viewport={"width": 390, "height": 844})
+    visit = Visit(page, served.url)
+    await page.goto(f"{served.url}/docs")
+
+    found = await Axe().run(page)
+
+    assert [one["id"] for one in found.response["violations"]] == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    visit.check()

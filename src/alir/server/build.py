@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.app import Alir
 from alir.errors import AlirError
-from alir.server import page, problems
+from alir.server import api_page, page, problems
 from alir.server.access import Access
 from alir.server.asking import Asking
 from alir.server.bodies import Bounded
@@ -83,7 +83,12 @@ class Service:
             for path, methods in by_path.items()
         ]
         app = Starlette(
-            routes=[*routes, *page.routes(self._alir.ask), Route(OPENAPI_PATH, route(description))],
+            routes=[
+                *routes,
+                *page.routes(self._alir.ask),
+                Route(OPENAPI_PATH, route(description)),
+                Route(api_page.API_PAGE_PATH, api_page.route(description)),
+            ],
             lifespan=self._lifespan,
             exception_handlers={
                 AlirError: problems.on_alir_error,
