@@ -196,7 +196,7 @@ def _limits(schema: Schema) -> str:
     return f", {', '.join(told)}" if told else ""
 
 
-def _table(caption: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(caption: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in head)
     lines = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>\n'
