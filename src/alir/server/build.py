@@ -29,6 +29,8 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.mcp_http import HEADERS as MCP_HEADERS
+from alir.server.mcp_http import McpOverHTTP
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
@@ -67,6 +69,7 @@ class Service:
             *(Asking(alir), Chat(alir), Models(alir)),
             *(Files(alir, self.ingesting), self.ingesting, uploads, health),
         )
+        self._mcp = McpOverHTTP(alir, self.limits)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
         self.routes = routed.routes
@@ -83,7 +86,12 @@ class Service:
             for path, methods in by_path.items()
         ]
         app = Starlette(
-            routes=[*routes, *page.routes(self._alir.ask), Route(OPENAPI_PATH, route(description))],
+            routes=[
+                *routes,
+                self._mcp.route(),
+                *page.routes(self._alir.ask),
+                Route(OPENAPI_PATH, route(description)),
+            ],
             lifespan=self._lifespan,
             exception_handlers={
                 AlirError: problems.on_alir_error,
@@ -104,7 +112,7 @@ class Service:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
             expose_headers=[REQUEST_ID, "Retry-After"],
         )
         layers = [
@@ -137,7 +145,8 @@ class Service:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.ingesting.start()
-                yield
+                async with self._mcp.running():
+                    yield
             finally:
                 await self.ingesting.stop()
                 await self._database.aclose()

@@ -28,6 +28,8 @@ from alir.errors import (
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 """After a failure that may pass."""
+DEFECT = "Something in alir went wrong; the service's log has it."
+"""All that a client is told of what nobody foresaw."""
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +154,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_defect(request: Request, __: Exception) -> Response:
     """Answer what nobody foresaw; it is logged."""
-    detail = "Something in alir went wrong; the service's log has it."
-    return Problem(title="Internal Error", status=500, detail=detail).response(request)
+    return Problem(title="Internal Error", status=500, detail=DEFECT).response(request)
 
 
 class Told:
