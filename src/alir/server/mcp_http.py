@@ -15,11 +15,10 @@ from alir.app import Alir
 from alir.server.caller import Caller, caller
 from alir.server.limits import Limits
 from alir.server.mcp_protocol import Context, Door, protocol
-from alir.server.problems import problem_of, refusal
+from alir.server.problems import MCP_PATH, problem_of, refusal
 from alir.server.scopes import Scope as KeyScope
 from alir.server.scopes import allows
 
-PATH = "/mcp"
 SCOPE: KeyScope = "read"
 HEADERS = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"]
 """That a page sends which speaks it."""
@@ -34,7 +33,7 @@ class McpOverHTTP:
 
     def route(self) -> Route:
         """Return its route; only POST has a meaning without sessions."""
-        return Route(PATH, self, methods=["POST"])
+        return Route(MCP_PATH, self, methods=["POST"])
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Serve as long as this is entered, which it can be once."""
