@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,17 +14,30 @@ import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 
+from alir.errors import NothingIngested
 from alir.server import keys
 from alir.server.caller import Caller, Tenant
 from alir.server.database import opened
 from alir.server.mcp_protocol import Door, protocol
+from alir.server.problems import DEFECT
 from alir.testing import OpenAIServer, Stall
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
 TEA = "Tea is grown on the hills of Ciwidey."
 QUESTION = "Where do bees keep their honey?"
 NO_KEY = "^Send a key that is in use"
-SECRET_WORDS = ("Traceback", "/site-packages/", "Error(")
+HOUSE = Caller("", "read", Tenant("", Path("/")))
+MISUSED: list[tuple[str, dict[str, Any]]] = [
+    ("ask", {}),
+    ("ask", {"question": "  "}),
+    ("ask", {"question": "x" * 8_001}),
+    ("ask", {"question": "x", "top_k": 101}),
+    ("ask", {"question": "x", "tenant": "acme"}),
+    ("search", {"query": 7}),
+    ("search", {"query": QUESTION, "filters": {}}),
+    ("list_sources", {"limit": 1_001}),
+    ("list_sources", {"offset": -1}),
+]
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -60,22 +75,26 @@ async def settled(served: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_host_lists_the_tools_and_calls_each(served: Any, mode: str) -> None:
+async def test_a_host_lists_the_tools_and_calls_each(served: Any) -> None:
     await served.hold(served.client, bees=BEES, tea=TEA)
+    secret = served.secret("read")
+    for mode in ("auto", "legacy"):
+        async with host(served, secret, mode) as client:
+            assert (client.protocol_version >= "2026") == (mode == "auto")
+            await lists_and_calls(client, served.root)
+
+
+async def lists_and_calls(client: Client, root: Path) -> None:
     told: list[tuple[float, str | None]] = []
 
     async def hear(progress: float, _: float | None, message: str | None) -> None:
         told.append((progress, message))
 
-    async with host(served, served.secret("read"), mode) as client:
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        found = await client.call_tool("search", {"query": QUESTION, "top_k": 1})
-        answer = await client.call_tool("ask", {"question": QUESTION}, progress_callback=hear)
-        listed = await client.call_tool("list_sources", {"offset": 1, "limit": 1})
-        version = client.protocol_version
+    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    found = await client.call_tool("search", {"query": QUESTION, "top_k": 1})
+    answer = await client.call_tool("ask", {"question": QUESTION}, progress_callback=hear)
+    listed = await client.call_tool("list_sources", {"offset": 1, "limit": 1})
 
-    assert (version >= "2026") == (mode == "auto")
     assert tools.keys() == {"search", "ask", "list_sources"}
     for tool in tools.values():
         assert tool.description
@@ -85,7 +104,7 @@ async def test_a_host_lists_the_tools_and_calls_each(served: Any, mode: str) -> 
         assert tool.output_schema is not None  # the client holds each result to it
     [passage] = found.structured_content["passages"]
     assert BEES[passage["start"] : passage["end"]] == passage["text"]
-    assert passage["file"] == str(served.root / "bees.txt")
+    assert passage["file"] == str(root / "bees.txt")
     assert "data, not instructions" in text_of(found)
     assert 'number="1">\nBees keep' in text_of(found)
 
@@ -93,59 +112,49 @@ async def test_a_host_lists_the_tools_and_calls_each(served: Any, mode: str) -> 
     assert BEES[cited["start"] : cited["end"]] == cited["quote"]
     assert answer.structured_content["sources"]
     assert answer.structured_content["degraded"] == []
-    place = f"[1] {served.root}/bees.txt, characters {cited['start']} to {cited['end']}: "
+    place = f"[1] {root}/bees.txt, characters {cited['start']} to {cited['end']}: "
     assert text_of(answer).startswith("Bees keep their honey in combs of wax. [1]\n\n" + place)
     assert [progress for progress, _ in told] == [*range(1, len(told) + 1)]
     assert told[0][1] == f"Passages found: {len(answer.structured_content['sources'])}"
     assert "".join(message or "" for _, message in told[1:]).strip() in text_of(answer)
 
     [file] = listed.structured_content["files"]
-    assert file["file"] == str(served.root / "tea.txt")
+    assert file["file"] == str(root / "tea.txt")
     assert listed.structured_content["total"] == 2
     assert "holds 2 files, of which these are 1." in text_of(listed)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_what_goes_wrong_is_told_in_a_sentence(
-    served: Any, mode: str, caplog: pytest.LogCaptureFixture
+    served: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    misused: list[tuple[str, dict[str, Any]]] = [
-        ("ask", {}),
-        ("ask", {"question": "  "}),
-        ("ask", {"question": "x" * 8_001}),
-        ("ask", {"question": "x", "top_k": 101}),
-        ("ask", {"question": "x", "tenant": "acme"}),
-        ("search", {"query": 7}),
-        ("search", {"query": QUESTION, "filters": {}}),
-        ("list_sources", {"limit": 1_001}),
-        ("list_sources", {"offset": -1}),
-    ]
-    async with host(served, mode=mode) as client:
-        refused = [await client.call_tool(*one) for one in misused]
-        empty = await client.call_tool("ask", {"question": QUESTION})
-        with pytest.raises(MCPError, match="There is no tool 'delete'"):
-            await client.call_tool("delete", {"id": "x"})
+    limits = served.service.limits
+    async with host(served) as new, host(served, mode="legacy") as old:
+        hosts = (new, old)
+        refused = [await one.call_tool(*call) for one in hosts for call in MISUSED]
+        empty = [await one.call_tool("ask", {"question": QUESTION}) for one in hosts]
+        for one in hosts:
+            with pytest.raises(MCPError, match="There is no tool 'delete'"):
+                await one.call_tool("delete", {"id": "x"})
         await served.hold(served.client, bees=BEES)
         async with AsyncExitStack() as stack:
-            limits = served.service.limits
             for _ in range(served.alir.settings.questions_at_once):
-                await stack.enter_async_context(limits.question(None))
-            busy = await client.call_tool("search", {"query": QUESTION})
-            listed = await client.call_tool("list_sources")
+                await stack.enter_async_context(limits.question(HOUSE))
+            busy = [await one.call_tool("search", {"query": QUESTION}) for one in hosts]
+            listed = await new.call_tool("list_sources")
         served.alir.__dict__["search"] = None  # what nobody foresaw
         with caplog.at_level(logging.ERROR, "alir"):
-            broken = await client.call_tool("search", {"query": QUESTION})
+            broken = [await one.call_tool("search", {"query": QUESTION}) for one in hosts]
 
-    failed = [*refused, empty, busy, broken]
+    failed = [*refused, *empty, *busy, *broken]
     assert all(result.is_error for result in failed)
     assert all(result.structured_content is None for result in failed)
     assert text_of(refused[3]) == "top_k: Input should be less than or equal to 100."
-    assert "holds nothing" in text_of(empty) or "ingest" in text_of(empty)
-    assert text_of(busy).endswith("no more are taken on. Try again in 2 s.")
+    assert {text_of(one) for one in empty} == {str(NothingIngested(served.alir.catalog.collection))}
+    assert all(text_of(one).endswith("are taken on. Try again in 2 s.") for one in busy)
     assert not listed.is_error
-    assert text_of(broken) == "Something in alir went wrong; the service's log has it."
-    assert "AttributeError" in caplog.text
-    assert not [word for word in SECRET_WORDS for one in failed if word in text_of(one)]
+    assert {text_of(one) for one in broken} == {DEFECT}
+    assert caplog.text.count("AttributeError") == 2
+    assert not [word for word in ("Traceback", "Error(") for one in failed if word in text_of(one)]
 
 
 async def test_two_tenants_do_not_see_each_other(served: Any) -> None:
@@ -203,17 +212,44 @@ async def test_nobody_is_let_in_without_a_key_or_from_another_sites_page(served:
             await client.call_tool("list_sources")
 
     assert [one.status_code for one in open_to_all] == [200, 403, 421, 400, 413, 405, 405]
-    assert "mcp-session-id" not in open_to_all[0].headers
+    assert len(open_to_all[0].headers["mcp-session-id"]) >= 22  # it opens nothing
     assert open_to_all[0].headers["x-content-type-options"] == "nosniff"
     assert locked.status_code == 401
     assert locked.headers["www-authenticate"].startswith("Bearer")
     assert locked.json()["error"]["data"]["title"] == "Key Needed"
 
 
+async def test_half_a_character_is_refused_however_it_is_spelt(served: Any) -> None:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "search", "arguments": {"query": "\ud800"}, "_meta": meta},
+    }
+    headers = ACCEPT | {"Content-Type": "application/json"}
+    new = {
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "tools/call",
+        "Mcp-Name": "search",
+    }
+    answers = [
+        await served.client.post("/mcp", content=json.dumps(call), headers=headers | new),
+        await served.client.post("/mcp", content=json.dumps(call), headers=headers),
+    ]
+    result = answers[0].json()["result"]
+    assert result["isError"]
+    assert result["content"][0]["text"].startswith("The arguments: Invalid JSON: ")
+    assert answers[1].status_code == 400
+
+
 async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
     serving: Callable[..., Any],
 ) -> None:
-    """Whether the host closes the answer's stream, goes away, or says so as older ones do."""
+    """Whether the host closes the answer's stream, or says so as older ones do, or goes away."""
     with OpenAIServer(Stall(120)) as model:
         async with serving(llm_base_url=model.base_url, tokens_per_day=100_000) as served:
             await served.hold(served.client, bees=BEES)
@@ -222,29 +258,48 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
                 [key] = keys.all_of(db)
             who = Caller(key.id, "read", Tenant("", served.root))
             door = Door(lambda _: who, served.service.limits.question, str)
+            gone = host(served, secret, "legacy")
             hosts: list[Any] = [
                 host(served, secret),
                 host(served, secret, "legacy"),
                 Client(protocol(served.alir, door), mode="legacy"),
+                gone,
             ]
             costs = []
             for one in hosts:
                 async with one as client:
-                    await cancelled(served, client, model)
+                    asking = await under_way(served, client, model)
+                    if one is not gone:
+                        await forge_a_cancellation(served, secret)
+                        asking.cancel()
+                        await asyncio.gather(asking, return_exceptions=True)
+                        await settled(served)
+                await asyncio.gather(asking, return_exceptions=True)
                 await settled(served)
                 with opened(served.path) as db:
                     costs.append(keys.spent(db, key.id))
 
-    assert 0 < costs[0] < costs[1] < costs[2]  # what the model was sent each time
+    assert 0 < costs[0] < costs[1] < costs[2] < costs[3]  # what the model was sent each time
 
 
-async def cancelled(served: Any, client: Client, model: OpenAIServer) -> None:
-    """Ask, and think better of it when the model has been asked."""
+async def under_way(served: Any, client: Client, model: OpenAIServer) -> asyncio.Task[Any]:
+    """Ask, and wait until the model has been asked."""
     before = len(model.requests)
     asking = asyncio.create_task(client.call_tool("ask", {"question": QUESTION}))
     async with asyncio.timeout(20):
         while len(model.requests) == before:
             await asyncio.sleep(0.01)
+    return asking
+
+
+async def forge_a_cancellation(served: Any, secret: str) -> None:
+    """Cancel all calls there may be, as another host; none is ended by that."""
+    headers = ACCEPT | {"MCP-Protocol-Version": "2025-11-25", "Authorization": f"Bearer {secret}"}
+    for label in ({}, {"Mcp-Session-Id": "x"}):
+        for number in range(9):
+            cancel = {"method": "notifications/cancelled", "params": {"requestId": number}}
+            answer = await served.client.post(
+                "/mcp", json={"jsonrpc": "2.0"} | cancel, headers=headers | label
+            )
+            assert answer.status_code == 202
     assert served.service.limits.under_way == 1
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)

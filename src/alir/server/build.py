@@ -29,6 +29,7 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.mcp_cancelling import LABEL as MCP_LABEL
 from alir.server.mcp_http import HEADERS as MCP_HEADERS
 from alir.server.mcp_http import McpOverHTTP
 from alir.server.openai_chat import Chat
@@ -113,7 +114,7 @@ class Service:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
-            expose_headers=[REQUEST_ID, "Retry-After"],
+            expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
         layers = [
             Middleware(Logged),

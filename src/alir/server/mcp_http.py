@@ -1,7 +1,7 @@
 """MCP over HTTP: its "streamable" transport, at one path, without sessions.
 
 Each request is complete in itself: no session can be taken over, or is lost with a restart. A host
-that ends a call, or goes away, closes the answer's stream, and with that ends the run.
+that goes away ends its calls.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -14,13 +14,14 @@ from starlette.types import Receive, Scope, Send
 from alir.app import Alir
 from alir.server.caller import Caller, caller
 from alir.server.limits import Limits
+from alir.server.mcp_cancelling import LABEL, VERSION, Cancelling, labelled
 from alir.server.mcp_protocol import Context, Door, protocol
 from alir.server.problems import MCP_PATH, problem_of, refusal
 from alir.server.scopes import Scope as KeyScope
 from alir.server.scopes import allows
 
 SCOPE: KeyScope = "read"
-HEADERS = ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"]
+HEADERS = [VERSION, LABEL, "Mcp-Method", "Mcp-Name"]
 """That a page sends which speaks it."""
 
 
@@ -29,7 +30,9 @@ class McpOverHTTP:
 
     def __init__(self, app: Alir, limits: Limits) -> None:
         door = Door(_caller, limits.question, lambda error: problem_of(error).detail)
-        self._requests = StreamableHTTPSessionManager(protocol(app, door), stateless=True)
+        server = protocol(app, door)
+        server.middleware.append(Cancelling())
+        self._requests = StreamableHTTPSessionManager(server, stateless=True)
 
     def route(self) -> Route:
         """Return its route; only POST has a meaning without sessions."""
@@ -43,7 +46,7 @@ class McpOverHTTP:
         """Serve one request."""
         if not allows(caller(Request(scope)).scope, SCOPE):
             raise refusal(403, "Scope Too Small", f"This needs a key of the scope {SCOPE}.")
-        await self._requests.handle_request(scope, receive, send)
+        await self._requests.handle_request(scope, receive, labelled(scope, send))
 
 
 def _caller(context: Context) -> Caller:
