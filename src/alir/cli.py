@@ -15,6 +15,7 @@ from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
 from alir.keys_command import keys
+from alir.mcp_command import mcp
 from alir.saying import say, write
 from alir.serve_command import serve
 
@@ -44,6 +45,7 @@ cli.add_typer(keys, name="keys")
 cli.command("eval")(evaluate)
 cli.command()(agent)
 cli.command()(serve)
+cli.command()(mcp)
 
 
 def _path(given: str) -> Path:

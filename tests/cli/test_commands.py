@@ -23,6 +23,7 @@ COMMANDS = (
     "bench",
     "draw",
     "eval",
+    "mcp",
     "keys",
     "rebuild",
     "relearn",

@@ -35,6 +35,7 @@ async def test_every_route_is_described_with_what_it_needs(served: Any) -> None:
     assert {path for path in undescribed if not path.startswith("/page/")} == {
         "/",
         "/docs",
+        "/mcp",  # a protocol of its own
         "/openapi.json",
     }
 

@@ -29,6 +29,9 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.mcp_cancelling import LABEL as MCP_LABEL
+from alir.server.mcp_http import HEADERS as MCP_HEADERS
+from alir.server.mcp_http import McpOverHTTP
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
@@ -67,6 +70,7 @@ class Service:
             *(Asking(alir), Chat(alir), Models(alir)),
             *(Files(alir, self.ingesting), self.ingesting, uploads, health),
         )
+        self._mcp = McpOverHTTP(alir, self.limits)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
         self.routes = routed.routes
@@ -85,6 +89,7 @@ class Service:
         app = Starlette(
             routes=[
                 *routes,
+                self._mcp.route(),
                 *page.routes(self._alir.ask),
                 Route(OPENAPI_PATH, route(description)),
                 Route(api_page.API_PAGE_PATH, api_page.route(description)),
@@ -109,8 +114,8 @@ class Service:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", REQUEST_ID],
-            expose_headers=[REQUEST_ID, "Retry-After"],
+            allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
+            expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
         layers = [
             Middleware(Logged),
@@ -142,7 +147,8 @@ class Service:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.ingesting.start()
-                yield
+                async with self._mcp.running():
+                    yield
             finally:
                 await self.ingesting.stop()
                 await self._database.aclose()

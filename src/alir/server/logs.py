@@ -31,7 +31,8 @@ def log_to_stderr() -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # What it would say of requests, ours says; of starting and ending, the command does.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for name in ("uvicorn", "mcp"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Clients log each of their requests, addresses and all; the parser each damaged form.
     for name in ("httpx", "httpx2", "openai", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)

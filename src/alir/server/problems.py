@@ -1,6 +1,6 @@
 """Errors as answers: one shape for all of them, RFC 9457's problem details.
 
-Only clients of OpenAI's protocol get them in its own.
+Only clients of OpenAI's protocol and hosts of MCP get them in its own.
 """
 
 import logging
@@ -26,8 +26,11 @@ from alir.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+MCP_PATH = "/mcp"
 RETRY_AFTER_S = 5
 """After a failure that may pass."""
+DEFECT = "Something in alir went wrong; the service's log has it."
+"""All that a client is told of what nobody foresaw."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class Problem(BaseModel):
         """Return the answer to `request` that says so."""
         if speaks_openai(request.url.path):
             return JSONResponse(openai_error(self), _openai_status(self.status), headers=headers)
+        if request.url.path == MCP_PATH:
+            return JSONResponse(_mcp_error(self), self.status, headers=headers)
         return JSONResponse(
             self.model_dump(exclude_defaults=True),
             status_code=self.status,
@@ -99,6 +104,15 @@ def openai_error(problem: Problem) -> dict[str, Any]:
         code="_".join(problem.title.lower().split()),
     )
     return OpenAIProblem(error=error).model_dump()
+
+
+def _mcp_error(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON-RPC has it, of a request whose id was not looked at."""
+    code = -32600 if problem.status < 500 else -32603
+    data = problem.model_dump(exclude_defaults=True)
+    return {"jsonrpc": "2.0", "id": None} | {
+        "error": {"code": code, "message": problem.detail, "data": data}
+    }
 
 
 def _openai_status(status: int) -> int:
@@ -152,8 +166,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_defect(request: Request, __: Exception) -> Response:
     """Answer what nobody foresaw; it is logged."""
-    detail = "Something in alir went wrong; the service's log has it."
-    return Problem(title="Internal Error", status=500, detail=detail).response(request)
+    return Problem(title="Internal Error", status=500, detail=DEFECT).response(request)
 
 
 class Told:

@@ -116,21 +116,7 @@ class Files:
 
     async def list(self, request: Request) -> Response:
         """Answer with every file that the caller sees."""
-        tenant = caller(request).tenant
-        # Of a file that is just brought up to date there are two versions: one is enough.
-        held = {
-            str(one.path): one
-            async for one in self._app.catalog.sources()
-            if tenant.holds(one.path)
-        }
-        files = [
-            FileObject(id=one.source_id, file=_text(one.path), chunks=one.chunks)
-            for _, one in sorted(held.items())
-        ]
-        failed = [
-            _failure(one) for one in await self._app.ledger.failures() if tenant.holds(one.path)
-        ]
-        return JSONResponse(FilesObject(files=files, failed=failed).model_dump())
+        return JSONResponse((await files_of(self._app, caller(request).tenant)).model_dump())
 
     async def look(self, request: Request) -> Response:
         """Answer with one file: how many chunks are held of it, and why it failed if it did."""
@@ -201,6 +187,18 @@ class Files:
         if not caller(request).tenant.holds(_path(stored, failed)):
             raise _unknown()
         return stored, failed
+
+
+async def files_of(app: Alir, tenant: Tenant) -> FilesObject:
+    """Return every file that a tenant sees."""
+    # Of a file that is just brought up to date there are two versions: one is enough.
+    held = {str(one.path): one async for one in app.catalog.sources() if tenant.holds(one.path)}
+    files = [
+        FileObject(id=one.source_id, file=_text(one.path), chunks=one.chunks)
+        for _, one in sorted(held.items())
+    ]
+    failed = [_failure(one) for one in await app.ledger.failures() if tenant.holds(one.path)]
+    return FilesObject(files=files, failed=failed)
 
 
 def _path(stored: StoredSource | None, failed: FailedFile | None) -> Path:
