@@ -19,16 +19,20 @@ from alir.app import Alir
 from alir.errors import AlirError
 from alir.server import page, problems
 from alir.server.access import Access
+from alir.server.answers import Answers
 from alir.server.asking import Asking
 from alir.server.bodies import Bounded
 from alir.server.caller import caller
+from alir.server.conversations import Conversations
 from alir.server.database import Database
 from alir.server.endpoint import Endpoint
+from alir.server.feedback import Feedback
 from alir.server.headers import LOOPBACK, SafeHeaders, SameSite
 from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.meanings import Meanings
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
@@ -61,10 +65,15 @@ class Service:
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
+        self.answers = Answers(self._database, settings.collection, most=settings.answers_kept)
+        meanings = Meanings(
+            wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
+        )
         self.ingesting = Ingesting(alir, self._database, root)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
-            *(Asking(alir), Chat(alir), Models(alir)),
+            *(Asking(alir, self.answers, meanings), meanings, Chat(alir, self.answers)),
+            *(Models(alir), Conversations(alir), Feedback(self.answers)),
             *(Files(alir, self.ingesting), self.ingesting, uploads, health),
         )
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
@@ -83,7 +92,11 @@ class Service:
             for path, methods in by_path.items()
         ]
         app = Starlette(
-            routes=[*routes, *page.routes(self._alir.ask), Route(OPENAPI_PATH, route(description))],
+            routes=[
+                *routes,
+                *page.routes(ask=self._alir.ask, agent=self._alir.agent),
+                Route(OPENAPI_PATH, route(description)),
+            ],
             lifespan=self._lifespan,
             exception_handlers={
                 AlirError: problems.on_alir_error,
@@ -136,10 +149,12 @@ class Service:
         async with self._alir:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
+                await self.answers.start()
                 await self.ingesting.start()
                 yield
             finally:
                 await self.ingesting.stop()
+                await self.answers.stop()
                 await self._database.aclose()
 
 
