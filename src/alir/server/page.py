@@ -24,7 +24,7 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ROOM = ("did not run".ljust(18), "")
+_ROOM = ("did not run".ljust(14), "")
 """Below a step's name, as wide as what the page writes there when the step ran."""
 
 
