@@ -4,7 +4,7 @@ import * as answer from "./answer.js";
 import * as deciding from "./deciding.js";
 import * as picture from "./picture.js";
 import * as rating from "./rating.js";
-import { stream } from "./service.js";
+import { Refused, stream } from "./service.js";
 import * as talks from "./talks.js";
 
 const form = document.getElementById("ask");
@@ -62,7 +62,7 @@ async function ask(asked) {
       else if (name === "answer") {
         answer.show(event);
         rating.show(event.id);
-      } else if (name === "problem") answer.note(event.detail, "problem");
+      } else if (name === "problem") throw new Refused(event.detail);
       else deciding.note(name, event);
     }
     if (session) await talks.list(session);
