@@ -7,22 +7,8 @@ import httpx
 
 FORGED = [
     *("acme/talk", "../acme/talk", "acme%2Ftalk", "%", "_", "tal_", "t%", "%/talk", "talk%00"),
-    *(
-        "ow_",
-        "o%",
-        "OWN",
-        "own ",
-        "own/",
-        "acme:talk",
-        "' OR 1=1 --",
-        "*",
-        "[a-z]alk",
-        "Talk",
-        "talk ",
-        "\ud7ff",
-        "talk\n",
-        ".",
-    ),
+    *("ow_", "o%", "OWN", "own ", "own/", "acme:talk", "' OR 1=1 --", "*", "[a-z]alk", "Talk"),
+    *("talk ", "talk\n", "\ud7ff"),
 ]
 
 
