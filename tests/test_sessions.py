@@ -26,6 +26,14 @@ async def test_sessions_and_collections_are_apart(tmp_path: Path) -> None:
     assert await Sessions(path, "notes").questions("yours") == []
     assert await Sessions(path, "others").questions("mine") == []
     assert await Sessions(path, "notes").questions("'; drop table messages; --") == []
+    for other in (Sessions(path, "others"), Sessions(path, "note_"), Sessions(path, "note%")):
+        assert await other.all_in("", limit=9) == []
+        assert await other.turns("mine", limit=9) == []
+        assert not await other.delete("mine")
+    for name in ("yours", "min_", "%", "MINE", "mine/", "mine "):
+        assert not await Sessions(path, "notes").delete(name)
+    for folder in ("mine", "%", "_", "min"):
+        assert await Sessions(path, "notes").all_in(folder, limit=9) == []
     assert await Sessions(path, "notes").questions("mine") == ["Who sleeps?"]
 
 

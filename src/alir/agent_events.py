@@ -53,6 +53,7 @@ class MeaningChosen(StrictEvent, HumanResponseEvent):
     """What a person says the question means: one of the meanings, or something else."""
 
     meaning: str
+    """Empty if nobody said it: the question is then taken as it is."""
 
 
 class QuestionUnderstood(StrictEvent):

@@ -125,8 +125,12 @@ class Alir:
     @cached_property
     def agent(self) -> Agent:
         """The workflow that answers questions of several parts."""
-        sessions = Sessions(self.settings.sessions_path, self.settings.collection)
-        return Agent(search=self.search, llm=self.llm, sessions=sessions, tools=self._tools)
+        return Agent(search=self.search, llm=self.llm, sessions=self.sessions, tools=self._tools)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The conversations with the agent."""
+        return Sessions(self.settings.sessions_path, self.settings.collection)
 
     @cached_property
     def retriever(self) -> AlirRetriever:

@@ -1,4 +1,7 @@
-"""What the ledger remembers of files. It loads no library: a command may only want to look."""
+"""What is remembered of files and of conversations.
+
+It loads no library: a command may only want to look.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,3 +51,23 @@ class FailedFile:
             "attempts": self.attempts,
             "next_try": next_try.isoformat("T", "seconds"),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A conversation. Times are nanoseconds since 1970."""
+
+    name: str
+    questions: int
+    begun_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question of a conversation, as it was understood, and its answer."""
+
+    question: str
+    answer: str
+    asked_ns: int
+    """When it was kept, in nanoseconds since 1970."""

@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     """That the questions of each key may cost, from midnight UTC; 0 is any number."""
     questions_at_once: Annotated[int, Field(ge=1)] = 32
     """Under way in the service; one more is refused, not queued."""
+    answers_kept: Annotated[int, Field(ge=0)] = 1000
+    """Of each tenant, for 30 days, so that they can be rated; 0 keeps no question."""
+    meaning_wait_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """Longest wait for a person to say what a question means; it is then taken as it is."""
     upload_file_mib: Annotated[int, Field(ge=1)] = 64
     upload_mib: Annotated[int, Field(ge=1)] = 256
     """Of one request."""

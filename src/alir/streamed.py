@@ -1,7 +1,7 @@
 """What a run streams, for whoever may stop listening."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from workflows.events import Event
 from workflows.handler import WorkflowHandler
@@ -11,8 +11,8 @@ from alir.recording import Recorder
 
 async def events(
     run: WorkflowHandler, recorder: Recorder | None = None, *, steps: bool = False
-) -> AsyncIterator[Event]:
-    """Yield what a run streams; when this is cancelled, the run ends first, and in order.
+) -> AsyncGenerator[Event, None]:
+    """Yield what a run streams; when this is cancelled or closed, the run ends first, in order.
 
     Args:
         steps: whether the engine's own events come, too: those of steps that begin and end.
@@ -22,6 +22,6 @@ async def events(
             recorder.stream(run) if recorder else run.stream_events(expose_internal=steps)
         ):
             yield event
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GeneratorExit):
         await run.cancel_run()
         raise

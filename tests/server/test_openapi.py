@@ -26,9 +26,8 @@ async def test_every_route_is_described_with_what_it_needs(served: Any) -> None:
         assert operation["summary"]
         assert operation["description"]
         assert (operation["security"] == []) == (one.scope == "open")
-        assert {name["name"] for name in operation.get("parameters", [])} == {
-            *re.findall(r"{(\w+)}", one.path)
-        }
+        named = [*re.findall(r"{(\w+)}", one.path), *(one.query.model_fields if one.query else ())]
+        assert [name["name"] for name in operation.get("parameters", [])] == named
         assert {"421", "500"} <= operation["responses"].keys()
     routes = {route.path for route in served.service.routes}
     undescribed = routes - paths.keys()
@@ -46,6 +45,10 @@ async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
     ingestion = upload.json()["ingestion"]["id"]
     await served.ended(served.client, upload.json()["ingestion"])
     source = upload.json()["files"][0]["source"]
+    first = await served.client.post(
+        "/v1/agent", json={"question": "What has dragons?", "session": "talk"}
+    )
+    answer_id = first.json()["id"]
     asked_for = {"role": "user", "content": "What has dragons?"}
     asked = [
         ("POST", "/v1/ask", "", {"json": {"question": "What has dragons?"}}),
@@ -53,6 +56,16 @@ async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
         ("POST", "/v1/ask", "", {"content": b"{", "headers": {"Content-Type": "text/plain"}}),
         ("POST", "/v1/agent", "", {"json": {"question": "What has dragons, and where are they?"}}),
         ("POST", "/v1/agent", "", {"json": {"question": "x", "session": "a/b"}}),
+        ("POST", "/v1/agent", "", {"json": {"question": "x", "may_ask": True}}),
+        ("POST", "/v1/agent/{id}/meaning", "x", {"json": {"meaning": "y"}}),
+        ("GET", "/v1/sessions", "", {}),
+        ("GET", "/v1/sessions", "", {"params": {"limit": 0}}),
+        ("GET", "/v1/sessions/{name}", "talk", {}),
+        ("DELETE", "/v1/sessions/{name}", "talk", {}),
+        ("POST", "/v1/answers/{id}/feedback", "x", {"json": {"rating": "up"}}),
+        ("POST", "/v1/answers/{id}/feedback", answer_id, {"json": {"rating": "up"}}),
+        ("GET", "/v1/feedback", "", {}),
+        ("DELETE", "/v1/feedback/{id}", answer_id, {}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "alir", "messages": [asked_for]}}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "x", "messages": [asked_for]}}),
         ("POST", "/v1/chat/completions", "", {"json": {"model": "alir"}}),
@@ -81,7 +94,7 @@ async def test_what_is_answered_is_what_the_file_says(served: Any) -> None:
     }
 
     for method, path, id_, body in asked:
-        answer = await served.client.request(method, path.replace("{id}", id_), **body)
+        answer = await served.client.request(method, re.sub(r"{\w+}", id_, path), **body)
         documented = description["paths"][path][method.lower()]["responses"]
         kind = answer.headers["content-type"].partition(";")[0]
         where = f"{method} {path} {answer.status_code} {kind}"

@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 
+from alir.testing import OpenAIServer, Say
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -109,7 +111,7 @@ async def test_the_picture_shows_what_ran(visit: Visit) -> None:
     assert {"plan", "search_dense", "fuse", "synthesize"} <= {*await ran.all_text_contents()}
     await expect(visit.page.locator('g[data-name="plan"] .line1')).to_contain_text("1×")
     await expect(visit.page.locator('g[data-name="rerank"] .line1')).to_contain_text("did not run")
-    await expect(visit.page.locator("#told")).to_contain_text("plan 1 times")
+    await expect(visit.page.locator("#told")).to_contain_text("plan once")
 
 
 async def test_a_file_is_chosen_taken_in_found_and_deleted(visit: Visit, tmp_path: Path) -> None:
@@ -200,15 +202,100 @@ async def test_it_is_accessible_and_fits(
     )
     visit = Visit(page, served.url)
     await visit.open()
+    await page.get_by_label("Search part by part").check()
+    await page.get_by_label("Conversation").select_option("A new one")
     await visit.ask()
 
     found = await Axe().run(page)
     assert [one["id"] for one in found.response["violations"]] == []
+    picture = await page.locator("#graph svg").bounding_box()
+    assert picture is not None
+    assert picture["x"] >= 0
+    assert picture["x"] + picture["width"] <= width
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     await page.locator("button.cite").first.click()
     await expect(page.locator("#read mark")).to_be_visible()
     found = await Axe().run(page)
     assert [one["id"] for one in found.response["violations"]] == []
+
+
+async def test_what_is_taken_apart_is_told_kept_and_deleted(
+    visit: Visit,
+) -> None:
+    page = visit.page
+    await page.get_by_label("Search part by part").check()
+    await expect(page.locator('#graph g[data-name="decompose"]')).to_be_visible()
+    talk = page.get_by_label("Conversation")
+    await talk.select_option("A new one")
+    await visit.ask("Where do bees keep their honey, and how do zebras swim?")
+
+    parts = page.locator("#parts > li")
+    await expect(parts).to_have_count(2)
+    await expect(parts.nth(0)).to_contain_text("found")
+    await expect(parts.nth(0)).to_contain_text("in bees.txt")
+    await expect(parts.nth(1)).to_contain_text("In other words: “zebras swim”")
+    await expect(parts.nth(1).locator(".failed")).to_have_text("given up")
+    await expect(page.locator('g[data-name="rewrite"] .line1')).to_contain_text("×")
+    name = await talk.input_value()
+    assert name.startswith("where-do-bees-keep-their-honey-")
+
+    await page.get_by_label("Question").fill("What are they made of?")
+    await page.get_by_role("button", name="Ask").click()
+    await expect(page.locator("#understood")).to_contain_text("Where do bees")
+    await expect(page.locator("#state")).to_have_text("Answered.")
+    await expect(page.locator("#turns summary")).to_contain_text(["Where do bees"])
+    await page.locator("#turns summary").click()
+    await expect(page.locator("#turns p")).to_contain_text("combs of wax")
+
+    page.remove_listener("dialog", visit._refuse)
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name="Delete it").click()
+    await expect(page.locator("#state")).to_have_text(f"{name} is deleted.")
+    await expect(talk.locator("option")).to_have_count(2)
+    await expect(page.locator("#earlier")).to_be_hidden()
+    await page.get_by_label("Search once").check()
+    await expect(page.locator('#graph g[data-name="search_dense"]')).to_be_visible()
+
+
+async def test_a_doubt_is_settled_and_the_result_rated_by_keyboard(
+    browser: Browser, serving: Any
+) -> None:
+    def reply(request: dict[str, Any]) -> Say:
+        is_asked = request["messages"][0]["content"].startswith("Somebody asks a question.")
+        return Say("Where is honey sold?\nWhere do <b>bees</b> keep it?" if is_asked else "")
+
+    with OpenAIServer(reply) as server:
+        async with serving(llm_base_url=server.base_url, llm_model="m") as served:
+            await served.hold(served.client, bees=BEES)
+            page = await browser.new_page()
+            visit = Visit(page, served.url)
+            await visit.open()
+            await page.get_by_label("Search part by part").check()
+            await page.get_by_label("It may ask me").check()
+            await page.get_by_label("Question").fill("Where is it?")
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#meant")).to_be_focused()
+            found = await Axe().run(page)
+            assert [one["id"] for one in found.response["violations"]] == []
+            for key in ("Tab", "Tab", "Enter"):
+                await page.keyboard.press(key)
+
+            await expect(page.locator("#state")).to_have_text("Answered.")
+            await expect(page.locator("#meant")).to_be_hidden()
+            await expect(page.locator("#parts > li")).to_contain_text("<b>bees</b>")
+            await page.get_by_label("A bad answer").press("Enter")
+            await expect(page.get_by_label("A bad answer")).to_have_attribute(
+                "aria-pressed", "true"
+            )
+            await page.get_by_label("Why?").fill("Which combs?")
+            await page.keyboard.press("Enter")
+            await expect(page.locator("#thanks")).to_contain_text("kept, too")
+            visit.check()
+            await page.close()
+            [one] = (await served.client.get("/v1/feedback")).json()["feedback"]
+
+    assert (one["rating"], one["comment"]) == ("down", "Which combs?")
+    assert one["answer"]["question"] == "Where is it?"
 
 
 async def test_a_locked_service_asks_the_browser_for_a_key(browser: Browser, served: Any) -> None:

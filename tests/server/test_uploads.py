@@ -46,6 +46,27 @@ async def test_a_file_of_the_same_name_takes_its_place(served: Any) -> None:
     assert (served.root / "lake.txt").read_text() == "The lake of Maninjau is smaller."
 
 
+async def test_the_files_come_in_pages_by_name_those_that_failed_among_them(served: Any) -> None:
+    await served.hold(served.client, a=TEXT, c="Lakes.", d="Rivers.")
+    (served.root / "b.txt").touch()
+    (served.root / "d.txt").write_text("")
+    report = (await served.client.post("/v1/ingestions", json={"paths": ["."]})).json()
+    await served.ended(served.client, report)
+    held, failed, after = [], [], ""
+    for _ in range(2):
+        query = {"limit": 2, "after": after}
+        page = (await served.client.get("/v1/sources", params=query)).json()
+        held.append([Path(one["file"]).name for one in page["files"]])
+        failed.append([Path(one["file"]).name for one in page["failed"]])
+        after = page["next"]
+
+    assert held == [["a.txt"], ["c.txt", "d.txt"]]
+    assert failed == [["b.txt"], ["d.txt"]]
+    assert after is None
+    for query in ("limit=0", "limit=1001", "page=2", "after=a&after=b"):
+        assert (await served.client.get(f"/v1/sources?{query}")).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -47,6 +47,22 @@ class AgentBody(Body):
     budget: BudgetBody | None = None
     steps: bool = False
     """Whether a stream has an event `step` for each step of the workflow that begins or ends."""
+    may_ask: bool = False
+    """Whether a stream may ask back, with an event `meaning_asked`; that needs a language model."""
+
+
+class MeaningBody(Body):
+    """What a question means."""
+
+    meaning: Question
+    """One of the meanings that were told, or something else."""
+
+
+class MeaningTaken(BaseModel):
+    """What the run goes on with."""
+
+    id: str
+    meaning: str
 
 
 class PartObject(BaseModel):
@@ -76,6 +92,18 @@ class RestatedEvent(BaseModel):
 
     asked: str
     question: str
+
+
+class MeaningEvent(BaseModel):
+    """The question may mean several things; `POST /v1/agent/{id}/meaning` says which."""
+
+    id: str
+    """Of the run, and of its answer."""
+    question: str
+    meanings: list[str]
+    """Each a whole question."""
+    waits_s: float
+    """Then the run goes on with the question as it is."""
 
 
 class DecomposedEvent(BaseModel):
@@ -132,6 +160,7 @@ class SpentEvent(BaseModel):
 
 AGENT_STREAMED: dict[str, type[BaseModel]] = {
     "question_restated": RestatedEvent,
+    "meaning_asked": MeaningEvent,
     "question_decomposed": DecomposedEvent,
     "evidence_found": FoundEvent,
     "evidence_accepted": JudgedEvent,

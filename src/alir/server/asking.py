@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -9,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from workflows.handler import WorkflowHandler
 
-from alir.agent_events import AskAgent
+from alir.agent_events import AskAgent, MeaningAsked
 from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask
@@ -19,9 +22,12 @@ from alir.server.agent_wire import (
     AgentBody,
     of_agent_event,
 )
-from alir.server.bodies import read
+from alir.server.answers import Answers, Kind, Told
+from alir.server.bodies import read, unfit
 from alir.server.caller import caller
+from alir.server.conversations import kept_as
 from alir.server.endpoint import Endpoint
+from alir.server.meanings import Meanings
 from alir.server.problems import problem_of
 from alir.server.wire import STREAMED, AnswerObject, AskBody, of_answer, of_event
 from alir.streamed import events
@@ -32,11 +38,27 @@ PING_S = 15
 """Between comments on a silent stream, so that no proxy takes it for dead."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question that is being answered."""
+
+    kind: Kind
+    id: str
+    """Of its run and of its answer."""
+    text: str
+    tenant: str
+    run: WorkflowHandler
+    of_event: OfEvent
+    steps: bool
+
+
 class Asking:
     """Answers questions with one `Alir`."""
 
-    def __init__(self, app: Alir) -> None:
+    def __init__(self, app: Alir, answers: Answers, meanings: Meanings) -> None:
         self._app = app
+        self._answers = answers
+        self._meanings = meanings
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
@@ -70,58 +92,72 @@ class Asking:
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
         body = await read(request, AskBody)
-        start = Ask(
-            question=body.question, top_k=body.top_k, filters=caller(request).tenant.filters
-        )
+        tenant = caller(request).tenant
+        start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
-        return await _answered(run, request, of_event, steps=body.steps)
+        question = _Question(
+            "ask", token_hex(16), body.question, tenant.name, run, of_event, body.steps
+        )
+        return await self._answered(question, request)
 
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
 
         What the agent decides comes as events. A session's earlier questions say what the
-        question's pronouns mean.
+        question's pronouns mean. With `may_ask`, a stream may ask back what the question means,
+        and waits a while to be told.
         """
         body = await read(request, AgentBody)
+        if body.may_ask and not accepts_events(request):
+            raise unfit("/may_ask", "Only a stream asks back: accept text/event-stream")
         tenant = caller(request).tenant
-        # No name of a session has a slash: nobody names one of another tenant's.
-        session = f"{tenant.name}/{body.session}" if tenant.name else body.session
         start = AskAgent(
             question=body.question,
             top_k=body.top_k,
             filters=tenant.filters,
-            session=session if body.session else None,
+            session=kept_as(tenant, body.session) if body.session else None,
             budget=body.budget.budget() if body.budget else None,
+            may_ask=body.may_ask,
         )
         run = self._app.agent.run(start_event=start)
-        return await _answered(run, request, of_agent_event, steps=body.steps)
+        question = _Question(
+            "agent", token_hex(16), body.question, tenant.name, run, of_agent_event, body.steps
+        )
+        return await self._answered(question, request)
 
+    async def _answered(self, question: _Question, request: Request) -> Response:
+        if accepts_events(request):
+            return EventSourceResponse(self._streamed(question), ping=PING_S)
+        async for _ in events(question.run):  # a client that goes away ends it
+            pass
+        return JSONResponse(self._told(question, await question.run))
 
-async def _answered(
-    run: WorkflowHandler, request: Request, of_event: OfEvent, *, steps: bool
-) -> Response:
-    if accepts_events(request):
-        return EventSourceResponse(_streamed(run, of_event, steps=steps), ping=PING_S)
-    async for _ in events(run):  # a client that goes away ends it
-        pass
-    return JSONResponse(of_answer(_whole(await run)))
+    async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
+        try:
+            # Closed with this: a client that goes while it is sent something ends the run, too.
+            async with aclosing(events(question.run, steps=question.steps)) as happening:
+                async for event in happening:
+                    if (told := self._event(question, event)) is not None:
+                        yield sent(*told)
+            yield sent("answer", self._told(question, await question.run))
+        except AlirError as error:
+            yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
+        finally:
+            self._meanings.leave(question.id)
 
+    def _event(self, question: _Question, event: object) -> tuple[str, dict[str, Any]] | None:
+        if not isinstance(event, MeaningAsked):
+            return question.of_event(event)
+        asked = self._meanings.ask(question.id, question.tenant, question.run, event)
+        return None if asked is None else ("meaning_asked", asked.model_dump())
 
-async def _streamed(
-    run: WorkflowHandler, of_event: OfEvent, *, steps: bool
-) -> AsyncIterator[ServerSentEvent]:
-    try:
-        async for event in events(run, steps=steps):
-            if (told := of_event(event)) is not None:
-                yield sent(*told)
-        yield sent("answer", of_answer(_whole(await run)))
-    except AlirError as error:
-        yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
-
-
-def _whole(answer: object) -> Answer:
-    assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-    return answer
+    def _told(self, question: _Question, answer: object) -> dict[str, Any]:
+        """The answer as it goes to the client; kept, so that it can be rated."""
+        assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+        told = of_answer(answer)
+        kept = Told.of(question.kind, question.text, told)
+        self._answers.keep(question.id, question.tenant, kept)
+        return {"id": question.id, **told}
 
 
 def accepts_events(request: Request) -> bool:

@@ -1,10 +1,10 @@
 """The bodies of requests: read up to a limit, not for ever, and checked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import Headers
@@ -50,10 +50,29 @@ async def read(request: Request, kind: type[B]) -> B:
         if first[0]["type"] == "json_invalid":
             detail = f"The body is no JSON: {first[0]['msg'].partition(': ')[2]}."
             raise Refused(Problem(title="Bad Request", status=400, detail=detail)) from error
-        errors = [{"at": _pointer(one["loc"]), "problem": one["msg"]} for one in first]
-        detail = f"{errors[0]['at'] or 'The body'}: {errors[0]['problem']}."
-        problem = Problem(title="Invalid Body", status=422, detail=detail, errors=errors)
-        raise Refused(problem) from error
+        raise _invalid("Body", [(_pointer(one["loc"]), one["msg"]) for one in first]) from error
+
+
+def read_query(request: Request, kind: type[B]) -> B:
+    """Return what stands behind the question mark of `request`.
+
+    Raises:
+        Refused: it is not what is asked for; a parameter that is unknown or doubled is not.
+    """
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise _invalid("Query", [(name, "It is there more than once") for name in twice])
+    try:
+        return kind.model_validate(dict(given))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)
+        raise _invalid("Query", [(str(one["loc"][0]), one["msg"]) for one in first]) from error
+
+
+def unfit(at: str, problem: str, *, what: Literal["Body", "Query"] = "Body") -> Refused:
+    """Return what refuses a body that is wrong at this JSON Pointer, or a query at a name."""
+    return _invalid(what, [(at, problem)])
 
 
 class Bounded:
@@ -127,6 +146,12 @@ async def _content(request: Request) -> bytes:
         if len(content) > MAX_BODY_BYTES:
             raise _too_large(MAX_BODY_BYTES)
     return bytes(content)
+
+
+def _invalid(what: str, found: Sequence[tuple[str, str]]) -> Refused:
+    errors = [{"at": at, "problem": problem} for at, problem in found]
+    detail = f"{errors[0]['at'] or f'The {what.lower()}'}: {errors[0]['problem']}."
+    return Refused(Problem(title=f"Invalid {what}", status=422, detail=detail, errors=errors))
 
 
 def _pointer(place: tuple[int | str, ...]) -> str:

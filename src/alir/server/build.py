@@ -19,11 +19,14 @@ from alir.app import Alir
 from alir.errors import AlirError
 from alir.server import api_page, page, problems
 from alir.server.access import Access
+from alir.server.answers import Answers
 from alir.server.asking import Asking
 from alir.server.bodies import Bounded
 from alir.server.caller import caller
+from alir.server.conversations import Conversations
 from alir.server.database import Database
 from alir.server.endpoint import Endpoint
+from alir.server.feedback import Feedback
 from alir.server.headers import LOOPBACK, SafeHeaders, SameSite
 from alir.server.health import Health
 from alir.server.ingesting import Ingesting
@@ -32,6 +35,7 @@ from alir.server.logs import REQUEST_ID, Logged
 from alir.server.mcp_cancelling import LABEL as MCP_LABEL
 from alir.server.mcp_http import HEADERS as MCP_HEADERS
 from alir.server.mcp_http import McpOverHTTP
+from alir.server.meanings import Meanings
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
@@ -64,10 +68,15 @@ class Service:
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
+        self.answers = Answers(self._database, settings.collection, most=settings.answers_kept)
+        meanings = Meanings(
+            wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
+        )
         self.ingesting = Ingesting(alir, self._database, root)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
-            *(Asking(alir), Chat(alir), Models(alir)),
+            *(Asking(alir, self.answers, meanings), meanings, Chat(alir, self.answers)),
+            *(Models(alir), Conversations(alir), Feedback(self.answers)),
             *(Files(alir, self.ingesting), self.ingesting, uploads, health),
         )
         self._mcp = McpOverHTTP(alir, self.limits)
@@ -90,7 +99,7 @@ class Service:
             routes=[
                 *routes,
                 self._mcp.route(),
-                *page.routes(self._alir.ask),
+                *page.routes(ask=self._alir.ask, agent=self._alir.agent),
                 Route(OPENAPI_PATH, route(description)),
                 Route(api_page.API_PAGE_PATH, api_page.route(description)),
             ],
@@ -146,11 +155,13 @@ class Service:
         async with self._alir:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
+                await self.answers.start()
                 await self.ingesting.start()
                 async with self._mcp.running():
                     yield
             finally:
                 await self.ingesting.stop()
+                await self.answers.stop()
                 await self._database.aclose()
 
 

@@ -1,4 +1,4 @@
-"""The service's own SQLite file: its keys, what they cost, and what it was told to ingest.
+"""The service's own SQLite file: keys, what they cost, what it is to ingest, answers and ratings.
 
 It is not made again when it is damaged, as a ledger is: without its keys the service would be open.
 """
@@ -18,9 +18,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 APPLICATION_ID = int.from_bytes(b"alis", "big")
-VERSION = 1
 BUSY_TIMEOUT_S = 10.0
-TABLES = (
+_FIRST = (
     """
     CREATE TABLE key (
         id TEXT PRIMARY KEY,
@@ -52,6 +51,28 @@ TABLES = (
     )
     """,
 )
+_ANSWERS = (
+    """
+    CREATE TABLE answer (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        collection TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        told TEXT NOT NULL, -- JSON
+        rating TEXT,
+        comment TEXT NOT NULL DEFAULT '',
+        rated_ms INTEGER
+    )
+    """,
+    "CREATE INDEX answer_unrated ON answer (collection, tenant, number, at_ms) "
+    "WHERE rating IS NULL",
+    "CREATE INDEX answer_rated ON answer (collection, tenant, rated_ms, id) "
+    "WHERE rating IS NOT NULL",
+)
+MIGRATIONS = (_FIRST, _ANSWERS)
+"""What makes each version of the file of the one before; the first, of an empty one."""
+VERSION = len(MIGRATIONS)
 
 
 class Database:
@@ -117,17 +138,9 @@ def _connected(path: Path) -> sqlite3.Connection:
     )
     try:
         connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for table in TABLES:
-                connection.execute(table)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+        _migrate(connection)
         connection.execute("COMMIT")
-        marks = [
-            connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("application_id", "user_version")
-        ]
-        if marks != [APPLICATION_ID, VERSION]:
+        if _marks(connection) != (APPLICATION_ID, VERSION):
             raise ServiceFileFailed(str(path), "is none of this version of alir")  # noqa: TRY301
         # FULL: what the service has acknowledged survives a power cut.
         connection.execute("PRAGMA synchronous = FULL")
@@ -135,6 +148,26 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Make an empty file, or one of an older version, one of this; in the open transaction."""
+    application, version = _marks(connection)
+    is_empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if not is_empty and (application != APPLICATION_ID or version < 1):
+        return
+    for statements in MIGRATIONS[0 if is_empty else version :]:
+        for statement in statements:
+            connection.execute(statement)
+    if is_empty or version < VERSION:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    names = ("application_id", "user_version")
+    first, second = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return first, second
 
 
 @contextmanager

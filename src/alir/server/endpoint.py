@@ -32,6 +32,8 @@ class Endpoint:
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     """Of other statuses that are no problems."""
     body: type[Body] | None = None
+    query: type[Body] | None = None
+    """What may stand behind the path's question mark; nothing is required."""
     uploads: bool = False
     """Whether the body is a form with files."""
     streams: Mapping[str, type[BaseModel]] = field(default_factory=dict)

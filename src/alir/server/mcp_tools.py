@@ -16,16 +16,14 @@ from alir.server.caller import Tenant
 from alir.server.mcp_wire import (
     AskArguments,
     ListArguments,
-    ListedObject,
     PassagesObject,
     SearchArguments,
     answer_text,
     files_text,
-    of_files,
     of_passages,
     passages_text,
 )
-from alir.server.sources import files_of
+from alir.server.sources import FilesObject, files_of
 from alir.server.wire import AnswerObject, of_answer
 from alir.streamed import events
 
@@ -94,7 +92,7 @@ class Tools:
                 "Lists the files that the index holds, by name, and those that could not be taken "
                 "in, with the reason.",
                 ListArguments,
-                ListedObject,
+                FilesObject,
                 self.list_sources,
                 is_question=False,
             ),
@@ -116,7 +114,7 @@ class Tools:
 
     async def list_sources(self, asked: ListArguments, tenant: Tenant, _: Tell) -> Found:
         """List files."""
-        listed = of_files(await files_of(self._app, tenant), asked)
+        listed = await files_of(self._app, tenant, asked)
         return Found(listed.model_dump(), files_text(listed))
 
 

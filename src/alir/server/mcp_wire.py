@@ -15,13 +15,11 @@ from alir.models import source_id
 from alir.saying import plain
 from alir.search_events import Passages
 from alir.server.bodies import Body
-from alir.server.sources import FilesObject
+from alir.server.sources import MOST, FilesObject, FilesQuery
 from alir.server.wire import Question, SourceObject
 from alir.steps.cite import source
 from alir.steps.fence import fenced, harmless
 from alir.workflows.retrieval import MAX_TOP_K
-
-MAX_LISTED = 1_000
 
 TopK = Annotated[
     int | None,
@@ -43,11 +41,13 @@ class AskArguments(Body):
     top_k: TopK = None
 
 
-class ListArguments(Body):
-    """Which of the files to list."""
+class ListArguments(FilesQuery):
+    """Which of the files to list, by name."""
 
-    offset: Annotated[int, Field(ge=0, description="How many to pass over.")] = 0
-    limit: Annotated[int, Field(ge=1, le=MAX_LISTED, description="How many to list.")] = 100
+    limit: Annotated[int, Field(ge=1, le=MOST, description="How many to list.")] = 100
+    after: Annotated[
+        str, Field(max_length=8192, description="What the list before gave as next.")
+    ] = ""
 
 
 class PassageObject(SourceObject):
@@ -66,29 +66,10 @@ class PassagesObject(BaseModel):
     """What did not work as it should, one sentence each."""
 
 
-class ListedObject(FilesObject):
-    """A stretch of the files that the index holds, and of those that it could not take in."""
-
-    total: int
-    """Of the files held."""
-    total_failed: int
-
-
 def of_passages(found: Passages) -> PassagesObject:
     """Return the object of what a search found."""
     return PassagesObject(
         passages=[_passage(one) for one in found.passages], degraded=found.degraded
-    )
-
-
-def of_files(files: FilesObject, asked: ListArguments) -> ListedObject:
-    """Return the stretch of `files` that is asked for."""
-    stretch = slice(asked.offset, asked.offset + asked.limit)
-    return ListedObject(
-        files=files.files[stretch],
-        failed=files.failed[stretch],
-        total=len(files.files),
-        total_failed=len(files.failed),
     )
 
 
@@ -123,14 +104,14 @@ def answer_text(answer: Answer) -> str:
     return f"{answer.text.strip()}\n\n{below}".strip()
 
 
-def files_text(listed: ListedObject) -> str:
+def files_text(listed: FilesObject) -> str:
     """Return a list of files as text."""
-    shown = f", of which these are {len(listed.files)}" if len(listed.files) < listed.total else ""
     return "\n".join(
         [
-            f"The index holds {_count(listed.total, 'file')}{shown}.",
+            f"{_count(len(listed.files), 'file')} of the index, by name.",
             *(f"{_named(one.file)} ({_count(one.chunks, 'chunk')})" for one in listed.files),
             *(f"{_named(one.file)} failed: {plain(one.reason)}" for one in listed.failed),
+            *(["There are more; ask for them with after."] if listed.next is not None else []),
         ]
     )
 

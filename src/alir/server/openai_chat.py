@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -19,6 +20,7 @@ from alir.agent_events import AskAgent
 from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask, Token
+from alir.server.answers import Answers, Told
 from alir.server.asking import PING_S
 from alir.server.bodies import read
 from alir.server.caller import caller
@@ -50,6 +52,8 @@ class _Reply:
     body: ChatBody
     id: str
     created: int
+    question: str
+    tenant: str
 
     def piece(self, finish: bool = False, **delta: Any) -> ServerSentEvent:
         choice = ChunkChoiceObject(
@@ -72,8 +76,9 @@ class _Reply:
 class Chat:
     """Answers conversations with one `Alir`."""
 
-    def __init__(self, app: Alir) -> None:
+    def __init__(self, app: Alir, answers: Answers) -> None:
         self._app = app
+        self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
@@ -109,19 +114,21 @@ class Chat:
             raise refusal(400, "Invalid Body", detail)
         earlier = [one.text for one in body.messages[:-1] if one.role == "user" and one.text]
         question = await _alone(last.text.strip(), earlier, llm=self._app.llm)
-        filters = caller(request).tenant.filters
+        tenant = caller(request).tenant
+        filters = tenant.filters
         run = (
             self._app.ask.run(start_event=Ask(question=question, filters=filters))
             if body.model == ASK_MODEL
             else self._app.agent.run(start_event=AskAgent(question=question, filters=filters))
         )
-        reply = _Reply(body, f"chatcmpl-{token_hex(12)}", int(time.time()))
+        id_ = f"chatcmpl-{token_hex(12)}"
+        reply = _Reply(body, id_, int(time.time()), last.text.strip(), tenant.name)
         if body.stream:
-            return EventSourceResponse(_streamed(run, reply), ping=PING_S)
+            return EventSourceResponse(self._streamed(run, reply), ping=PING_S)
         async for _ in events(run):
             pass
         answer = _whole(await run)
-        told, text = of_answer(answer), answer.text + _references(answer)
+        told, text = self._told(reply, answer), answer.text + _references(answer)
         completion = CompletionObject(
             id=reply.id,
             created=reply.created,
@@ -133,6 +140,32 @@ class Chat:
         )
         return JSONResponse(completion.model_dump())
 
+    async def _streamed(
+        self, run: WorkflowHandler, reply: _Reply
+    ) -> AsyncIterator[ServerSentEvent]:
+        try:
+            yield reply.piece(role="assistant", content="")
+            async with aclosing(events(run)) as happening:
+                async for event in happening:
+                    if isinstance(event, Token):
+                        yield reply.piece(content=event.text)
+            answer = _whole(await run)
+            references = _references(answer)
+            if references:
+                yield reply.piece(content=references)
+            yield reply.piece(finish=True, citations=self._told(reply, answer)["citations"])
+            options = reply.body.stream_options
+            if options is not None and options.include_usage:
+                yield await reply.usage(answer.text + references)
+        except AlirError as error:
+            yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
+        yield ServerSentEvent("[DONE]")
+
+    def _told(self, reply: _Reply, answer: Answer) -> dict[str, Any]:
+        told = of_answer(answer)
+        self._answers.keep(reply.id, reply.tenant, Told.of("chat", reply.question, told))
+        return told
+
 
 async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:
     """Return the question so that it stands alone; what was answered is not looked at."""
@@ -142,25 +175,6 @@ async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> s
         reply = await consult(prompt(question, earlier), llm=llm)
         return reply[0] if reply else question
     return restate(question, earlier) or question
-
-
-async def _streamed(run: WorkflowHandler, reply: _Reply) -> AsyncIterator[ServerSentEvent]:
-    try:
-        yield reply.piece(role="assistant", content="")
-        async for event in events(run):
-            if isinstance(event, Token):
-                yield reply.piece(content=event.text)
-        answer = _whole(await run)
-        references = _references(answer)
-        if references:
-            yield reply.piece(content=references)
-        yield reply.piece(finish=True, citations=of_answer(answer)["citations"])
-        options = reply.body.stream_options
-        if options is not None and options.include_usage:
-            yield await reply.usage(answer.text + references)
-    except AlirError as error:
-        yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
-    yield ServerSentEvent("[DONE]")
 
 
 def _whole(answer: object) -> Answer:

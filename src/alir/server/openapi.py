@@ -24,7 +24,7 @@ _TITLES = {
     413: "The body is too large",
     415: "The body is of another media type",
     421: "The service is not known by this Host",
-    422: "The body is not what is asked for",
+    422: "The body or the query is not what is asked for",
     429: "The key has asked for too much",
     500: "The service is misconfigured, or has a defect",
     502: "The language model failed",
@@ -80,9 +80,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "responses": _responses(endpoint),
         "security": [] if endpoint.scope == "open" else [{"key": []}],
     }
-    if names := re.findall(r"{(\w+)}", endpoint.path):
-        place: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
-        operation["parameters"] = [{"name": name, **place} for name in names]
+    if parameters := _parameters(endpoint):
+        operation["parameters"] = parameters
     if endpoint.body is not None:
         content = {"application/json": {"schema": _ref(endpoint.body)}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -96,6 +95,17 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         uploaded = {"multipart/form-data": {"schema": form}}
         operation["requestBody"] = {"required": True, "content": uploaded}
     return operation
+
+
+def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    place: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
+    parameters = [{"name": name, **place} for name in re.findall(r"{(\w+)}", endpoint.path)]
+    if endpoint.query is not None:
+        known = endpoint.query.model_json_schema()["properties"]
+        parameters += [
+            {"name": name, "in": "query", "schema": schema} for name, schema in known.items()
+        ]
+    return parameters
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
@@ -115,6 +125,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     problems |= {*_OF_LOCKED} if endpoint.scope != "open" else set()
     problems |= {*_OF_BODIES} if endpoint.body or endpoint.uploads else set()
     problems |= {404} if "{" in endpoint.path else set()
+    problems |= {422} if endpoint.query else set()
     told: dict[str, Any] = {MEDIA_TYPE: {"schema": _ref(Problem)}}
     if speaks_openai(endpoint.path):
         problems -= {422}

@@ -24,23 +24,27 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ROOM = ("did not run".ljust(18), "")
+_ROOM = ("did not run".ljust(14), "")
 """Below a step's name, as wide as what the page writes there when the step ran."""
 
 
-def routes(workflow: Workflow) -> Sequence[Route]:
-    """Return the routes of the page: `/`, and its files below `/page/`."""
+def routes(**workflows: Workflow) -> Sequence[Route]:
+    """Return the routes of the page: `/`, its files and the workflows' pictures below `/page/`."""
     folder = files("alir.server") / "page"
-    graph = svg(workflow, measured={}, passed=(), unmeasured=_ROOM)
     contents = {
         one.name: one.read_bytes()
         for one in folder.iterdir()
         if one.name.rpartition(".")[2] in _TYPES
-    } | {"ask.svg": graph.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()}
+    } | {f"{name}.svg": _picture(workflow) for name, workflow in workflows.items()}
     return [
         Route("/", partial(_answer, contents, "index.html")),
         *(Route(f"/page/{name}", partial(_answer, contents, name)) for name in contents),
     ]
+
+
+def _picture(workflow: Workflow) -> bytes:
+    graph = svg(workflow, measured={}, passed=(), unmeasured=_ROOM)
+    return graph.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()
 
 
 async def _answer(contents: dict[str, bytes], name: str, _: Request) -> Response:

@@ -56,7 +56,7 @@ class Problem(BaseModel):
     detail: str
     """Of this time, in a sentence or two."""
     errors: list[dict[str, Any]] = Field(default_factory=list)
-    """Where the body is wrong: `at`, a JSON Pointer into it, and `problem`."""
+    """Where the body is wrong: `at`, a JSON Pointer into it or a parameter, and `problem`."""
 
     def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
         """Return the answer to `request` that says so."""

@@ -3,16 +3,18 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Annotated
 
 from llama_index.core.schema import MetadataMode, TextNode
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from alir.app import Alir
 from alir.models import StoredSource, source_id
 from alir.records import FailedFile
+from alir.server.bodies import Body, read_query
 from alir.server.caller import Tenant, caller
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting, answered
@@ -21,6 +23,8 @@ from alir.server.own_files import is_own
 from alir.server.problems import refusal
 
 _ID = re.compile(r"[0-9a-f]{32}")
+MOST = 1000
+"""Files of a page."""
 
 
 class FileObject(BaseModel):
@@ -43,11 +47,21 @@ class FailureObject(BaseModel):
 
 
 class FilesObject(BaseModel):
-    """What the index holds."""
+    """What the index holds, and what could not be taken in; both by name."""
 
     files: list[FileObject]
-    """By name."""
     failed: list[FailureObject]
+    next: str | None
+    """What the next page is asked for with, as `after`; null if this is the last one."""
+
+
+class FilesQuery(Body):
+    """Which part of the files."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST)] = MOST
+    """The most to answer with: of names, whether they are held, or failed, or both."""
+    after: Annotated[str, Field(max_length=8192)] = ""
+    """The file that the page before ended with; those that follow it by name are told."""
 
 
 class SourceState(BaseModel):
@@ -80,6 +94,7 @@ class Files:
                 "read",
                 "List the files",
                 FilesObject,
+                query=FilesQuery,
                 problems=passing,
             ),
             Endpoint("GET", one, self.look, "read", "One file", SourceState, problems=passing),
@@ -115,8 +130,10 @@ class Files:
         ]
 
     async def list(self, request: Request) -> Response:
-        """Answer with every file that the caller sees."""
-        return JSONResponse((await files_of(self._app, caller(request).tenant)).model_dump())
+        """Answer with the files that the caller sees, by name, a page at a time."""
+        query = read_query(request, FilesQuery)
+        page = await files_of(self._app, caller(request).tenant, query)
+        return JSONResponse(page.model_dump())
 
     async def look(self, request: Request) -> Response:
         """Answer with one file: how many chunks are held of it, and why it failed if it did."""
@@ -189,16 +206,24 @@ class Files:
         return stored, failed
 
 
-async def files_of(app: Alir, tenant: Tenant) -> FilesObject:
-    """Return every file that a tenant sees."""
+async def files_of(app: Alir, tenant: Tenant, query: FilesQuery) -> FilesObject:
+    """Return a page of the files that a tenant sees."""
     # Of a file that is just brought up to date there are two versions: one is enough.
-    held = {str(one.path): one async for one in app.catalog.sources() if tenant.holds(one.path)}
-    files = [
-        FileObject(id=one.source_id, file=_text(one.path), chunks=one.chunks)
-        for _, one in sorted(held.items())
-    ]
-    failed = [_failure(one) for one in await app.ledger.failures() if tenant.holds(one.path)]
-    return FilesObject(files=files, failed=failed)
+    held = {_text(one.path): one async for one in app.catalog.sources() if tenant.holds(one.path)}
+    failures = {
+        _text(one.path): one for one in await app.ledger.failures() if tenant.holds(one.path)
+    }
+    names = sorted(name for name in held.keys() | failures.keys() if name > query.after)
+    shown = names[: query.limit]
+    return FilesObject(
+        files=[
+            FileObject(id=held[name].source_id, file=name, chunks=held[name].chunks)
+            for name in shown
+            if name in held
+        ],
+        failed=[_failure(failures[name]) for name in shown if name in failures],
+        next=shown[-1] if len(names) > len(shown) else None,
+    )
 
 
 def _path(stored: StoredSource | None, failed: FailedFile | None) -> Path:

@@ -66,6 +66,8 @@ class SentenceObject(BaseModel):
 class AnswerObject(BaseModel):
     """An answer; `[n]` in its text is the nth of its citations, from 1."""
 
+    id: str
+    """For feedback on it."""
     text: str
     mode: Literal["extractive", "llm"]
     citations: list[CitationObject]

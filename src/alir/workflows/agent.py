@@ -54,6 +54,8 @@ MAX_ATTEMPTS = 3
 """Searches for one part of a question."""
 MOVED = "A file was brought up to date meanwhile; what it said before was left out. Ask again."
 
+NOBODY_SAID = "Nobody said which meaning was meant; the question was taken as it is."
+
 
 class Agent(Workflow):
     """Decompose a question, search for each part until enough is found, answer over all of it.
@@ -106,7 +108,10 @@ class Agent(Workflow):
             inquiry, run.unclear = run.unclear, None
         if inquiry is None:
             return None
-        question = ev.meaning.strip() or inquiry.question
+        question = ev.meaning.strip()
+        if not question:
+            question = inquiry.question
+            await Purse(ctx, inquiry).note(NOBODY_SAID)
         started = perf_counter() - run.seconds_before
         return QuestionUnderstood(inquiry=replace(inquiry, question=question, started=started))
 

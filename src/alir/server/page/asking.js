@@ -1,17 +1,20 @@
-// A question and its answer: streamed, each citation a way to its source.
+// A question and its answer, streamed: searched for once, or taken apart by the agent.
 
+import * as answer from "./answer.js";
+import * as deciding from "./deciding.js";
 import * as picture from "./picture.js";
-import { open } from "./reader.js";
-import { stream } from "./service.js";
+import * as rating from "./rating.js";
+import { Refused, stream } from "./service.js";
+import * as talks from "./talks.js";
 
 const form = document.getElementById("ask");
 const question = document.getElementById("question");
+const ways = document.getElementById("ways");
+const options = document.getElementById("options");
+const mayAsk = document.getElementById("may-ask");
 const send = document.getElementById("send");
 const stop = document.getElementById("stop");
-const answer = document.getElementById("answer");
-const text = document.getElementById("text");
-const notes = document.getElementById("notes");
-const citations = document.getElementById("citations");
+const article = document.getElementById("answer");
 const state = document.getElementById("state");
 let asking = null;
 
@@ -22,108 +25,74 @@ question.addEventListener("keydown", (event) => {
   }
 });
 stop.addEventListener("click", () => asking?.abort());
+ways.addEventListener("change", choose);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!asking && question.value.trim()) ask(question.value.trim());
 });
 
+// Shows what belongs to the chosen way of asking.
+export async function choose() {
+  const isAgent = way() === "agent";
+  options.hidden = !isAgent;
+  talks.show(isAgent);
+  await Promise.all([picture.load(way()), isAgent ? talks.list() : null]);
+}
+
+const way = () => form.elements.way.value;
+
 async function ask(asked) {
   asking = new AbortController();
+  const isAgent = way() === "agent";
+  const session = isAgent ? talks.chosen(asked) : null;
   begin(asked);
   let streamed = "";
   try {
-    const body = JSON.stringify({ question: asked, steps: true });
+    const body = { question: asked, steps: true };
+    if (isAgent) body.may_ask = mayAsk.checked;
+    if (session) body.session = session;
     const headers = { "Content-Type": "application/json" };
-    const options = { method: "POST", body, headers, signal: asking.signal };
-    for await (const [name, told] of stream("/v1/ask", options)) {
+    const told = { method: "POST", body: JSON.stringify(body), headers, signal: asking.signal };
+    if (session) await talks.look(session);
+    for await (const [name, event] of stream(isAgent ? "/v1/agent" : "/v1/ask", told)) {
       if (name === "token") {
-        streamed += told.text;
-        write(streamed, []);
-      } else if (name === "step") picture.note(told);
-      else if (name === "answer") show(told);
-      else if (name === "problem") note(told.detail, "problem");
+        streamed += event.text;
+        answer.write(streamed, []);
+      } else if (name === "step") picture.note(event);
+      else if (name === "answer") {
+        answer.show(event);
+        rating.show(event.id);
+      } else if (name === "problem") throw new Refused(event.detail);
+      else deciding.note(name, event);
     }
+    if (session) await talks.list(session);
     state.textContent = "Answered.";
   } catch (error) {
     const stopped = error.name === "AbortError";
-    note(stopped ? "Stopped. The answer is not whole." : error.message, "problem");
+    answer.note(stopped ? "Stopped. The answer is not whole." : error.message, "problem");
     state.textContent = stopped ? "Stopped." : "Not answered.";
   }
-  picture.end();
-  answer.removeAttribute("aria-busy");
-  asking = null;
-  send.disabled = false;
-  stop.hidden = true;
+  end();
 }
 
 function begin(asked) {
   document.getElementById("answered").textContent = asked;
-  for (const part of [text, notes, citations]) part.replaceChildren();
-  answer.hidden = false;
-  answer.setAttribute("aria-busy", "true");
-  send.disabled = true;
+  answer.clear();
+  deciding.begin();
+  rating.begin();
+  article.hidden = false;
+  article.setAttribute("aria-busy", "true");
+  send.disabled = ways.disabled = options.disabled = true;
   stop.hidden = false;
   state.textContent = "Answering…";
   picture.begin();
 }
 
-function show(told) {
-  write(told.text, told.citations);
-  citations.replaceChildren(...told.citations.map(listed));
-  if (told.mode === "extractive") note("The documents' own sentences, word for word.");
-  for (const line of told.degraded) note(line);
-}
-
-// What a document says is text here, and nothing else.
-function write(words, cited) {
-  text.replaceChildren(
-    ...words.split(/\n{2,}/).map((paragraph) => {
-      const p = document.createElement("p");
-      p.append(...pieces(paragraph, cited));
-      return p;
-    }),
-  );
-}
-
-function pieces(paragraph, cited) {
-  return paragraph.split(/(\[\d+\]|\[unsupported\])/).map((piece) => {
-    if (piece === "[unsupported]") {
-      const mark = document.createElement("mark");
-      mark.className = "unsupported";
-      mark.textContent = "unsupported";
-      mark.title = "Nothing that it cites bears this sentence out";
-      return mark;
-    }
-    const number = /^\[(\d+)\]$/.exec(piece)?.[1];
-    const citation = number && cited[number - 1];
-    if (!citation) return piece;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "cite";
-    button.textContent = number;
-    button.setAttribute("aria-label", `Citation ${number}: open ${citation.file}`);
-    button.addEventListener("click", () => open(citation));
-    return button;
-  });
-}
-
-function listed(citation) {
-  const item = document.createElement("li");
-  const button = document.createElement("button");
-  button.type = "button";
-  const onPage = citation.page === null ? "" : `, page ${citation.page}`;
-  button.textContent = `${citation.file.split("/").at(-1)}${onPage}`;
-  button.title = citation.file;
-  button.addEventListener("click", () => open(citation));
-  const quote = document.createElement("q");
-  quote.textContent = citation.quote.replace(/\s+/g, " ");
-  item.append(button, " ", quote);
-  return item;
-}
-
-function note(line, kind = "") {
-  const item = document.createElement("li");
-  item.className = kind;
-  item.textContent = line;
-  notes.append(item);
+function end() {
+  picture.end();
+  deciding.end();
+  article.removeAttribute("aria-busy");
+  asking = null;
+  send.disabled = ways.disabled = options.disabled = false;
+  stop.hidden = true;
 }

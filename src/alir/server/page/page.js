@@ -1,7 +1,6 @@
 // The page: its parts, put together.
 
-import "./asking.js";
-import * as picture from "./picture.js";
+import * as asking from "./asking.js";
 import * as sources from "./sources.js";
 
-await Promise.all([picture.load(), sources.list()]);
+await Promise.all([asking.choose(), sources.list()]);

@@ -2,14 +2,18 @@
 
 const graph = document.getElementById("graph");
 const told = document.getElementById("told");
+const pictures = new Map();
 let runs = new Map();
 
-export async function load() {
-  const answer = await fetch("/page/ask.svg");
-  if (!answer.ok) return;
-  const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
-  graph.replaceChildren(document.importNode(drawn.documentElement, true));
-  graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
+// Shows the picture of a workflow, `ask` or `agent`.
+export async function load(workflow) {
+  if (!pictures.has(workflow)) {
+    const answer = await fetch(`/page/${workflow}.svg`);
+    if (!answer.ok) return;
+    const drawn = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
+    pictures.set(workflow, document.importNode(drawn.documentElement, true));
+  }
+  graph.replaceChildren(pictures.get(workflow));
 }
 
 export function begin() {
@@ -47,7 +51,7 @@ export function end() {
     node.classList.remove("busy");
     say(node, "stopped");
   }
-  const ran = [...runs].map(([step, run]) => `${step} ${run.times} times`);
+  const ran = [...runs].map(([step, run]) => `${step} ${run.times === 1 ? "once" : `${run.times} times`}`);
   told.textContent = ran.length ? `The run is over: ${ran.join(", ")}.` : "";
 }
 

@@ -6,7 +6,10 @@ const drop = document.getElementById("drop");
 const input = document.getElementById("files");
 const held = document.getElementById("held");
 const ingestions = document.getElementById("ingestions");
+const more = document.getElementById("more");
 const state = document.getElementById("state");
+const PAGE = 100;
+let next = null;
 
 input.addEventListener("change", async () => {
   await upload(input.files);
@@ -24,15 +27,22 @@ for (const name of ["dragover", "drop"]) {
   window.addEventListener(name, (event) => event.preventDefault());
 }
 
-export async function list() {
+more.addEventListener("click", () => list(next));
+
+// Shows the first files, or those after one more page.
+export async function list(after = null) {
   try {
-    const { files, failed } = await call("/v1/sources");
+    const page = after === null ? "" : `&after=${encodeURIComponent(after)}`;
+    const { files, failed, next: following } = await call(`/v1/sources?limit=${PAGE}${page}`);
     const failures = new Map(failed.map((one) => [one.id, one]));
     const rows = files.map((file) => row(file, failures.get(file.id)));
     for (const file of files) failures.delete(file.id);
     rows.push(...[...failures.values()].map((one) => row({ ...one, chunks: 0 }, one)));
-    held.replaceChildren(...rows);
-    document.getElementById("none").hidden = rows.length > 0;
+    if (after === null) held.replaceChildren();
+    held.append(...rows);
+    next = following;
+    more.hidden = next === null;
+    document.getElementById("none").hidden = held.children.length > 0;
   } catch (error) {
     state.textContent = error.message;
   }
