@@ -24,7 +24,7 @@ from alir.server.mcp_wire import (
     passages_text,
 )
 from alir.server.sources import FilesObject, files_of
-from alir.server.wire import AnswerObject, of_answer
+from alir.server.wire import UnkeptAnswerObject, of_answer
 from alir.streamed import events
 
 Tell = Callable[[str], Awaitable[None]]
@@ -82,7 +82,7 @@ class Tools:
                 "citation: a quote that was verified to stand in its file at the given characters. "
                 "It says so if the documents do not answer the question.",
                 AskArguments,
-                AnswerObject,
+                UnkeptAnswerObject,
                 self.ask,
                 is_question=True,
             ),

@@ -63,11 +63,9 @@ class SentenceObject(BaseModel):
     is_supported: bool
 
 
-class AnswerObject(BaseModel):
+class UnkeptAnswerObject(BaseModel):
     """An answer; `[n]` in its text is the nth of its citations, from 1."""
 
-    id: str
-    """For feedback on it."""
     text: str
     mode: Literal["extractive", "llm"]
     citations: list[CitationObject]
@@ -78,6 +76,13 @@ class AnswerObject(BaseModel):
     """What did not work as it should, one sentence each."""
     seconds: dict[str, float]
     """By step, and `total`."""
+
+
+class AnswerObject(UnkeptAnswerObject):
+    """An answer that feedback can be given on."""
+
+    id: str
+    """For feedback on it."""
 
 
 class SourcesEvent(BaseModel):
