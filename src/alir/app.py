@@ -16,6 +16,7 @@ from workflows.events import Event
 
 from alir.chunking import CHUNKING, chunk_tokens, node_parser
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
+from alir.fingerprint import TENANTS
 from alir.garbage import spare_the_collector
 from alir.guard import Guard
 from alir.ledger import Ledger
@@ -229,7 +230,7 @@ class Alir:
         from alir.watch import watch  # noqa: PLC0415  only where something is watched
 
         settings = self.settings
-        is_file = "://" not in settings.milvus_uri
+        is_file = self._is_lite
         events = watch(
             paths,
             ingest=self.ingest,
@@ -271,7 +272,6 @@ class Alir:
             await close(self.llm)
 
     def _store(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
-        is_file = "://" not in self.settings.milvus_uri
         return self._opened(
             collection,
             dim=None if self._model is None else self._model.dim,
@@ -280,7 +280,7 @@ class Alir:
             upsert_mode=True,
             enable_sparse=None,
             analyzer_params=ANALYZERS[self.settings.analyzer],
-            index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
+            index_config={"index_type": "FLAT" if self._is_lite else "AUTOINDEX"},
             fingerprint=self._fingerprint,
             is_alias=is_alias,
         )
@@ -348,7 +348,13 @@ class Alir:
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
             "analyzer": self.settings.analyzer,
             "schema": CHUNKING,
+            # Milvus Lite fails to search by a partition key: there the path alone says whose.
+            **({} if self._is_lite else {TENANTS: str(self.settings.real_root)}),
         }
+
+    @property
+    def _is_lite(self) -> bool:
+        return "://" not in self.settings.milvus_uri
 
     @property
     def _embedding_for_questions(self) -> BaseEmbedding:

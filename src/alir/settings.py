@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         return Path(".alir", f"{re.sub(r'[^A-Za-z0-9._-]', '_', file_name)}.ledger")
 
     @property
+    def real_root(self) -> Path:
+        """`root` without links on the way to it, whether it is there or not."""
+        return Path(os.path.realpath(os.path.expanduser(self.root)))  # noqa: PTH111  never raises
+
+    @property
     def sessions_path(self) -> Path:
         """The file of the agent's conversations, beside the ledger."""
         return self.ledger_path.with_suffix(".sessions")

@@ -25,6 +25,7 @@ from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
 from alir.milvus.scalar_filters import scalar_expression
 from alir.milvus.schema import Found, Layout
 from alir.milvus.sparse import SparseVectors
+from alir.milvus.tenants import TENANT_FIELD
 from alir.milvus.wire import Hit
 
 Options = Mapping[str, Any]
@@ -85,7 +86,10 @@ class Searches:
     ) -> str:
         """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
-        return both(ids, to_expression(filters, found.dialect))
+        tenant = found.tenants.only(filters) if found.tenants and filters else None
+        # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
+        partition = among(TENANT_FIELD, [tenant]) if tenant else ""
+        return both(ids, partition, to_expression(filters, found.dialect))
 
     def fields(self, wanted: Sequence[str]) -> list[str]:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from alir.app import Alir
 from alir.models import StoredSource, source_id
 from alir.records import FailedFile
+from alir.scope import both
 from alir.server.caller import Tenant, caller
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting, answered
@@ -120,7 +121,7 @@ class Files:
         # Of a file that is just brought up to date there are two versions: one is enough.
         held = {
             str(one.path): one
-            async for one in self._app.catalog.sources()
+            async for one in self._app.catalog.sources(of=tenant.filters)
             if tenant.holds(one.path)
         }
         files = [
@@ -158,7 +159,8 @@ class Files:
                 MetadataFilter(key="version", value=stored.version),
             ]
         )
-        nodes = await self._app.vector_store.aget_nodes(filters=version)
+        filters = both(version, caller(request).tenant.filters)
+        nodes = await self._app.vector_store.aget_nodes(filters=filters)
         chunks = [
             (node.start_char_idx or 0, node.get_content(metadata_mode=MetadataMode.NONE))
             for node in nodes
@@ -193,12 +195,13 @@ class Files:
         id_ = request.path_params["id"]
         if not _ID.fullmatch(id_):
             raise _unknown()
-        stored = (await self._app.catalog.live([id_])).get(id_)
+        tenant = caller(request).tenant
+        stored = (await self._app.catalog.live([id_], of=tenant.filters)).get(id_)
         failures = await self._app.ledger.failures()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
             raise _unknown()
-        if not caller(request).tenant.holds(_path(stored, failed)):
+        if not tenant.holds(_path(stored, failed)):
             raise _unknown()
         return stored, failed
 

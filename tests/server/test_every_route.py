@@ -1,0 +1,197 @@
+"""Every route there is, tried by one tenant for what is another's."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from alir import AlirMilvusStore
+from alir.app import Alir
+from alir.milvus.tenants import TENANT_FIELD
+from alir.testing import HashEmbedding
+
+SECRET = "The harvest of the acme estate was ninety tons of coffee."
+OWN = "The harvest of the zeta estate was seven tons of tea."
+QUESTION = "What was the harvest of the estate?"
+STREAM = {"Accept": "text/event-stream"}
+
+
+@dataclass
+class Estates:
+    """Two tenants of a service: one has files, a failed one among them, and the other tries."""
+
+    served: Any
+    acme: httpx.AsyncClient
+    zeta: httpx.AsyncClient
+    house: httpx.AsyncClient
+    ids: dict[str, list[str]]
+    """Acme's, by the path below which they are asked for."""
+
+    def marks(self) -> list[str]:
+        """What no answer to zeta may say."""
+        folder = str(self.served.root / "acme")
+        return ["ninety", "coffee", folder, *(one for ids in self.ids.values() for one in ids)]
+
+
+Tried = Callable[[Estates, str, str], Awaitable[list[httpx.Response]]]
+"""Tries a method of a path for what is acme's; returns zeta's answers, none of which may tell."""
+
+
+def asked(**body: Any) -> Tried:
+    """A body, sent for an object and for events; the answer is of the tenant's own files."""
+
+    async def tried(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+        sent = [
+            await estates.zeta.request(method, path, json=body | more, headers=headers)
+            for more, headers in (({}, {}), ({}, STREAM))
+        ]
+        assert {one.status_code for one in sent} == {200}, sent[0].text
+        return sent
+
+    return tried
+
+
+def refused(status: int, **body: Any) -> Tried:
+    """A body that names what is acme's, and gets this status."""
+
+    async def tried(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+        answer = await estates.zeta.request(method, path, json=body)
+        assert answer.status_code == status
+        return [answer]
+
+    return tried
+
+
+async def unknown(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+    """A path with an id: acme's are as unknown as those that nobody has."""
+    ids = estates.ids[path.partition("/{")[0]]
+    assert ids
+    for one in ids:
+        theirs = await estates.zeta.request(method, re.sub(r"{\w+}", one, path))
+        nobodys = await estates.zeta.request(method, re.sub(r"{\w+}", "0" * 32, path))
+        assert theirs.status_code == 404, (method, path)
+        assert theirs.json() == nobodys.json()
+    return []
+
+
+async def listed(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+    """A list, or what is everybody's: it names nothing of acme's."""
+    answer = await estates.zeta.request(method, path)
+    assert answer.status_code < 400
+    return [answer]
+
+
+async def uploaded(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+    """An upload called like acme's file, wherever that may lie, is zeta's own."""
+    names = ["../acme/harvest.txt", str(estates.served.root / "acme/harvest.txt")]
+    answers = []
+    for name in names:
+        answer = await estates.zeta.request(method, path, files={"file": (name, OWN)})
+        assert answer.status_code == 202
+        await estates.served.ended(estates.zeta, answer.json()["ingestion"])
+        answers.append(answer)
+    return answers
+
+
+ROUTES: dict[tuple[str, str], Tried] = {
+    ("POST", "/v1/ask"): asked(question=QUESTION, steps=True),
+    ("POST", "/v1/agent"): asked(question="And what of it?", session="mine", steps=True),
+    ("POST", "/v1/chat/completions"): asked(
+        model="alir-agent", messages=[{"role": "user", "content": QUESTION}]
+    ),
+    ("POST", "/v1/embeddings"): asked(model="alir-embedding", input=QUESTION),
+    ("GET", "/v1/models"): listed,
+    ("GET", "/v1/models/{id}"): unknown,
+    ("GET", "/v1/sources"): listed,
+    ("GET", "/v1/sources/{id}"): unknown,
+    ("GET", "/v1/sources/{id}/text"): unknown,
+    ("DELETE", "/v1/sources/{id}"): unknown,
+    ("POST", "/v1/sources/{id}/retry"): unknown,
+    ("POST", "/v1/ingestions"): refused(403, paths=["../acme"]),
+    ("GET", "/v1/ingestions/{id}"): unknown,
+    ("DELETE", "/v1/ingestions/{id}"): unknown,
+    ("POST", "/v1/files"): uploaded,
+    ("GET", "/health/live"): listed,
+    ("GET", "/health/ready"): listed,
+}
+"""How each is tried. A new endpoint needs a line here: say how a tenant could reach another's."""
+
+EVERYBODYS = re.compile(r"/|/page/.*|/openapi\.json")
+"""The same for all, and none of the endpoints."""
+
+
+async def estates_of(served: Any) -> Estates:
+    acme, zeta = await served.caller("write", "acme"), await served.caller("write", "zeta")
+    house = await served.caller("read")
+    (served.root / "acme").mkdir()
+    (served.root / "acme/empty.txt").touch()
+    broken = (await acme.post("/v1/ingestions", json={"paths": ["empty.txt"]})).json()
+    uploads = [
+        served.ended(acme, broken),
+        served.hold(acme, harvest=SECRET),
+        served.hold(zeta, harvest=OWN),
+    ]
+    ingestions = await asyncio.gather(*uploads)
+    assert [one["state"] for one in ingestions] == ["done"] * 3
+    answer = await acme.post("/v1/agent", json={"question": QUESTION, "session": "mine"})
+    assert "coffee" in answer.text
+    sources = (await acme.get("/v1/sources")).json()
+    ids = {
+        "/v1/sources": [one["id"] for one in (*sources["files"], *sources["failed"])],
+        "/v1/ingestions": [one["id"] for one in ingestions[:2]],
+        "/v1/models": ["no-model"],
+    }
+    assert len(ids["/v1/sources"]) == 2
+    return Estates(served, acme, zeta, house, ids)
+
+
+async def nothing_crosses(served: Any) -> None:
+    """Try all of `ROUTES`, which are all there are."""
+    endpoints = {(one.method, one.path) for one in served.service.endpoints}
+    assert endpoints == ROUTES.keys(), "say in ROUTES how a tenant could reach another's"
+    paths = {one.path for one in served.service.routes} - {path for _, path in ROUTES}
+    assert [path for path in sorted(paths) if not EVERYBODYS.fullmatch(path)] == []
+    estates = await estates_of(served)
+    before = (await estates.acme.get("/v1/sources")).json()
+
+    for (method, path), tried in ROUTES.items():
+        for answer in await tried(estates, method, path):
+            found = [mark for mark in estates.marks() if mark in answer.text]
+            assert found == [], (method, path, answer.text)
+
+    assert (await estates.acme.get("/v1/sources")).json() == before
+    assert (served.root / "acme/harvest.txt").read_text() == SECRET
+    own = await estates.zeta.post("/v1/ask", json={"question": QUESTION})
+    assert "seven tons of tea" in own.text
+    everything = await estates.house.post("/v1/ask", json={"question": QUESTION})
+    assert "coffee" in everything.text
+    assert "tea" in everything.text
+
+
+async def test_no_tenant_reaches_another_by_any_route(served: Any) -> None:
+    await nothing_crosses(served)
+
+
+async def test_on_a_server_each_tenant_has_a_partition(
+    serving: Any, milvus_server: Any, desk: Path
+) -> None:
+    async with serving(milvus_uri=milvus_server.uri) as served:
+        await nothing_crosses(served)
+
+        store = served.alir.vector_store
+        description = await store.aclient.describe_collection(served.alir.settings.collection)
+        [key] = [one for one in description["fields"] if one.get("is_partition_key")]
+        assert key["name"] == TENANT_FIELD
+        rows = [row async for row in store.scan("", [TENANT_FIELD, "file_path"])]
+        assert {row[TENANT_FIELD] for row in rows} == {"acme", "zeta"}
+        for row in rows:
+            name = Path(row["file_path"]).relative_to(served.root).parts[0]
+            assert row[TENANT_FIELD] == name
+            # Milvus finds it by its key: it has put it into that partition.
+            assert await store.count(f'{TENANT_FIELD} == "{name}" and id == "{row["id"]}"') == 1
+        await store.aclear()
