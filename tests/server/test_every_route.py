@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
+from llama_index.core.schema import TextNode
 
 from alir import AlirMilvusStore
-from alir.app import Alir
 from alir.milvus.tenants import TENANT_FIELD
 from alir.testing import HashEmbedding
 
-SECRET = "The harvest of the acme estate was ninety tons of coffee."
-OWN = "The harvest of the zeta estate was seven tons of tea."
+COFFEE = "The harvest of the acme estate was ninety tons of coffee."
+TEA = "The harvest of the zeta estate was seven tons of tea."
 QUESTION = "What was the harvest of the estate?"
 STREAM = {"Accept": "text/event-stream"}
 
@@ -91,7 +90,7 @@ async def uploaded(estates: Estates, method: str, path: str) -> list[httpx.Respo
     names = ["../acme/harvest.txt", str(estates.served.root / "acme/harvest.txt")]
     answers = []
     for name in names:
-        answer = await estates.zeta.request(method, path, files={"file": (name, OWN)})
+        answer = await estates.zeta.request(method, path, files={"file": (name, TEA)})
         assert answer.status_code == 202
         await estates.served.ended(estates.zeta, answer.json()["ingestion"])
         answers.append(answer)
@@ -133,8 +132,8 @@ async def estates_of(served: Any) -> Estates:
     broken = (await acme.post("/v1/ingestions", json={"paths": ["empty.txt"]})).json()
     uploads = [
         served.ended(acme, broken),
-        served.hold(acme, harvest=SECRET),
-        served.hold(zeta, harvest=OWN),
+        served.hold(acme, harvest=COFFEE),
+        served.hold(zeta, harvest=TEA),
     ]
     ingestions = await asyncio.gather(*uploads)
     assert [one["state"] for one in ingestions] == ["done"] * 3
@@ -150,13 +149,22 @@ async def estates_of(served: Any) -> Estates:
     return Estates(served, acme, zeta, house, ids)
 
 
-async def nothing_crosses(served: Any) -> None:
+async def each_has_its_own(estates: Estates) -> None:
+    own = await estates.zeta.post("/v1/ask", json={"question": QUESTION})
+    theirs = await estates.acme.post("/v1/ask", json={"question": QUESTION})
+    everything = await estates.house.post("/v1/ask", json={"question": QUESTION})
+    assert ("tea" in own.text, "coffee" in own.text) == (True, False)
+    assert ("tea" in theirs.text, "coffee" in theirs.text) == (False, True)
+    assert ("tea" in everything.text, "coffee" in everything.text) == (True, True)
+
+
+async def nothing_crosses(estates: Estates) -> None:
     """Try all of `ROUTES`, which are all there are."""
+    served = estates.served
     endpoints = {(one.method, one.path) for one in served.service.endpoints}
     assert endpoints == ROUTES.keys(), "say in ROUTES how a tenant could reach another's"
     paths = {one.path for one in served.service.routes} - {path for _, path in ROUTES}
     assert [path for path in sorted(paths) if not EVERYBODYS.fullmatch(path)] == []
-    estates = await estates_of(served)
     before = (await estates.acme.get("/v1/sources")).json()
 
     for (method, path), tried in ROUTES.items():
@@ -164,34 +172,60 @@ async def nothing_crosses(served: Any) -> None:
             found = [mark for mark in estates.marks() if mark in answer.text]
             assert found == [], (method, path, answer.text)
 
+    # Nothing that was asked for has happened.
     assert (await estates.acme.get("/v1/sources")).json() == before
-    assert (served.root / "acme/harvest.txt").read_text() == SECRET
-    own = await estates.zeta.post("/v1/ask", json={"question": QUESTION})
-    assert "seven tons of tea" in own.text
-    everything = await estates.house.post("/v1/ask", json={"question": QUESTION})
-    assert "coffee" in everything.text
-    assert "tea" in everything.text
+    assert (served.root / "acme/harvest.txt").read_text() == COFFEE
+    await each_has_its_own(estates)
 
 
 async def test_no_tenant_reaches_another_by_any_route(served: Any) -> None:
-    await nothing_crosses(served)
+    await nothing_crosses(await estates_of(served))
 
 
-async def test_on_a_server_each_tenant_has_a_partition(
-    serving: Any, milvus_server: Any, desk: Path
+async def test_on_a_server_each_tenant_has_a_partition_once_the_index_is_made_anew(
+    serving: Any, milvus_server: Any
 ) -> None:
     async with serving(milvus_uri=milvus_server.uri) as served:
-        await nothing_crosses(served)
+        store, collection = served.alir.vector_store, served.alir.settings.collection
+        await make_as_before_there_were_partitions(milvus_server.uri, collection)
+        estates = await estates_of(served)
+        assert await partition_key(store) is None
+        await each_has_its_own(estates)
 
-        store = served.alir.vector_store
-        description = await store.aclient.describe_collection(served.alir.settings.collection)
-        [key] = [one for one in description["fields"] if one.get("is_partition_key")]
-        assert key["name"] == TENANT_FIELD
+        rebuilt = await served.alir.rebuild.run()
+
+        assert rebuilt.files == 2
+        await store.live()
+        assert await partition_key(store) == TENANT_FIELD
+        await nothing_crosses(estates)
         rows = [row async for row in store.scan("", [TENANT_FIELD, "file_path"])]
         assert {row[TENANT_FIELD] for row in rows} == {"acme", "zeta"}
         for row in rows:
-            name = Path(row["file_path"]).relative_to(served.root).parts[0]
-            assert row[TENANT_FIELD] == name
-            # Milvus finds it by its key: it has put it into that partition.
-            assert await store.count(f'{TENANT_FIELD} == "{name}" and id == "{row["id"]}"') == 1
+            assert row[TENANT_FIELD] == Path(row["file_path"]).relative_to(served.root).parts[0]
+            # Milvus finds it by its key, so it has put it into that partition.
+            found = f'{TENANT_FIELD} == "{row[TENANT_FIELD]}" and id == "{row["id"]}"'
+            assert await store.count(found) == 1
         await store.aclear()
+
+
+async def make_as_before_there_were_partitions(uri: str, collection: str) -> None:
+    embedding = HashEmbedding()
+    node = TextNode(text="words", embedding=embedding.get_text_embedding("words"))
+    made_with = {"index": collection, "embedding_model": embedding.model_name}
+    old = AlirMilvusStore(
+        uri,
+        collection_name=collection,
+        similarity_metric="COSINE",
+        enable_sparse=None,
+        fingerprint=lambda: made_with,
+        is_alias=True,
+    )
+    await old.async_add([node])
+    await old.adelete_nodes([node.node_id])
+    await old.aclose()
+
+
+async def partition_key(store: AlirMilvusStore) -> str | None:
+    description = await store.aclient.describe_collection(store.collection_name)
+    keys = [one["name"] for one in description["fields"] if one.get("is_partition_key")]
+    return keys[0] if keys else None
