@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     """Of one request."""
     upload_files: Annotated[int, Field(ge=1)] = 100
     """Of one request."""
+    tenant_mib: Annotated[int, Field(ge=0)] = 0
+    """That a tenant's folder may hold for it to upload more; 0 is any number."""
     drain_s: Annotated[int, Field(ge=0)] = 10
     """Longest wait for the answers under way when the service is told to stop."""
 
