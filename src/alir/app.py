@@ -200,20 +200,23 @@ class Alir:
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
 
+        `tenants` is the folder of which each folder has a partition of its own, if they have any;
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
             self.catalog.files(), self.catalog.chunks(), self.ledger.counts()
         )
         settings = self.settings
+        live = await self.indexes.live()
         return {
             "files": files,
             "chunks": chunks,
             "collection": settings.collection,
-            "live": None if (live := await self.indexes.live()) is None else live.collection,
+            "live": None if live is None else live.collection,
             "kept": [index.collection for index in await self.indexes.kept()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
+            "tenants": None if live is None else live.made_with.get(TENANTS),
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),

@@ -1,7 +1,8 @@
 """What Milvus is asked in each query mode, and the nodes that its answer holds."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -90,6 +91,21 @@ class Searches:
         # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
         partition = among(TENANT_FIELD, [tenant]) if tenant else ""
         return both(ids, partition, to_expression(filters, found.dialect))
+
+    async def scan(
+        self,
+        expression: str,
+        fields: Sequence[str],
+        filters: MetadataFilters | None,
+        *,
+        page_rows: int,
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the rows that match `expression` and `filters`; see `Collection.scan`."""
+        if filters is not None and (found := await self.collection.opened_or_none(waits=True)):
+            expression = both(expression, self.selection(None, filters, found))
+        async with aclosing(self.collection.scan(expression, fields, page_rows=page_rows)) as rows:
+            async for row in rows:
+                yield row
 
     def fields(self, wanted: Sequence[str]) -> list[str]:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""

@@ -6,7 +6,6 @@ options; every call has a timeout, only the needed fields travel, and every erro
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -27,7 +26,7 @@ from alir.milvus.calls import Calls, counted
 from alir.milvus.client import AsyncClient, Client
 from alir.milvus.collection import Collection
 from alir.milvus.connection import MilvusConnection
-from alir.milvus.filters import among, both
+from alir.milvus.filters import among
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.schema import Layout
 from alir.milvus.searches import Searches
@@ -342,7 +341,7 @@ class AlirMilvusStore(BlockingForms):
         """
         return await self._searches.answer(query, kwargs)
 
-    async def scan(
+    def scan(
         self,
         expression: str,
         fields: Sequence[str],
@@ -351,12 +350,7 @@ class AlirMilvusStore(BlockingForms):
         page_rows: int = 1000,
     ) -> AsyncGenerator[dict[str, Any]]:
         """Yield the rows that match a Milvus expression and `filters`; see `Collection.scan`."""
-        if filters is not None and (found := await self._collection.opened_or_none(waits=True)):
-            expression = both(expression, self._searches.selection(None, filters, found))
-        scanned = self._collection.scan(expression, fields, page_rows=page_rows)
-        async with aclosing(scanned):
-            async for row in scanned:
-                yield row
+        return self._searches.scan(expression, fields, filters, page_rows=page_rows)
 
     @counted
     async def count(self, expression: str = "", *, waits: bool = False) -> int:
