@@ -89,7 +89,8 @@ class Settings(BaseSettings):
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
     root: Path = Path("documents")
-    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads."""
+    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads; each
+    tenant has a folder in it."""
     allowed_hosts: Names = ()
     """Names, besides those of this machine's loopback, that the service is asked for by."""
     cors_origins: Names = ()

@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
     MetadataFilter,
     MetadataFilters,
+    VectorStoreQuery,
 )
 
+from alir import AlirMilvusStore
 from alir.milvus.tenants import Tenants
 from alir.scope import below, both, inside, without
+from alir.testing import MilvusServer
 
 TENANTS = Tenants("/data/files")
 ACME = Path("/data/files/acme")
@@ -78,6 +83,42 @@ def test_a_search_in_one_tenants_folder_is_told_from_others(
     filters: MetadataFilters | None, whose: str | None
 ) -> None:
     assert TENANTS.only(filters) == whose
+
+
+async def test_a_row_lies_with_the_tenant_of_its_path_whatever_it_claims(
+    milvus_server: MilvusServer,
+) -> None:
+    store = AlirMilvusStore(
+        milvus_server.uri,
+        collection_name=f"test_{uuid4().hex[:12]}",
+        dim=2,
+        upsert_mode=True,
+        fingerprint=lambda: {"tenants": TENANTS.root},
+    )
+
+    def node(path: str, **metadata: Any) -> TextNode:
+        metadata |= {"file_path": path}
+        return TextNode(id_="one", text="words", embedding=[1.0, 0.0], metadata=metadata)
+
+    async def found(tenant: str) -> list[str]:
+        query = VectorStoreQuery(
+            query_embedding=[1.0, 0.0], filters=inside(Path(TENANTS.root, tenant))
+        )
+        return (await store.aquery(query)).ids or []
+
+    await store.async_add([node("/data/files/acme/a.txt", _tenant="zeta")])
+    assert (await found("acme"), await found("zeta")) == (["one"], [])
+    # The same row of another tenant takes its place, though it lies in another partition.
+    await store.async_add([node("/data/files/zeta/a.txt")])
+    assert (await found("acme"), await found("zeta")) == ([], ["one"])
+    assert await store.count() == 1
+    filters = inside(Path(TENANTS.root, "acme"))
+    await store.adelete_nodes(["one"], filters)
+    assert await store.count() == 1, "it is not acme's to delete"
+    await store.adelete_nodes(["one"], inside(Path(TENANTS.root, "zeta")))
+    assert await store.count() == 0
+    await store.aclear()
+    await store.aclose()
 
 
 texts = st.sampled_from([*PATHS, "/data/files/acme/", "/data/files/acme0", "/data/files/b"])

@@ -91,7 +91,8 @@ class Collection:
         """Begin to insert or upsert `rows` in one request; all of them are written, or none.
 
         An insert that may have reached Milvus is not made again: it would double its rows. An
-        upsert may be one where it is tried first, see `_is_new`; it is made again as itself.
+        upsert may be one where it is tried first, see `_is_new`; it is made again as itself, or,
+        where Milvus would put its rows into wrong partitions, always as a delete and an insert.
         """
         is_final, is_first = False, True
 
