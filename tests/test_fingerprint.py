@@ -54,6 +54,14 @@ def test_only_what_is_known_of_both_is_compared() -> None:
     assert not is_same({"embedding_model": "a/model"}, MADE)
 
 
+def test_a_partition_for_each_tenant_is_worth_a_rebuild_and_no_reason_to_refuse() -> None:
+    with_partitions = MADE | {"tenants": "/data"}
+    for held in (MADE, MADE | {"tenants": "/elsewhere"}):
+        assert differences(held, with_partitions) == []
+        assert not is_same(held, with_partitions)
+    assert is_same(with_partitions, with_partitions)
+
+
 def test_how_texts_were_cut_is_no_matter_for_a_question() -> None:
     assert differences(MADE, MADE | {"chunk_tokens": "100"}, of=FOR_QUESTIONS) == []
     assert differences(MADE, MADE | {"dim": "8"}, of=FOR_QUESTIONS)

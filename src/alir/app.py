@@ -16,6 +16,7 @@ from workflows.events import Event
 
 from alir.chunking import CHUNKING, chunk_tokens, node_parser
 from alir.embedding import LocalEmbedding, ModelFolder, find_model
+from alir.fingerprint import TENANTS
 from alir.garbage import spare_the_collector
 from alir.guard import Guard
 from alir.ledger import Ledger
@@ -203,20 +204,23 @@ class Alir:
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
 
+        `tenants` is the folder of which each folder has a partition of its own, if they have any;
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
             self.catalog.files(), self.catalog.chunks(), self.ledger.counts()
         )
         settings = self.settings
+        live = await self.indexes.live()
         return {
             "files": files,
             "chunks": chunks,
             "collection": settings.collection,
-            "live": None if (live := await self.indexes.live()) is None else live.collection,
+            "live": None if live is None else live.collection,
             "kept": [index.collection for index in await self.indexes.kept()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
+            "tenants": None if live is None else live.made_with.get(TENANTS),
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
@@ -233,7 +237,7 @@ class Alir:
         from alir.watch import watch  # noqa: PLC0415  only where something is watched
 
         settings = self.settings
-        is_file = "://" not in settings.milvus_uri
+        is_file = self._is_lite
         events = watch(
             paths,
             ingest=self.ingest,
@@ -275,7 +279,6 @@ class Alir:
             await close(self.llm)
 
     def _store(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
-        is_file = "://" not in self.settings.milvus_uri
         return self._opened(
             collection,
             dim=None if self._model is None else self._model.dim,
@@ -284,7 +287,7 @@ class Alir:
             upsert_mode=True,
             enable_sparse=None,
             analyzer_params=ANALYZERS[self.settings.analyzer],
-            index_config={"index_type": "FLAT" if is_file else "AUTOINDEX"},
+            index_config={"index_type": "FLAT" if self._is_lite else "AUTOINDEX"},
             fingerprint=self._fingerprint,
             is_alias=is_alias,
         )
@@ -352,7 +355,13 @@ class Alir:
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
             "analyzer": self.settings.analyzer,
             "schema": CHUNKING,
+            # Milvus Lite fails to search by a partition key: there the path alone says whose.
+            **({} if self._is_lite else {TENANTS: str(self.settings.real_root)}),
         }
+
+    @property
+    def _is_lite(self) -> bool:
+        return "://" not in self.settings.milvus_uri
 
     @property
     def _embedding_for_questions(self) -> BaseEmbedding:

@@ -184,12 +184,12 @@ class NothingToIngest(InputError):
 
 
 class TooManyDeletions(InputError):
-    """More than half of the files held are gone from the folder: perhaps it is the wrong one."""
+    """More than half of the files held of the paths are gone: perhaps they are the wrong ones."""
 
     def __init__(self, files: int, held: int, example: Path) -> None:
         super().__init__(
-            f"{files} of the {held} files in the index are gone from the folder, {example} for "
-            "one. New and changed files are ingested, nothing was deleted. If they are to go, "
+            f"{files} of the {held} files that the index holds of the paths are gone, {example} "
+            "for one. New and changed files are ingested, nothing was deleted. If they are to go, "
             "say --delete-many; if not, check the path and what is mounted there."
         )
 

@@ -15,6 +15,8 @@ class _Part:
     """The setting that says it; empty for what follows from the model or from alir itself."""
 
 
+TENANTS = "tenants"
+"""The folder in which each tenant has its own; only of collections with a partition for each."""
 _PARTS = {
     "embedding_model": _Part("the embedding model {}".format, "ALIR_EMBED_MODEL"),
     "weights": _Part(lambda sha256: f"the model's weights {sha256[:12]}"),
@@ -25,8 +27,11 @@ _PARTS = {
     "chunk_overlap_tokens": _Part("an overlap of {} tokens".format, "ALIR_CHUNK_OVERLAP_TOKENS"),
     "analyzer": _Part("words as {} cuts them".format, "ALIR_ANALYZER"),
     "schema": _Part("version {} of alir's chunks".format),
+    TENANTS: _Part("a partition for each folder in {}".format),
 }
 EVERY_PART = frozenset(_PARTS)
+FOR_WRITING = EVERY_PART - {TENANTS}
+"""What must be the present one to write; whose a file is, the collection itself says."""
 FOR_QUESTIONS = frozenset({"embedding_model", "weights", "dim", "metric"})
 """What a question's vector must share with the index's; how the texts were cut is no matter."""
 
@@ -52,7 +57,7 @@ class Difference:
 
 
 def differences(
-    held: Fingerprint, present: Fingerprint, *, of: Collection[str] = EVERY_PART
+    held: Fingerprint, present: Fingerprint, *, of: Collection[str] = FOR_WRITING
 ) -> list[Difference]:
     """Return the parts of which both values are known and differ.
 
@@ -72,7 +77,7 @@ def differences(
 def is_same(held: Fingerprint, present: Fingerprint) -> bool:
     """Return whether an index is known to be made with all that is `present`."""
     known = present.keys() & EVERY_PART <= held.keys()
-    return known and not differences(held, present)
+    return known and not differences(held, present, of=EVERY_PART)
 
 
 def told(made_with: Fingerprint) -> str:

@@ -24,7 +24,7 @@ class IndexSeen(StrictEvent):
     roots: Roots
     gone: list[StoredSource]
     files_held: int
-    """Files that the index holds, of these paths and others."""
+    """Files that the index holds of the paths."""
     superseded: int
     started: float
     delete_many: bool = False

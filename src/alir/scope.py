@@ -26,6 +26,19 @@ def below(paths: Sequence[str | Path]) -> MetadataFilters:
     )
 
 
+def inside(folder: Path) -> MetadataFilters:
+    """Return the filters that let through the files in `folder`, a real path."""
+    first = str(folder).rstrip(os.sep) + os.sep
+    # What begins with the folder's path comes after it, and before the same with a next character.
+    beyond = first[:-1] + chr(ord(os.sep) + 1)
+    return MetadataFilters(
+        filters=[
+            MetadataFilter(key=_KEY, value=first, operator=FilterOperator.GTE),
+            MetadataFilter(key=_KEY, value=beyond, operator=FilterOperator.LT),
+        ]
+    )
+
+
 def without(versions: Sequence[str]) -> MetadataFilters:
     """Return the filters that let through what is of none of these versions of files."""
     return MetadataFilters(
@@ -41,14 +54,7 @@ def both(one: MetadataFilters | None, other: MetadataFilters | None) -> Metadata
 
 
 def _at(path: str) -> MetadataFilters:
-    folder = path.rstrip(os.sep) + os.sep
-    # What begins with the folder's path comes after it, and before the same with a next character.
-    beyond = folder[:-1] + chr(ord(os.sep) + 1)
-    inside = [
-        MetadataFilter(key=_KEY, value=folder, operator=FilterOperator.GTE),
-        MetadataFilter(key=_KEY, value=beyond, operator=FilterOperator.LT),
-    ]
     return MetadataFilters(
-        filters=[MetadataFilter(key=_KEY, value=path), MetadataFilters(filters=inside)],
+        filters=[MetadataFilter(key=_KEY, value=path), inside(Path(path))],
         condition=FilterCondition.OR,
     )

@@ -89,7 +89,8 @@ class Settings(BaseSettings):
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
     root: Path = Path("documents")
-    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads."""
+    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads; each
+    tenant has a folder in it."""
     allowed_hosts: Names = ()
     """Names, besides those of this machine's loopback, that the service is asked for by."""
     cors_origins: Names = ()
@@ -109,6 +110,8 @@ class Settings(BaseSettings):
     """Of one request."""
     upload_files: Annotated[int, Field(ge=1)] = 100
     """Of one request."""
+    tenant_mib: Annotated[int, Field(ge=0)] = 0
+    """That a tenant's folder may hold for it to upload more; 0 is any number."""
     drain_s: Annotated[int, Field(ge=0)] = 10
     """Longest wait for the answers under way when the service is told to stop."""
 
@@ -125,6 +128,11 @@ class Settings(BaseSettings):
         names = [server.hostname or "", str(server.port or 19530), server.path.strip("/")]
         file_name = "-".join(name for name in names if name)
         return Path(".alir", f"{re.sub(r'[^A-Za-z0-9._-]', '_', file_name)}.ledger")
+
+    @property
+    def real_root(self) -> Path:
+        """`root` without links on the way to it, whether it is there or not."""
+        return Path(os.path.realpath(os.path.expanduser(self.root)))  # noqa: PTH111  never raises
 
     @property
     def sessions_path(self) -> Path:

@@ -36,6 +36,33 @@ async def test_an_upload_is_kept_and_ingested_and_answers_questions(served: Any)
     assert TEXT in asked.json()["text"]
 
 
+async def test_a_tenants_folder_holds_no_more_than_it_may(
+    serving: Callable[..., Any],
+) -> None:
+    async with serving(tenant_mib=1) as served:
+        acme = await served.caller("write", "acme")
+        big, small = "x" * (700 * 1024), "y" * (400 * 1024)
+
+        async def sent(client: Any, name: str, text: str) -> int:
+            answer = await client.post("/v1/files", files=form((name, text)))
+            return int(answer.status_code)
+
+        assert await sent(acme, "a.txt", big) == 202
+        assert await sent(acme, "b.txt", small) == 507
+        assert await sent(acme, "a.txt", big) == 202, "it takes the other's place"
+        assert await sent(acme, "a.txt", small) == 202
+        assert await sent(acme, "b.txt", small) == 202
+        assert await sent(await served.caller("write", "zeta"), "a.txt", big) == 202
+        assert await sent(await served.caller("write"), "a.txt", big + big) == 202
+
+        folder = served.root / "acme"
+        (folder / "b.txt").unlink()
+        # Another form of the same tenant, of which much has come.
+        (folder / f"{PART_PREFIX}other").write_text(small)
+        assert await sent(acme, "b.txt", small) == 507
+        assert sorted(path.name for path in folder.iterdir()) == [f"{PART_PREFIX}other", "a.txt"]
+
+
 async def test_a_file_of_the_same_name_takes_its_place(served: Any) -> None:
     await served.hold(served.client, lake=TEXT)
     ended = await served.hold(served.client, lake="The lake of Maninjau is smaller.")

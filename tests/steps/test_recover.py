@@ -75,5 +75,5 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
     held = await look([root], catalog=catalog)
 
     assert held == Holding(
-        versions=4, superseded=[], gone=frozenset({"hash of gone", "hash of gone too"})
+        versions=4, below=3, superseded=[], gone=frozenset({"hash of gone", "hash of gone too"})
     )

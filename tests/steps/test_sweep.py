@@ -141,6 +141,17 @@ async def test_to_delete_more_than_half_and_more_than_ten_needs_to_be_said(
         assert len(store.nodes) == here
 
 
+async def test_files_elsewhere_do_not_make_a_loss_look_small(
+    store: Any, catalog: Any, root: Path
+) -> None:
+    lost = [root / f"gone{number}.txt" for number in range(12)]
+    elsewhere = [root.parent / "other" / f"{number}.txt" for number in range(100)]
+    store.add([chunk(path, 0) for path in [*lost, *elsewhere]])
+
+    with pytest.raises(TooManyDeletions, match="12 of the 12 files"):
+        await sweep([root], catalog=catalog, vector_store=store)
+
+
 async def test_who_says_so_may_delete_all(store: Any, catalog: Any, root: Path) -> None:
     paths = [root / f"{number}.txt" for number in range(20)]
     store.add([chunk(path, 0) for path in paths])

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
+from llama_index.core.vector_stores.types import MetadataFilters
+
 from alir.milvus.filters import among, both
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
@@ -33,13 +35,19 @@ class MilvusCatalog:
         """The collection's name."""
         return self._store.collection_name
 
-    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
-        """Return the version held of each of `source_ids`; absent ones are left out."""
+    async def live(
+        self, source_ids: Sequence[str], *, of: MetadataFilters | None = None
+    ) -> dict[str, StoredSource]:
+        """Return the version held of each of `source_ids`; absent ones are left out.
+
+        Args:
+            of: what they must pass.
+        """
         live: dict[str, StoredSource] = {}
         for start in range(0, len(source_ids), _IDS_PER_QUERY):
             ids = source_ids[start : start + _IDS_PER_QUERY]
             expression = both(among(self._store.doc_id_field, ids), _IS_COMPLETE)
-            async for source in self._scan(expression):
+            async for source in self._scan(expression, of):
                 other = live.get(source.source_id)
                 if other is None or other.generation < source.generation:
                     live[source.source_id] = source
@@ -69,9 +77,13 @@ class MilvusCatalog:
                 vectors[row["text_hash"]] = row[field]
         return vectors
 
-    async def sources(self) -> AsyncIterator[StoredSource]:
-        """Yield the versions held completely: of a file that was updated, maybe two."""
-        async for source in self._scan(_IS_COMPLETE):
+    async def sources(self, *, of: MetadataFilters | None = None) -> AsyncIterator[StoredSource]:
+        """Yield the versions held completely: of a file that was updated, maybe two.
+
+        Args:
+            of: what they must pass.
+        """
+        async for source in self._scan(_IS_COMPLETE, of):
             yield source
 
     async def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
@@ -90,11 +102,13 @@ class MilvusCatalog:
         """Return how many files the collection holds completely."""
         return await self._store.count(_IS_COMPLETE, waits=self._waits)
 
-    async def _scan(self, expression: str) -> AsyncIterator[StoredSource]:
+    async def _scan(
+        self, expression: str, of: MetadataFilters | None = None
+    ) -> AsyncIterator[StoredSource]:
         """Yield the sources of the rows that match `expression`; others' rows have no version."""
         name = self._store.doc_id_field
         fields = [name, "file_path", "version", "generation", "content_hash", "chunk_count"]
-        async for row in self._store.scan(expression, fields):
+        async for row in self._store.scan(expression, fields, filters=of):
             if "version" in row:
                 yield StoredSource(
                     row[name],

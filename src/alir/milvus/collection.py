@@ -91,7 +91,8 @@ class Collection:
         """Begin to insert or upsert `rows` in one request; all of them are written, or none.
 
         An insert that may have reached Milvus is not made again: it would double its rows. An
-        upsert may be one where it is tried first, see `_is_new`; it is made again as itself.
+        upsert may be one where it is tried first, see `_is_new`; it is made again as itself, or,
+        where Milvus would put its rows into wrong partitions, always as a delete and an insert.
         """
         is_final, is_first = False, True
 
@@ -99,6 +100,9 @@ class Collection:
             nonlocal is_final, is_first
             found = self.found or await self._opened(None)
             inserts = operation == "insert" or (is_first and await self._is_new(rows))
+            if operation == "upsert" and not found.upserts:
+                await self._make_room(rows)
+                inserts = True
             is_first = False
             if operation == "insert":
                 await wire.reached(client)
@@ -121,8 +125,16 @@ class Collection:
         On Milvus Lite an upsert looks at every row there is: at 100,000 it takes eight times as
         long as an insert.
         """
-        if not self.connection.is_lite:
-            return False
+        return self.connection.is_lite and not await self._held(rows)
+
+    async def _make_room(self, rows: Sequence[Row]) -> None:
+        """Delete what has the ids of `rows`, for an insert to do what an upsert should."""
+        if await self._held(rows):
+            expression = among(ID_FIELD, [row.id for row in rows])
+            await self.connection.call_once("delete", self.name, filter=expression)
+
+    async def _held(self, rows: Sequence[Row]) -> bool:
+        """Whether there is a row with an id of one of `rows`."""
         expression = among(ID_FIELD, [row.id for row in rows])
         held = await self.connection.call_once(
             "query",
@@ -132,7 +144,7 @@ class Collection:
             limit=1,
             consistency_level="Strong",
         )
-        return not held
+        return bool(held)
 
     def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
         """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""

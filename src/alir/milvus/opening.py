@@ -10,9 +10,10 @@ from typing import Any
 from pymilvus.client.types import LoadState
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
-from alir.fingerprint import Fingerprint
+from alir.fingerprint import TENANTS, Fingerprint
 from alir.milvus.connection import MilvusConnection
 from alir.milvus.schema import Found, Layout, Version, check, new_indexes, new_schema
+from alir.milvus.tenants import PARTITIONS
 
 
 class Opening:
@@ -76,6 +77,7 @@ class Opening:
             schema=new_schema(self._layout, dim, made_with, sparse=has_sparse),
             properties=self._layout.properties,
             consistency_level=self._consistency_level,
+            **({"num_partitions": PARTITIONS} if TENANTS in made_with else {}),
         )
 
     async def _make_missing_indexes(self, name: str, found: Found) -> None:

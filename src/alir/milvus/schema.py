@@ -1,7 +1,8 @@
 """The collection: how it is made, and whether an existing one fits.
 
 The schema is `MilvusVectorStore`'s. A collection made by alir also says in its description what it
-is made with, its fingerprint, so that two models are never mixed in one index.
+is made with, its fingerprint, so that two models are never mixed in one index. Where that has
+`tenants`, the folder that theirs are in, a field more is the partition key.
 """
 
 import json
@@ -15,10 +16,11 @@ from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
 from alir.errors import CollectionMismatch, FingerprintMismatch
-from alir.fingerprint import FOR_QUESTIONS, Fingerprint, differences
+from alir.fingerprint import FOR_QUESTIONS, TENANTS, Fingerprint, differences
 from alir.milvus.filters import Dialect
 from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
+from alir.milvus.tenants import TENANT_FIELD, UPSERTS_SINCE, Tenants
 
 Version = tuple[int, ...]
 
@@ -89,6 +91,10 @@ def new_schema(
         limits = {"max_length": MAX_VARCHAR_BYTES} if kind == DataType.VARCHAR else {}
         words = function.get_field_kwargs() if function and name in analyzed else {}
         schema.add_field(name, kind, is_primary=name == ID_FIELD, **limits, **words)
+    if TENANTS in made_with:
+        schema.add_field(
+            TENANT_FIELD, DataType.VARCHAR, max_length=MAX_VARCHAR_BYTES, is_partition_key=True
+        )
     if layout.dense:
         schema.add_field(layout.embedding_field, DataType.FLOAT_VECTOR, dim=dim)
     if sparse:
@@ -137,6 +143,10 @@ class Found:
     dialect: Dialect
     made_with: Fingerprint
     """As far as it is known."""
+    tenants: Tenants | None = None
+    """Whose its rows are; None where that is no field of theirs."""
+    upserts: bool = True
+    """Whether an upsert does what it says."""
 
     @cached_property
     def written(self) -> dict[str, dict[str, Any]]:
@@ -202,7 +212,10 @@ def check(
         negates=version is not None,
         matches_inside=version is None or version >= INFIX_SINCE,
     )
-    return Found(dim, made_alike, fields, dialect, made_with)
+    key = fields.get(TENANT_FIELD, {}).get("is_partition_key")
+    tenants = Tenants(made_with[TENANTS]) if key and TENANTS in made_with else None
+    upserts = tenants is None or version is None or version >= UPSERTS_SINCE
+    return Found(dim, made_alike, fields, dialect, made_with, tenants, upserts)
 
 
 def mismatch(layout: Layout, held: Fingerprint, present: Fingerprint) -> CollectionMismatch:

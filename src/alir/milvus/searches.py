@@ -1,7 +1,8 @@
 """What Milvus is asked in each query mode, and the nodes that its answer holds."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
 from alir.milvus.scalar_filters import scalar_expression
 from alir.milvus.schema import Found, Layout
 from alir.milvus.sparse import SparseVectors
+from alir.milvus.tenants import TENANT_FIELD
 from alir.milvus.wire import Hit
 
 Options = Mapping[str, Any]
@@ -85,7 +87,25 @@ class Searches:
     ) -> str:
         """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
-        return both(ids, to_expression(filters, found.dialect))
+        tenant = found.tenants.only(filters) if found.tenants and filters else None
+        # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
+        partition = among(TENANT_FIELD, [tenant]) if tenant else ""
+        return both(ids, partition, to_expression(filters, found.dialect))
+
+    async def scan(
+        self,
+        expression: str,
+        fields: Sequence[str],
+        filters: MetadataFilters | None,
+        *,
+        page_rows: int,
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the rows that match `expression` and `filters`; see `Collection.scan`."""
+        if filters is not None and (found := await self.collection.opened_or_none(waits=True)):
+            expression = both(expression, self.selection(None, filters, found))
+        async with aclosing(self.collection.scan(expression, fields, page_rows=page_rows)) as rows:
+            async for row in rows:
+                yield row
 
     def fields(self, wanted: Sequence[str]) -> list[str]:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""

@@ -342,10 +342,15 @@ class AlirMilvusStore(BlockingForms):
         return await self._searches.answer(query, kwargs)
 
     def scan(
-        self, expression: str, fields: Sequence[str], *, page_rows: int = 1000
+        self,
+        expression: str,
+        fields: Sequence[str],
+        *,
+        filters: MetadataFilters | None = None,
+        page_rows: int = 1000,
     ) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the rows that match a Milvus expression; see `Collection.scan`."""
-        return self._collection.scan(expression, fields, page_rows=page_rows)
+        """Yield the rows that match a Milvus expression and `filters`; see `Collection.scan`."""
+        return self._searches.scan(expression, fields, filters, page_rows=page_rows)
 
     @counted
     async def count(self, expression: str = "", *, waits: bool = False) -> int:

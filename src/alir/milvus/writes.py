@@ -13,6 +13,7 @@ from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import Row, to_row
 from alir.milvus.schema import Found, Layout
 from alir.milvus.sparse import SparseVectors
+from alir.milvus.tenants import TENANT_FIELD
 from alir.milvus.wire import Operation
 
 
@@ -60,7 +61,7 @@ class Writes:
         return name
 
     def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
-        return [
+        rows = [
             to_row(
                 node,
                 text_key=self.layout.text_key,
@@ -70,6 +71,10 @@ class Writes:
             )
             for node in nodes
         ]
+        if found.tenants is not None:
+            for row, node in zip(rows, nodes, strict=True):
+                row.columns[TENANT_FIELD] = found.tenants.of(node.metadata.get("file_path"))
+        return rows
 
 
 def _need(fields: Sequence[str], rows: Sequence[Row]) -> None:

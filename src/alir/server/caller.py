@@ -6,7 +6,7 @@ from pathlib import Path
 from llama_index.core.vector_stores import MetadataFilters
 from starlette.requests import Request
 
-from alir.scope import below
+from alir.scope import inside
 from alir.server.scopes import Scope
 
 
@@ -22,11 +22,11 @@ class Tenant:
     @property
     def filters(self) -> MetadataFilters | None:
         """What every search of its callers must pass."""
-        return below([self.folder]) if self.name else None
+        return inside(self.folder) if self.name else None
 
     def holds(self, file: Path) -> bool:
         """Return whether a file of the index is one of its own."""
-        return not self.name or file.is_relative_to(self.folder)
+        return not self.name or self.folder in file.parents
 
     def sees(self, tenant: str) -> bool:
         """Return whether what `tenant` began is shown to it."""

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from alir.app import Alir
 from alir.models import StoredSource, source_id
 from alir.records import FailedFile
+from alir.scope import both
 from alir.server.bodies import Body, read_query
 from alir.server.caller import Tenant, caller
 from alir.server.endpoint import Endpoint
@@ -161,7 +162,8 @@ class Files:
                 MetadataFilter(key="version", value=stored.version),
             ]
         )
-        nodes = await self._app.vector_store.aget_nodes(filters=version)
+        filters = both(version, caller(request).tenant.filters)
+        nodes = await self._app.vector_store.aget_nodes(filters=filters)
         chunks = [
             (node.start_char_idx or 0, node.get_content(metadata_mode=MetadataMode.NONE))
             for node in nodes
@@ -196,12 +198,13 @@ class Files:
         id_ = request.path_params["id"]
         if not _ID.fullmatch(id_):
             raise _unknown()
-        stored = (await self._app.catalog.live([id_])).get(id_)
+        tenant = caller(request).tenant
+        stored = (await self._app.catalog.live([id_], of=tenant.filters)).get(id_)
         failures = await self._app.ledger.failures()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
             raise _unknown()
-        if not caller(request).tenant.holds(_path(stored, failed)):
+        if not tenant.holds(_path(stored, failed)):
             raise _unknown()
         return stored, failed
 
@@ -209,7 +212,11 @@ class Files:
 async def files_of(app: Alir, tenant: Tenant, query: FilesQuery) -> FilesObject:
     """Return a page of the files that a tenant sees."""
     # Of a file that is just brought up to date there are two versions: one is enough.
-    held = {_text(one.path): one async for one in app.catalog.sources() if tenant.holds(one.path)}
+    held = {
+        _text(one.path): one
+        async for one in app.catalog.sources(of=tenant.filters)
+        if tenant.holds(one.path)
+    }
     failures = {
         _text(one.path): one for one in await app.ledger.failures() if tenant.holds(one.path)
     }

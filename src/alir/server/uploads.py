@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from alir.models import source_id
 from alir.server.caller import caller
+from alir.server.disk import Room
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting
 from alir.server.ingestions import Ingestion
@@ -50,17 +51,22 @@ class Uploaded(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Of one request."""
+    """Of one request, and of what it adds to."""
 
     file_bytes: int
     all_bytes: int
     files: int
+    tenant_bytes: int | None
+    """Of all in a tenant's folder."""
 
     @classmethod
     def of(cls, settings: Settings) -> "UploadLimits":
         """Return those of the settings."""
         return cls(
-            settings.upload_file_mib * _MIB, settings.upload_mib * _MIB, settings.upload_files
+            settings.upload_file_mib * _MIB,
+            settings.upload_mib * _MIB,
+            settings.upload_files,
+            settings.tenant_mib * _MIB or None,
         )
 
     @property
@@ -107,7 +113,9 @@ class Uploads:
             raise refusal(415, "Unsupported Media Type", detail)
         if not await asyncio.to_thread(is_own, tenant.folder, tenant):
             raise refusal(409, "Not A Folder", "Your folder is a link to elsewhere.")
-        form = _Form(tenant.folder, self._limits)
+        may_take = self._limits.tenant_bytes if tenant.name else None
+        room = await asyncio.to_thread(Room, tenant.folder, may_take)
+        form = _Form(tenant.folder, self._limits, room)
         try:
             parser = _parser(boundary, form)
             async for piece in request.stream():
@@ -148,9 +156,11 @@ class _Part:
 class _Form:
     """What a form's parser finds; works with the disk, so off the event loop."""
 
-    def __init__(self, folder: Path, limits: UploadLimits) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits, room: Room) -> None:
         self._folder = folder
         self._limits = limits
+        self._room = room
+        self._size_bytes = 0
         self._header = ("", "")
         self._disposition = ""
         self._current: _Part | None = None
@@ -192,6 +202,7 @@ class _Form:
         if path.is_dir() or path.is_symlink():
             raise refusal(409, "Unusable Name", f"{path.name} is there, and no file.")
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._room.replaces(path)
         draft = self._folder / f"{PART_PREFIX}{secrets.token_hex(8)}"
         # Exclusively: what is there already is not written through.
         self._current = _Part(path, draft, draft.open("xb"))
@@ -206,6 +217,8 @@ class _Form:
         if part.size_bytes > self._limits.file_bytes:
             detail = f"{part.path.name} has more than {self._limits.file_bytes} bytes."
             raise refusal(413, "Content Too Large", detail)
+        self._size_bytes += len(piece)
+        self._room.takes(self._size_bytes)
         part.file.write(piece)
 
     def end(self) -> None:
@@ -218,6 +231,7 @@ class _Form:
             part.file.flush()
             os.fsync(part.file.fileno())
             part.file.close()
+        self._room.took()
         for part in self.parts:
             part.draft.replace(part.path)
         _sync_folder(self._folder)

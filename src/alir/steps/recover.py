@@ -19,7 +19,8 @@ class Holding:
     """What the index holds, and what of it below the roots is not right."""
 
     versions: int
-
+    below: int
+    """Of these, those of files below the roots."""
     superseded: list[tuple[str, int]]
     """Source id and generation of the complete versions that a newer one replaced."""
     gone: frozenset[str]
@@ -31,18 +32,19 @@ async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
     gone: set[str] = set()
-    versions = 0
+    versions = below = 0
     async for source, is_there in listed(catalog.sources(), roots):
         versions += 1
         if is_there is None:
             continue
+        below += 1
         if not is_there:
             gone.add(source.content_hash)
         other = newest.setdefault(source.source_id, source.generation)
         if other != source.generation:
             older, newest[source.source_id] = sorted((other, source.generation))
             superseded.append((source.source_id, older))
-    return Holding(versions, superseded, frozenset(gone))
+    return Holding(versions, below, superseded, frozenset(gone))
 
 
 async def recover(

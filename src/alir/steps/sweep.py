@@ -49,7 +49,7 @@ async def sweep(
     Args:
         moved: content hashes of files that were found elsewhere.
         empty: those of `roots` that hold no file at all, as a folder where no disk is mounted.
-        delete_many: whether more than half of the files held, and more than ten, may go.
+        delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
 
     Raises:
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
@@ -57,7 +57,7 @@ async def sweep(
     swept = Swept()
     held = chunks = 0
     async for source, is_there in listed(catalog.sources(), roots):
-        held += 1
+        held += is_there is not None
         if is_there is not False:
             chunks += source.chunks
             continue

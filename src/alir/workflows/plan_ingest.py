@@ -66,7 +66,7 @@ class PlanIngest(Workflow):
         return IndexSeen(
             roots=ev.roots,
             gone=await find_gone(ev.roots.paths, held, catalog=self.catalog),
-            files_held=held.versions - len(held.superseded),
+            files_held=held.below - len(held.superseded),
             superseded=len(held.superseded),
             started=ev.started,
             delete_many=ev.delete_many,

@@ -1,0 +1,84 @@
+"""Whose a row is: the partition key of an index on a server, and the searches that need only one.
+
+A tenant is a folder in one folder, which the collection remembers: so whose a file is follows from
+its path, for whoever writes or searches, and never changes. A search that nothing outside of one
+tenant's folder can pass is told to Milvus as that tenant's, which then looks in one partition.
+"""
+
+import os
+from dataclasses import dataclass
+
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
+
+TENANT_FIELD = "_tenant"
+PARTITIONS = 16
+"""Of a collection; tenants whose names hash alike share one."""
+UPSERTS_SINCE = (2, 4)
+"""The first Milvus whose upsert writes to the partition of the key; before, to that of the id's
+hash, where no search of the tenant looks (https://github.com/milvus-io/milvus/pull/30772)."""
+
+_PATH = "file_path"
+
+_Range = tuple[str, str | None]
+"""The first text, and the first one beyond; None is no end."""
+_EVERYTHING: _Range = ("", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """The tenants of one collection."""
+
+    root: str
+    """The folder in which each has its own; a real path."""
+
+    def of(self, path: object) -> str:
+        """Return whose the file at `path` is; empty, the house's, if it is in nobody's folder."""
+        root = self.root.rstrip(os.sep) + os.sep
+        if not isinstance(path, str) or not path.startswith(root):
+            return ""
+        name, inside, _ = path.removeprefix(root).partition(os.sep)
+        return name if inside else ""
+
+    def only(self, filters: MetadataFilters | None) -> str | None:
+        """Return whose all is that can pass `filters`; None if it may be several's, or the house's.
+
+        It follows from what they say of paths.
+        """
+        first, beyond = _range(filters)
+        if beyond is None or not (name := self.of(first)):
+            return None
+        # What begins with the folder's path comes before the same with a next character.
+        after_folder = os.path.join(self.root, name) + chr(ord(os.sep) + 1)  # noqa: PTH118  a text
+        return name if beyond <= after_folder else None
+
+
+def _range(filters: MetadataFilters | None) -> _Range:
+    """Return between which texts the path of all that passes lies. Milvus compares code points."""
+    if filters is None or not filters.filters or filters.condition == FilterCondition.NOT:
+        return _EVERYTHING
+    ranges = [
+        _range(one) if isinstance(one, MetadataFilters) else _compared(one)
+        for one in filters.filters
+    ]
+    ends = [beyond for _, beyond in ranges if beyond is not None]
+    if filters.condition == FilterCondition.OR:
+        return min(first for first, _ in ranges), max(ends) if len(ends) == len(ranges) else None
+    return max(first for first, _ in ranges), min(ends, default=None)
+
+
+def _compared(one: MetadataFilter) -> _Range:
+    value = one.value
+    if one.key != _PATH or not isinstance(value, str):
+        return _EVERYTHING
+    if one.operator == FilterOperator.EQ:
+        return value, value + "\0"
+    if one.operator in {FilterOperator.GT, FilterOperator.GTE}:
+        return value, None
+    if one.operator == FilterOperator.LT:
+        return "", value
+    return _EVERYTHING
