@@ -55,7 +55,8 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
     from alir.server.build import Service, real_root  # noqa: PLC0415
     from alir.server.logs import log_to_stderr  # noqa: PLC0415
 
-    log_to_stderr()
+    held = (settings.milvus_token, settings.llm_api_key)
+    log_to_stderr([one.get_secret_value() for one in held if one is not None])
     alir = Alir(settings)
     _ = alir.ask, alir.ingest  # what is wrong with the settings is said now
     try:

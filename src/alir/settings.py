@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Of one request."""
     drain_s: Annotated[int, Field(ge=0)] = 10
     """Longest wait for the answers under way when the service is told to stop."""
+    otlp_endpoint: str | None = None
+    """A collector of traces that takes OTLP over HTTP, http://host:4318; None traces nothing."""
 
     @property
     def ledger_path(self) -> Path:
@@ -147,7 +149,7 @@ class Settings(BaseSettings):
                 raise ValueError("each must be an origin, such as https://example.org")
         return origins
 
-    @field_validator("llm_base_url")
+    @field_validator("llm_base_url", "otlp_endpoint")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):

@@ -18,6 +18,7 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
+from alir.coalescer import CoalescerStats
 from alir.fingerprint import Fingerprint
 from alir.milvus import options
 from alir.milvus.batches import Batches
@@ -250,6 +251,11 @@ class AlirMilvusStore(BlockingForms):
     def aclient(self) -> AsyncClient:
         """Return the same to be awaited, from any event loop."""
         return AsyncClient(self.connection)
+
+    @property
+    def coalesced(self) -> dict[str, CoalescerStats]:
+        """Return what went to Milvus together from the running event loop, by kind."""
+        return self._batches.stats
 
     # Writing
 

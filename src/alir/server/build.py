@@ -29,12 +29,16 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.metered import Metered
+from alir.server.metrics import PATH as METRICS_PATH
+from alir.server.metrics import Metrics
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
 from alir.server.scopes import allows
 from alir.server.sources import Files
+from alir.server.tracing import Tracing
 from alir.server.uploads import PATH as UPLOADS_PATH
 from alir.server.uploads import UploadLimits, Uploads, clear_drafts
 
@@ -62,10 +66,12 @@ class Service:
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
         self.ingesting = Ingesting(alir, self._database, root)
+        self._tracing = Tracing(settings.otlp_endpoint)
+        self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
             *(Asking(alir), Chat(alir), Models(alir)),
-            *(Files(alir, self.ingesting), self.ingesting, uploads, health),
+            *(Files(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
         )
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
@@ -99,6 +105,7 @@ class Service:
     def _guarded(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
         """Return `app` behind what every request goes through, the outermost first."""
         settings = self._alir.settings
+        open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         known = LOOPBACK | {*settings.allowed_hosts}
         cors = Middleware(
             CORSMiddleware,
@@ -108,7 +115,9 @@ class Service:
             expose_headers=[REQUEST_ID, "Retry-After"],
         )
         layers = [
+            *self._tracing.layers(untraced={*open_paths, METRICS_PATH}),
             Middleware(Logged),
+            Middleware(Metered, requests=self.metrics.requests),
             Middleware(SafeHeaders),
             *([cors] if settings.cors_origins else []),
             Middleware(Told),
@@ -122,7 +131,7 @@ class Service:
                 database=self._database,
                 limits=self.limits,
                 root=self._root,
-                open_paths=[one.path for one in self.endpoints if one.scope == "open"],
+                open_paths=open_paths,
                 may_be_open=only_loopback,
             ),
             Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
@@ -133,7 +142,8 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        async with self._alir:
+        alir = self._alir
+        async with self._tracing.running(alone=[alir.ingest]), alir, self.metrics.fed():
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.ingesting.start()
