@@ -31,6 +31,13 @@ def serve(
     collection: Annotated[
         str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
     ] = None,
+    first_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="If there never was a key, make one of scope admin and write its secret here.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the index over HTTP until it is interrupted.
 
@@ -42,6 +49,8 @@ def serve(
         from alir.settings import Settings  # noqa: PLC0415
 
         settings = Settings.load(collection=collection, root=root)
+        if first_key is not None:
+            _make_first_key(first_key, settings)
         _refuse_open_doors(host, settings)
         with _listening(host, port) as listener:
             asyncio.run(_served(listener, host, settings))
@@ -93,6 +102,17 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
     await serving
     if server.lifespan.should_exit:  # it did not start; the log has it
         raise typer.Exit(1)
+
+
+def _make_first_key(file: Path, settings: "Settings") -> None:
+    from alir.server.database import opened  # noqa: PLC0415
+    from alir.server.first_key import make_first_key  # noqa: PLC0415
+
+    with opened(settings.service_path) as db:
+        if make_first_key(db, file):
+            say(
+                f"The first key is in {file}. It may do everything: delete the file when you have it."
+            )
 
 
 def _refuse_open_doors(host: str, settings: "Settings") -> None:
