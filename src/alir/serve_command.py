@@ -105,14 +105,16 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
 
 
 def _make_first_key(file: Path, settings: "Settings") -> None:
+    from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server.database import opened  # noqa: PLC0415
     from alir.server.first_key import make_first_key  # noqa: PLC0415
 
+    if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
+        problem = "it would be among the documents, and might be cited"
+        raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
     with opened(settings.service_path) as db:
         if make_first_key(db, file):
-            say(
-                f"The first key is in {file}. It may do everything: delete the file when you have it."
-            )
+            say(f"The first key is in {file}: it may do everything. Take it and delete the file.")
 
 
 def _refuse_open_doors(host: str, settings: "Settings") -> None:
