@@ -201,6 +201,9 @@ class Ingesting:
         try:
             if kind == "delete":
                 await asyncio.to_thread(_remove, files)
+        except OSError as error:
+            detail = "The service may not remove it from its disk; it stays in the index."
+            raise refusal(409, "Cannot Be Deleted", detail) from error
         finally:
             self._enqueue(_Job(tenant.name, told, files))
         return told
