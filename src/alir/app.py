@@ -196,6 +196,12 @@ class Alir:
         window = None if self._model is None else self._model.max_tokens
         return chunk_tokens(self.settings.chunk_tokens, model=self.model_name, window=window)
 
+    @property
+    def texts_waiting(self) -> dict[str, int]:
+        """Texts that wait for the settings' embedding model, by what they are for."""
+        embedding = self.embedding
+        return embedding.waiting if isinstance(embedding, LocalEmbedding) else {}
+
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
 

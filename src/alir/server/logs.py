@@ -37,8 +37,9 @@ def log_to_stderr(secrets: Collection[str] = ()) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # What it would say of requests, ours says; of starting and ending, the command does.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # Clients log each of their requests, addresses and all; the parser each damaged form.
-    for name in ("httpx", "httpx2", "openai", "python_multipart"):
+    # Clients log each of their requests, addresses and all; the parser each damaged form; the
+    # exporter of traces each attempt.
+    for name in ("httpx", "httpx2", "openai", "opentelemetry", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 

@@ -14,7 +14,6 @@ from prometheus_client.registry import Collector
 
 from alir.app import Alir
 from alir.coalescer import CoalescerStats
-from alir.embedding import LocalEmbedding
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 
@@ -65,15 +64,13 @@ class Scraped(Collector):
             store.connection.failures,
         )
         yield from _coalesced(store.coalesced)
-        embedding = self._alir.embedding
-        if isinstance(embedding, LocalEmbedding):
-            yield _by(
-                GaugeMetricFamily,
-                "alir_embedding_texts_waiting",
-                "Texts that wait for the embedding model.",
-                "of",
-                embedding.waiting,
-            )
+        yield _by(
+            GaugeMetricFamily,
+            "alir_embedding_texts_waiting",
+            "Texts that wait for the embedding model.",
+            "of",
+            self._alir.texts_waiting,
+        )
 
 
 def _coalesced(stats: Mapping[str, CoalescerStats]) -> Iterator[Metric]:
