@@ -8,15 +8,21 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 
 from alir.coalescer import Coalescer
 from alir.errors import MilvusUnavailable
 from alir.server.loop_lag import LoopLag
+from alir.server.metered import Metered, RequestMetrics
 from alir.server.problems import Refused
 from alir.server.scraped import _buckets
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
@@ -72,6 +78,7 @@ EXPECTED: list[tuple[float, str, dict[str, str]]] = [
         (3, "alir_stage_duration_seconds_count", {"workflow": "ask", "stage": stage})
         for stage in ("embed", "dense", "keyword", "fuse", "read", "synthesize")
     ),
+    (1, "alir_degraded_total", {"workflow": "ask"}),  # written without the model that refused
     (0, "alir_questions_in_progress", {}),
     (32, "alir_questions_limit", {}),
     # The ingestion.
@@ -131,6 +138,25 @@ async def test_what_happens_is_counted_by_names_of_the_code_alone(
     assert "hunter2" not in str(told.samples).lower()
     assert "Makassar" not in str(told.samples)
     assert told.values("method") == {"GET", "POST", "PUT", "other"}
+
+
+async def test_a_route_is_told_by_its_template_also_in_what_is_mounted() -> None:
+    async def handler(_: Request) -> Response:
+        return Response()
+
+    inner = Starlette(routes=[Route("/{name}/run", handler)])
+    registry = CollectorRegistry()
+    app = Metered(
+        Starlette(routes=[Mount("/workflows", inner), Route("/a/{id}", handler)]),
+        requests=RequestMetrics(registry),
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for path in ("/workflows/hunter2/run", "/workflows/hunter2", "/a/hunter2", "/hunter2"):
+            await client.get(path)
+    told = Told([sample for family in registry.collect() for sample in family.samples])
+
+    assert told.values("route") == {"/workflows/{name}/run", "/workflows", "/a/{id}", ""}
 
 
 class Failing(HashEmbedding):

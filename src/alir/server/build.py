@@ -143,7 +143,8 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         alir = self._alir
-        async with self._tracing.running(alone=[alir.ingest]), alir, self.metrics.fed():
+        runs = [alir.ask, alir.agent, alir.ingest]
+        async with self._tracing.running(alone=runs), alir, self.metrics.fed():
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.ingesting.start()

@@ -46,6 +46,12 @@ class RunMetrics:
         self._runs = Counter(
             "alir_runs", "Runs of workflows.", ["workflow", "outcome"], registry=registry
         )
+        self._degraded = Counter(
+            "alir_degraded",
+            "Answers and searches in which something did not work as it should.",
+            ["workflow"],
+            registry=registry,
+        )
         self._run_seconds = Histogram(
             "alir_run_duration_seconds",
             "Runs of workflows that came to their end.",
@@ -114,6 +120,7 @@ class RunMetrics:
         if isinstance(result, Answer | Passages | IngestReport):
             self._run_seconds.labels(workflow).observe(result.seconds["total"])
         if isinstance(result, Answer | Passages):
+            self._degraded.labels(workflow).inc(bool(result.degraded))
             for stage, seconds in result.seconds.items():
                 if stage != "total":
                     self._stage_seconds.labels(workflow, stage).observe(seconds)

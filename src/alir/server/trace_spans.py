@@ -67,7 +67,7 @@ class _Spans(BaseSpanHandler[BaseSpan]):
     ) -> None:
         name = id_[:-_ID_CHARS]
         trace = current.get()
-        if trace is None and any(instance is one for one in self._alone):
+        if (trace is None or trace.is_closed) and any(instance is one for one in self._alone):
             # The run has a task of its own, and with it a context: nobody has to reset these.
             trace = self._traces.trace(name, kind=SpanKind.INTERNAL)
             current.set(trace)

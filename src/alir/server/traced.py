@@ -39,7 +39,8 @@ class Traced:
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 span.set_attribute("http.response.status_code", message["status"])
-                span.set_attribute("alir.request_id", Headers(raw=message["headers"])[REQUEST_ID])
+                request_id = Headers(raw=message["headers"]).get(REQUEST_ID, "")
+                span.set_attribute("alir.request_id", request_id)
                 if message["status"] >= 500:
                     span.set_status(Status(StatusCode.ERROR))
             await send(message)

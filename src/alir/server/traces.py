@@ -40,7 +40,7 @@ class Trace:
         self._open: dict[str, tuple[Span, bool]] = {}
         """By a name of their caller's; and whether it is theirs, or that of what it is in."""
         self._spans = 0
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def id(self) -> str:
@@ -57,7 +57,7 @@ class Trace:
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> None:
         """Begin a span; without a name, what is in it is in the one around it."""
-        if self._is_closed:
+        if self.is_closed:
             return
         around, _ = self._open.get(within or "", (self.root, False))
         if name is None or self._spans >= MAX_SPANS:
@@ -81,7 +81,7 @@ class Trace:
 
     def close(self, error: BaseException | None = None) -> None:
         """End them all; what comes later is none of it."""
-        self._is_closed = True
+        self.is_closed = True
         for key in [*self._open]:
             self.end(key)
         ended(self.root, error)
