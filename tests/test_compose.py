@@ -1,24 +1,35 @@
 """What docker-compose.yml, Dockerfile and .env.example promise, without a Docker daemon."""
 
+import inspect
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 
+from alir.errors import InvalidKey
+from alir.serve_command import serve
+from alir.server import keys
+from alir.server.database import opened
+from alir.server.traces import FLUSH_S
 from alir.settings import Settings, variables
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-SERVERS = {name: service for name, service in SERVICES.items() if name != "alir"}
+OURS = ("alir", "alir-serve")
+SERVERS = {name: service for name, service in SERVICES.items() if name not in OURS}
+DOCUMENTS = "/state/documents/from_host"
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text("utf-8")
 
@@ -95,8 +106,11 @@ def test_milvus_is_new_enough_for_the_fix_of_cve_2026_26190() -> None:
     assert tuple(map(int, version.split("."))) >= (2, 6, 10)
 
 
-def test_only_the_port_of_milvus_is_published_and_only_on_this_machine() -> None:
-    assert list(ports()) == [("milvus", ["127.0.0.1", "19530", "19530"])]
+def test_milvus_and_the_service_are_published_on_this_machine_alone_and_nothing_else_is() -> None:
+    assert list(ports()) == [
+        ("milvus", ["127.0.0.1", "19530", "19530"]),
+        ("alir-serve", ["127.0.0.1", "8000", "8000"]),
+    ]
     assert not any(service.get("network_mode") for service in SERVICES.values())
 
 
@@ -111,6 +125,7 @@ def test_every_service_waits_until_what_it_needs_is_healthy() -> None:
         "minio": {},
         "milvus": {"etcd": "service_healthy", "minio": "service_healthy"},
         "alir": {"milvus": "service_healthy"},
+        "alir-serve": {"milvus": "service_healthy"},
     }
 
 
@@ -137,14 +152,82 @@ def test_alir_runs_one_command_beside_milvus_with_the_documents_read_only() -> N
 
     assert alir["profiles"] == ["alir"], "`up` must not start it"
     assert "restart" not in alir
+    assert "command" not in alir
+    assert alir["healthcheck"] == {"disable": True}
     assert alir["environment"]["ALIR_MILVUS_URI"] == "http://milvus:19530"
-    assert alir["volumes"] == ["${DOCUMENTS_DIR:-./docs}:/data:ro", "alir:/state"]
+    assert alir["volumes"] == ["alir:/state", f"${{DOCUMENTS_DIR:-./docs}}:{DOCUMENTS}:ro"]
+    assert f"ln -s {DOCUMENTS} /data\n" in DOCKERFILE
     assert "WORKDIR /state" in DOCKERFILE
     assert 'ENTRYPOINT ["alir"]' in DOCKERFILE
 
 
-def test_alir_can_write_to_its_volume_and_tmp_alone_and_gain_no_rights() -> None:
-    alir = SERVICES["alir"]
+def test_up_starts_the_service_which_makes_its_own_first_key_and_drains_when_it_ends() -> None:
+    served = SERVICES["alir-serve"]
+    options = inspect.signature(serve).parameters
+    named = [one for one in served["command"] if one.startswith("--")]
+
+    assert served["command"][0] == "serve"
+    assert {one.removeprefix("--").replace("-", "_") for one in named} == {
+        *("host", "port", "first_key")
+    }
+    assert {one.removeprefix("--").replace("-", "_") for one in named} <= options.keys()
+    assert served["command"][-1] == "/state/first-key"
+    assert "profiles" not in served
+    assert served["restart"] == "unless-stopped"
+    seconds = int(served["stop_grace_period"].removesuffix("s"))
+    assert seconds >= 2 * (Settings.model_fields["drain_s"].default + FLUSH_S)
+    shared = SERVICES["alir"].keys() - {"profiles", "healthcheck"}
+    assert {name: served[name] for name in shared} == {n: SERVICES["alir"][n] for n in shared}
+
+
+def test_what_the_service_ingests_is_below_its_root_and_no_tenants(tmp_path: Path) -> None:
+    root = Path(SERVICES["alir-serve"]["environment"]["ALIR_ROOT"])
+
+    assert Path(DOCUMENTS).parent == root
+    with opened(tmp_path / "x") as db, pytest.raises(InvalidKey):
+        keys.add(db, "one", "read", Path(DOCUMENTS).name)
+    # Docker makes the mount's folder as root's, and what is above it: the service writes there.
+    assert f"install -d -o alir -g alir {root} {DOCUMENTS}" in DOCKERFILE
+    assert not Path(SERVICES["alir-serve"]["command"][-1]).is_relative_to(root)
+
+
+def test_the_health_check_of_the_image_asks_the_service_and_no_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = re.search(r"^HEALTHCHECK .*?CMD (\[.*?\]\n)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    python, flag, code = json.loads(found[1].replace("\\\n", ""))
+    assert (python, flag) == ("python", "-c")
+    assert ":8000/health/live" in code
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if len(asked) == 1 else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as service:
+        thread = Thread(target=service.serve_forever, args=(0.01,))
+        thread.start()
+        here = code.replace(":8000", f":{service.server_port}")
+        codes = [
+            subprocess.run([sys.executable, "-c", here], capture_output=True, check=False)
+            for _ in range(2)
+        ]
+        service.shutdown()
+        thread.join()
+
+    assert [one.returncode for one in codes] == [0, 1]
+    assert asked == ["/health/live"] * 2
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_alir_can_write_to_its_volume_and_tmp_alone_and_gain_no_rights(name: str) -> None:
+    alir = SERVICES[name]
 
     assert alir["read_only"] is True
     assert alir["tmpfs"] == ["/tmp"]  # noqa: S108
@@ -158,7 +241,7 @@ def test_the_image_is_built_for_a_plain_user_from_the_constraints_with_the_model
 
     assert build.startswith("FROM python:3.11-slim ")
     assert final.startswith("python:3.11-slim\n")
-    assert "pip install -c constraints.txt '.[local]'" in build
+    assert "pip install -c constraints.txt '.[local,otel]'" in build
     assert re.findall(r"^USER (\w+)$", final, re.MULTILINE) == ["alir"]
     assert "useradd --uid 10001" in final
 
@@ -221,5 +304,6 @@ def test_the_example_changes_nothing_as_it_stands_and_is_accepted_when_uncomment
     (tmp_path / ".env").write_text(lines, "utf-8")
     changed = Settings.load().model_dump()
     assert {name for name, value in defaults.model_dump().items() if changed[name] != value} == {
-        "llm_base_url"
+        "llm_base_url",
+        "otlp_endpoint",
     }

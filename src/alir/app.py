@@ -20,10 +20,10 @@ from alir.fingerprint import TENANTS
 from alir.garbage import spare_the_collector
 from alir.guard import Guard
 from alir.ledger import Ledger
-from alir.milvus.analyzers import ANALYZERS
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.indexes import MilvusIndexes
 from alir.milvus.store import AlirMilvusStore
+from alir.milvus.stores import Stores
 from alir.models import digest
 from alir.parsing.limits import Limits
 from alir.parsing.pool import ParserPool
@@ -100,7 +100,7 @@ class Alir:
     @cached_property
     def indexes(self) -> MilvusIndexes:
         """The collections of the index: the live one, and those kept or begun beside it."""
-        return MilvusIndexes(self.vector_store, at=self._opened_to_read, present=self._fingerprint)
+        return MilvusIndexes(self.vector_store, at=self._stores.to_read, present=self._fingerprint)
 
     @cached_property
     def shard(self) -> IngestShard:
@@ -141,7 +141,7 @@ class Alir:
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
         """The collection, as a LlamaIndex vector store."""
-        return self._store(self.settings.collection, is_alias=True)
+        return self._stores.of(self.settings.collection, is_alias=True)
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
@@ -201,6 +201,12 @@ class Alir:
         window = None if self._model is None else self._model.max_tokens
         return chunk_tokens(self.settings.chunk_tokens, model=self.model_name, window=window)
 
+    @property
+    def texts_waiting(self) -> dict[str, int]:
+        """Texts that wait for the settings' embedding model, by what they are for."""
+        embedding = self.embedding
+        return embedding.waiting if isinstance(embedding, LocalEmbedding) else {}
+
     async def status(self) -> dict[str, Any]:
         """Return what the index holds and what it was set up with, as `alir status` prints it.
 
@@ -237,14 +243,13 @@ class Alir:
         from alir.watch import watch  # noqa: PLC0415  only where something is watched
 
         settings = self.settings
-        is_file = self._is_lite
         events = watch(
             paths,
             ingest=self.ingest,
             ledger=self.ledger,
-            own=[settings.ledger_path, *([Path(settings.milvus_uri)] if is_file else [])],
+            own=[settings.ledger_path, *([Path(settings.milvus_uri)] if settings.is_lite else [])],
             delete_many=delete_many,
-            rest=self.vector_store.aclose if is_file else None,
+            rest=self.vector_store.aclose if settings.is_lite else None,
         )
         async with aclosing(events):
             async for event in events:
@@ -278,37 +283,13 @@ class Alir:
 
             await close(self.llm)
 
-    def _store(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
-        return self._opened(
-            collection,
-            dim=None if self._model is None else self._model.dim,
-            similarity_metric=METRIC,
-            consistency_level=self.settings.consistency_level,
-            upsert_mode=True,
-            enable_sparse=None,
-            analyzer_params=ANALYZERS[self.settings.analyzer],
-            index_config={"index_type": "FLAT" if self._is_lite else "AUTOINDEX"},
-            fingerprint=self._fingerprint,
-            is_alias=is_alias,
-        )
-
-    def _opened_to_read(self, collection: str) -> AlirMilvusStore:
-        # One that does not look at the vectors: any will do.
-        return self._opened(collection, enable_dense=False, enable_sparse=True)
-
-    def _opened(self, collection: str, **options: Any) -> AlirMilvusStore:
-        settings = self.settings
-        return AlirMilvusStore(
-            settings.milvus_uri,
-            settings.milvus_token.get_secret_value(),
-            collection,
-            timeout_s=settings.timeout_s,
-            outage_s=settings.outage_s,
-            **options,
-        )
+    @property
+    def _stores(self) -> Stores:
+        dim = None if self._model is None else self._model.dim
+        return Stores(self.settings, METRIC, dim, self._fingerprint)
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
-        store = self._store(collection)
+        store = self._stores.of(collection)
         self._beside.append(store)
         catalog = MilvusCatalog(store, waits=True)
         return IngestCorpus(
@@ -356,12 +337,8 @@ class Alir:
             "analyzer": self.settings.analyzer,
             "schema": CHUNKING,
             # Milvus Lite fails to search by a partition key: there the path alone says whose.
-            **({} if self._is_lite else {TENANTS: str(self.settings.real_root)}),
+            **({} if self.settings.is_lite else {TENANTS: str(self.settings.real_root)}),
         }
-
-    @property
-    def _is_lite(self) -> bool:
-        return "://" not in self.settings.milvus_uri
 
     @property
     def _embedding_for_questions(self) -> BaseEmbedding:

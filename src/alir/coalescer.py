@@ -6,10 +6,10 @@ next one: there is no timer, and nobody waits for company.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -26,6 +26,9 @@ class CoalescerStats:
     items: int = 0
     """Items that went out; with `calls`, the mean size of a call."""
     largest_call: int = 0
+    sizes: Counter[int] = field(default_factory=Counter)
+    """Calls by the bits of their size: n counts those of less than 2 ** n items, and no fewer than
+    half of that."""
     waiting: int = 0
     """Items that have not gone out yet."""
     waited_s: float = 0.0
@@ -169,12 +172,14 @@ class Coalescer(Generic[Key, Item, Result]):
                 requests.appendleft(request)
             elif request.taken < len(request.items):
                 requests.append(request)
-        self._count(batch)
+        if batch:
+            self._count(batch)
         return batch
 
     def _count(self, batch: _Batch[Item, Result]) -> None:
         stats, now = self.stats, perf_counter()
-        stats.calls += bool(batch)
+        stats.calls += 1
+        stats.sizes[len(batch).bit_length()] += 1
         stats.items += len(batch)
         stats.largest_call = max(stats.largest_call, len(batch))
         stats.waiting -= len(batch)

@@ -31,6 +31,13 @@ def serve(
     collection: Annotated[
         str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
     ] = None,
+    first_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="If there never was a key, make one of scope admin and write its secret here.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the index over HTTP until it is interrupted.
 
@@ -42,6 +49,8 @@ def serve(
         from alir.settings import Settings  # noqa: PLC0415
 
         settings = Settings.load(collection=collection, root=root)
+        if first_key is not None:
+            _make_first_key(first_key, settings)
         _refuse_open_doors(host, settings)
         with _listening(host, port) as listener:
             asyncio.run(_served(listener, host, settings))
@@ -55,7 +64,8 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
     from alir.server.build import Service, real_root  # noqa: PLC0415
     from alir.server.logs import log_to_stderr  # noqa: PLC0415
 
-    log_to_stderr()
+    held = (settings.milvus_token, settings.llm_api_key)
+    log_to_stderr([one.get_secret_value() for one in held if one is not None])
     alir = Alir(settings)
     _ = alir.ask, alir.ingest  # what is wrong with the settings is said now
     try:
@@ -92,6 +102,19 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
     await serving
     if server.lifespan.should_exit:  # it did not start; the log has it
         raise typer.Exit(1)
+
+
+def _make_first_key(file: Path, settings: "Settings") -> None:
+    from alir.errors import InvalidSetting  # noqa: PLC0415
+    from alir.server.database import opened  # noqa: PLC0415
+    from alir.server.first_key import make_first_key  # noqa: PLC0415
+
+    if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
+        problem = "it would be among the documents, and might be cited"
+        raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
+    with opened(settings.service_path) as db:
+        if make_first_key(db, file):
+            say(f"The first key is in {file}: it may do everything. Take it and delete the file.")
 
 
 def _refuse_open_doors(host: str, settings: "Settings") -> None:

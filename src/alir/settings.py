@@ -114,13 +114,20 @@ class Settings(BaseSettings):
     """That a tenant's folder may hold for it to upload more; 0 is any number."""
     drain_s: Annotated[int, Field(ge=0)] = 10
     """Longest wait for the answers under way when the service is told to stop."""
+    otlp_endpoint: str | None = None
+    """A collector of traces that takes OTLP over HTTP, http://host:4318; None traces nothing."""
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether Milvus is a Milvus Lite file."""
+        return "://" not in self.milvus_uri
 
     @property
     def ledger_path(self) -> Path:
         """The ledger's file: beside a Milvus Lite file, and for each server one in ./.alir."""
         if self.ledger is not None:
             return self.ledger
-        if "://" not in self.milvus_uri:
+        if self.is_lite:
             # Hidden, and so no document where the folder around it is ingested.
             file = Path(self.milvus_uri)
             return file.with_name(f".{file.stem}.ledger")
@@ -159,7 +166,7 @@ class Settings(BaseSettings):
                 raise ValueError("each must be an origin, such as https://example.org")
         return origins
 
-    @field_validator("llm_base_url")
+    @field_validator("llm_base_url", "otlp_endpoint")
     @classmethod
     def _is_http(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):

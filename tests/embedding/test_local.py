@@ -99,6 +99,10 @@ async def test_the_view_for_questions_gives_the_same_vectors(embedding: LocalEmb
     )
 
 
+def test_nothing_waits_for_a_model_that_is_idle(embedding: LocalEmbedding) -> None:
+    assert embedding.waiting == {"questions": 0, "documents": 0}
+
+
 async def test_what_a_question_waits_for_overtakes_documents(embedding: LocalEmbedding) -> None:
     view = embedding.for_questions()
     documents = asyncio.create_task(embedding.aget_text_embedding_batch([TEXTS[1]] * 60))

@@ -89,6 +89,19 @@ def test_what_comes_while_the_model_computes_goes_together_in_batches_of_one_kin
     ]
 
 
+def test_texts_wait_until_a_thread_takes_them(model: ModelThreads, encoder: LengthEncoder) -> None:
+    first = model.submit(["first"], Kind.DOCUMENT)
+    assert encoder.begun.wait(20)
+    rest = [model.submit(["a", "bb"], kind) for kind in (Kind.DOCUMENT, Kind.QUESTION)]
+    waiting = model.waiting
+    encoder.go.set()
+    for one in (first, *rest):
+        one.result(20)
+
+    assert waiting == 4
+    assert model.waiting == 0
+
+
 def test_each_caller_gets_the_vectors_of_its_texts_in_their_order(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:

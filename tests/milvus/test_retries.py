@@ -225,3 +225,13 @@ async def test_hurrying_ends_a_wait_and_also_a_call_that_hangs() -> None:
     with pytest.raises(MilvusUnavailable):
         await retries.run(call, waits=True)
     assert call.count == 3, "and nothing waits from then on"
+
+
+async def test_each_attempt_that_failed_is_counted_by_its_kind(time: Time) -> None:
+    refused = MilvusFailed(URI, "insert", "no", retryable=False)
+    retries = make(time)
+    await retries.run(Calls(GONE, GONE))
+    with pytest.raises(MilvusFailed):
+        await retries.run(Calls(refused))
+
+    assert retries.failures == {"MilvusUnavailable": 2, "MilvusFailed": 1}

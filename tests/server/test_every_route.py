@@ -138,6 +138,7 @@ ROUTES: dict[tuple[str, str], Tried] = {
     ("GET", "/v1/ingestions/{id}"): unknown(),
     ("DELETE", "/v1/ingestions/{id}"): unknown(),
     ("POST", "/v1/files"): uploaded,
+    ("GET", "/metrics"): refused(403),
     ("GET", "/health/live"): told,
     ("GET", "/health/ready"): told,
 }

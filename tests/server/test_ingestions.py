@@ -1,10 +1,14 @@
 """Ingestions: one after the other, told as they go, and never forgotten."""
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from alir.server import ingestions
 from alir.server.database import opened
@@ -33,6 +37,25 @@ async def test_a_folder_is_mirrored(served: Any) -> None:
     assert (first["state"], first["report"]["added"], first["files"]) == ("done", 3, 3)
     assert (second["report"]["deleted"], second["report"]["unchanged"]) == (1, 2)
     assert len((await served.client.get("/v1/sources")).json()["files"]) == 2
+
+
+async def test_a_file_on_a_disk_that_is_read_only_cannot_be_deleted_and_stays(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (served.root / "a.txt").write_text(TEXT)
+    await served.ended(served.client, await begin(served, "."))
+    [held] = (await served.client.get("/v1/sources")).json()["files"]
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    answer = await served.client.delete(f"/v1/sources/{held['id']}")
+    monkeypatch.undo()
+    await served.ended(served.client, await begin(served, "a.txt"))  # behind that one
+
+    assert (answer.status_code, answer.json()["title"]) == (409, "Cannot Be Deleted")
+    assert (await served.client.get("/v1/sources")).json()["files"] == [held]
 
 
 async def test_progress_comes_as_events_to_the_end(served: Any) -> None:

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from alir.cli import cli
-from alir.errors import InvalidKey, ServiceFileFailed
+from alir.errors import InvalidKey, InvalidSetting, ServiceFileFailed
 from alir.server import keys
 from alir.server.database import opened
+from alir.server.first_key import make_first_key
 
 FILE = Path(".alir/.milvus.service")
 
@@ -112,6 +113,48 @@ def test_a_ledger_is_not_taken_for_the_services_file() -> None:
 
     with pytest.raises(ServiceFileFailed, match="none of this version"), opened(FILE):
         pass
+
+
+def test_a_first_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "first-key"
+    with opened(FILE) as db:
+        made = make_first_key(db, file)
+        secret = file.read_text().strip()
+        found = keys.present(db, secret).key
+        mode = stat.S_IMODE(file.stat().st_mode)
+        file.unlink()
+        again = make_first_key(db, file)
+        keys.revoke(db, "first")
+        after_revoking = make_first_key(db, file)
+
+    assert (made, again, after_revoking) == (True, False, False)
+    assert found is not None
+    assert (found.name, found.scope, found.tenant) == ("first", "admin", "")
+    assert mode == 0o600
+    assert [*file.parent.iterdir()] == []
+
+
+def test_a_first_key_takes_the_place_of_one_that_a_crash_left_and_of_nothing_else(
+    tmp_path: Path,
+) -> None:
+    file, notes, link = (tmp_path / name for name in ("first-key", "notes", "link"))
+    file.write_text(f"alir_{'0' * 12}_{'A' * 43}\n")
+    notes.write_text("Do not lose these.")
+    link.symlink_to(file)
+    with opened(FILE) as db:
+        for other in (notes, link, tmp_path, notes / "below"):
+            with pytest.raises(InvalidSetting, match="--first-key"):
+                make_first_key(db, other)
+        refused = keys.all_of(db)
+        made = make_first_key(db, file)
+        opens = keys.present(db, file.read_text().strip()).key
+
+    assert refused == []
+    assert made
+    assert opens is not None
+    assert notes.read_text() == "Do not lose these."
+    assert {*tmp_path.iterdir()} >= {file, notes, link}
+    assert not [*tmp_path.glob(".first-key.*"), *tmp_path.glob(".notes.*")]
 
 
 def test_what_a_key_cost_is_summed_for_today_alone() -> None:

@@ -163,6 +163,27 @@ def test_a_revoked_key_does_not_open_the_doors() -> None:
     assert done.exit_code == 3
 
 
+def test_a_first_key_lets_it_serve_another_address_and_is_not_printed(desk: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104  so that it does not serve
+        port = str(taken.getsockname()[1])
+        serve = ["serve", "--host", "0.0.0.0", "--port", port, "--first-key", "first-key"]  # noqa: S104
+        first, second = (CliRunner().invoke(cli, serve) for _ in range(2))
+    secret = (desk / "first-key").read_text().strip()
+
+    assert secret.startswith("alir_")
+    assert "The first key is in first-key" in first.stdout
+    assert secret not in first.output + second.output
+    assert second.stdout == ""
+    assert all("it cannot be listened on" in done.stderr for done in (first, second))
+
+
+def test_a_first_key_is_no_document() -> None:
+    done = CliRunner().invoke(cli, ["serve", "--root", "docs", "--first-key", "docs/key.txt"])
+
+    assert done.exit_code == 3
+    assert "among the documents" in done.stderr
+
+
 def test_a_damaged_file_of_keys_is_said(desk: Path) -> None:
     (desk / ".alir").mkdir()
     (desk / ".alir/.milvus.service").write_text("no database" * 1000)

@@ -80,6 +80,12 @@ class LocalEmbedding(BaseEmbedding):
         view._texts_are = Kind.SENTENCE
         return view
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Texts that no thread has taken yet, for questions and for documents."""
+        kinds = {"questions": Kind.QUESTION, "documents": Kind.DOCUMENT}
+        return {name: self._threads[kind].waiting for name, kind in kinds.items()}
+
     def close(self) -> None:
         """Cancel what waits; return when the threads have ended."""
         for threads in self._threads.values():

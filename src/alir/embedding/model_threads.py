@@ -82,6 +82,12 @@ class ModelThreads:
             self._wake()
         return request.vectors
 
+    @property
+    def waiting(self) -> int:
+        """Texts that no thread has taken yet."""
+        with self._lock:
+            return len(self._waiting) + sum(len(request.texts) for request in self._new)
+
     def close(self) -> None:
         """Cancel what waits; return when the threads have ended."""
         with self._lock:

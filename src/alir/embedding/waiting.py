@@ -79,6 +79,9 @@ class Waiting:
         self._lines = {kind: _Line() for kind in Kind}
         self._numbers = count()
 
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
     def put(self, request: Request, tokens: Sequence[int]) -> None:
         """Add the texts of `request`, whose lengths are `tokens`."""
         longest_first = sorted(range(len(tokens)), key=tokens.__getitem__, reverse=True)
@@ -108,6 +111,9 @@ class _Line:
     def __init__(self) -> None:
         self._by_age: deque[Text] = deque()
         self._by_length: list[Text] = []
+
+    def __len__(self) -> int:
+        return len(self._by_length)
 
     def put(self, texts: list[Text]) -> None:
         self._by_age += texts

@@ -8,6 +8,7 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -98,6 +99,11 @@ class MilvusConnection:
     def outages(self) -> Outages:
         """The times when calls wait for Milvus to come back."""
         return self._retries.outages
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Calls that failed, each attempt, by the name of the error."""
+        return self._retries.failures
 
     @property
     def is_lite(self) -> bool:

@@ -7,12 +7,13 @@ reaches this one at once, and nothing below it has repeated anything.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from alir.errors import DependencyError, MilvusTimeout
+from alir.errors import AlirError, DependencyError, MilvusTimeout
 from alir.milvus.outages import Outages
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class Retries:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.outages = Outages(clock)
+        self.failures: Counter[str] = Counter()
+        """Attempts that failed, by the name of the error."""
         self._outage_s = outage_s
         self._sleep = sleep
         self._clock = clock
@@ -75,6 +78,7 @@ class Retries:
         Raises:
             DependencyError: the last failure.
         """
+        attempt = self._counted(attempt)
         try:
             result = await attempt()
         except DependencyError as error:
@@ -97,6 +101,16 @@ class Retries:
     def relax(self) -> None:
         """Let calls wait again."""
         self._hurries = False
+
+    def _counted(self, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        async def counted() -> T:
+            try:
+                return await attempt()
+            except AlirError as error:
+                self.failures[type(error).__name__] += 1
+                raise
+
+        return counted
 
     async def _repeat(
         self,

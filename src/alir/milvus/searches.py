@@ -82,6 +82,27 @@ class Searches:
             ids=[str(hit["id"]) for hit in hits],
         )
 
+    async def nodes(
+        self,
+        node_ids: list[str] | None,
+        filters: MetadataFilters | None,
+        wanted: Sequence[str],
+        options: Options,
+    ) -> list[BaseNode]:
+        """Return the nodes that have one of `node_ids` and match `filters`, by id."""
+        found = await self.collection.opened_or_none()
+        if node_ids == [] or found is None:
+            return []
+        fields, partitions = self.fields(wanted), self.partitions(options)
+        if node_ids and not filters and not partitions:
+            ids = sorted(set(node_ids))
+            rows = await self.batches.rows(ids, fields, consistency_level=self.consistency_level)
+        else:
+            expression = self.selection(node_ids, filters, found)
+            scanned = self.collection.scan(expression, fields, partitions=partitions)
+            rows = [row async for row in scanned]
+        return [self.node(row, wanted, row[ID_FIELD]) for row in rows]
+
     def selection(
         self, node_ids: list[str] | None, filters: MetadataFilters | None, found: Found
     ) -> str:

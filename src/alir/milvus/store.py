@@ -18,6 +18,7 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
+from alir.coalescer import CoalescerStats
 from alir.fingerprint import Fingerprint
 from alir.milvus import options
 from alir.milvus.batches import Batches
@@ -251,6 +252,11 @@ class AlirMilvusStore(BlockingForms):
         """Return the same to be awaited, from any event loop."""
         return AsyncClient(self.connection)
 
+    @property
+    def coalesced(self) -> dict[str, CoalescerStats]:
+        """Return what went to Milvus together from the running event loop, by kind."""
+        return self._batches.stats
+
     # Writing
 
     @counted
@@ -306,22 +312,7 @@ class AlirMilvusStore(BlockingForms):
         """
         if node_ids is None and filters is None:
             raise ValueError("Either node_ids or filters must be given.")
-        found = await self._collection.opened_or_none()
-        if node_ids == [] or found is None:
-            return []
-        fields, partitions = (
-            self._searches.fields(self.output_fields),
-            self._searches.partitions(kwargs),
-        )
-        if node_ids and not filters and not partitions:
-            rows = await self._batches.rows(
-                sorted(set(node_ids)), fields, consistency_level=self.consistency_level
-            )
-        else:
-            expression = self._searches.selection(node_ids, filters, found)
-            scanned = self._collection.scan(expression, fields, partitions=partitions)
-            rows = [row async for row in scanned]
-        return [self._searches.node(row, self.output_fields, row[ID_FIELD]) for row in rows]
+        return await self._searches.nodes(node_ids, filters, self.output_fields, kwargs)
 
     @counted
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:

@@ -36,12 +36,16 @@ from alir.server.mcp_cancelling import LABEL as MCP_LABEL
 from alir.server.mcp_http import HEADERS as MCP_HEADERS
 from alir.server.mcp_http import McpOverHTTP
 from alir.server.meanings import Meanings
+from alir.server.metered import Metered
+from alir.server.metrics import PATH as METRICS_PATH
+from alir.server.metrics import Metrics
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
 from alir.server.scopes import allows
 from alir.server.sources import Files
+from alir.server.tracing import Tracing
 from alir.server.uploads import PATH as UPLOADS_PATH
 from alir.server.uploads import UploadLimits, Uploads, clear_drafts
 
@@ -73,11 +77,13 @@ class Service:
             wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
         )
         self.ingesting = Ingesting(alir, self._database, root)
+        self._tracing = Tracing(settings.otlp_endpoint)
+        self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
             *(Asking(alir, self.answers, meanings), meanings, Chat(alir, self.answers)),
             *(Models(alir), Conversations(alir), Feedback(self.answers)),
-            *(Files(alir, self.ingesting), self.ingesting, uploads, health),
+            *(Files(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
         )
         self._mcp = McpOverHTTP(alir, self.limits)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
@@ -118,6 +124,7 @@ class Service:
     def _guarded(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
         """Return `app` behind what every request goes through, the outermost first."""
         settings = self._alir.settings
+        open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         known = LOOPBACK | {*settings.allowed_hosts}
         cors = Middleware(
             CORSMiddleware,
@@ -127,7 +134,9 @@ class Service:
             expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
         layers = [
+            *self._tracing.layers(untraced={*open_paths, METRICS_PATH}),
             Middleware(Logged),
+            Middleware(Metered, requests=self.metrics.requests),
             Middleware(SafeHeaders),
             *([cors] if settings.cors_origins else []),
             Middleware(Told),
@@ -141,7 +150,7 @@ class Service:
                 database=self._database,
                 limits=self.limits,
                 root=self._root,
-                open_paths=[one.path for one in self.endpoints if one.scope == "open"],
+                open_paths=open_paths,
                 may_be_open=only_loopback,
             ),
             Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
@@ -152,7 +161,9 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        async with self._alir:
+        alir = self._alir
+        runs = [alir.ask, alir.agent, alir.ingest]
+        async with self._tracing.running(alone=runs), alir, self.metrics.fed():
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.answers.start()

@@ -29,6 +29,8 @@ class Endpoint:
     """What comes back where it went well: an object, or text."""
     status: int = 200
     """Of that."""
+    also_as: tuple[str, ...] = ()
+    """Other media types of that text, which a client may ask for."""
     also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
     """Of other statuses that are no problems."""
     body: type[Body] | None = None

@@ -84,6 +84,13 @@ class Ingesting:
         self._waiting: deque[_Job] = deque()
         self._came = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self.refused = 0
+        """Because too many waited."""
+
+    @property
+    def waiting(self) -> int:
+        """Ingestions and deletions that have not ended, also the one under way."""
+        return len(self._jobs)
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
@@ -171,6 +178,7 @@ class Ingesting:
     def refuse_if_full(self) -> None:
         """Raise `Refused` if no more ingestions can wait."""
         if len(self._jobs) >= MAX_WAITING:
+            self.refused += 1
             detail = f"{MAX_WAITING} ingestions are waiting, and no more are taken on."
             raise refusal(503, "Busy", detail, Retry_After="30")
 
@@ -193,6 +201,9 @@ class Ingesting:
         try:
             if kind == "delete":
                 await asyncio.to_thread(_remove, files)
+        except OSError as error:
+            detail = "The service may not remove it from its disk; it stays in the index."
+            raise refusal(409, "Cannot Be Deleted", detail) from error
         finally:
             self._enqueue(_Job(tenant.name, told, files))
         return told

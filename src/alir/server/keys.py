@@ -18,7 +18,8 @@ from alir.server.scopes import Scope
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_SECRET = re.compile(r"alir_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+SECRET = re.compile(r"alir_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+"""The key's id, and what is random of it."""
 _NOBODY = hashlib.sha256(b"").digest()
 _COLUMNS = "id, name, scope, tenant, created, revoked"
 
@@ -88,7 +89,7 @@ def revoke(db: sqlite3.Connection, name: str) -> None:
 def present(db: sqlite3.Connection, secret: str | None) -> Presented:
     """Return what `secret` is the secret of."""
     any_exist = bool(db.execute("SELECT EXISTS (SELECT 1 FROM key)").fetchone()[0])
-    parts = _SECRET.fullmatch(secret or "")
+    parts = SECRET.fullmatch(secret or "")
     if parts is None:
         return Presented(None, any_exist)
     query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608

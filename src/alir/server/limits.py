@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,11 +48,13 @@ class Limits:
         self._database = database
         self._per_minute = requests_per_minute
         self._per_day = tokens_per_day
-        self._questions = questions
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
+        self.places = questions
         self.under_way = 0
         """Questions."""
+        self.refused: Counter[str] = Counter()
+        """Requests, by what there was too much of."""
 
     def admit(self, key: str) -> None:
         """Count a request of `key`.
@@ -66,6 +69,7 @@ class Limits:
         bucket.left = min(self._per_minute, bucket.left + (now_s - bucket.seen_s) * per_s)
         bucket.seen_s = now_s
         if bucket.left < 1:
+            self.refused["requests"] += 1
             wait_s = int((1 - bucket.left) / per_s) + 1
             detail = f"A key may make {self._per_minute} requests a minute."
             raise refusal(429, "Too Many Requests", detail, Retry_After=str(wait_s))
@@ -78,8 +82,9 @@ class Limits:
         Raises:
             Refused: no place is free, or the key's tokens of today are spent.
         """
-        if self.under_way >= self._questions:
-            detail = f"{self._questions} questions are under way, and no more are taken on."
+        if self.under_way >= self.places:
+            self.refused["questions"] += 1
+            detail = f"{self.places} questions are under way, and no more are taken on."
             raise refusal(BUSY_STATUS, "Busy", detail, Retry_After=str(BUSY_RETRY_AFTER_S))
         self.under_way += 1
         try:
@@ -87,6 +92,7 @@ class Limits:
                 yield
                 return
             if await self._database.run(keys.spent, who.key) >= self._per_day:
+                self.refused["tokens"] += 1
                 detail = f"The {self._per_day} tokens that a key may cost in a day (UTC) are spent."
                 wait_s = str(_until_midnight_s(datetime.now(UTC)))
                 raise refusal(429, "Budget Spent", detail, Retry_After=wait_s)

@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Collection
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -19,27 +20,38 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUEST_ID = "X-Request-ID"
 _LONGEST_PATH = 300
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_SECRET = re.compile(r"alir_[0-9a-f]{12}_[A-Za-z0-9_-]+")
+_KEY = r"alir_[0-9a-f]{12}_[A-Za-z0-9_-]+"
+_IN_ADDRESS = r"(?<=://)[^/@\s]+(?=@)"
+"""A user's name and password."""
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""Of the trace that what is logged belongs to; empty where nothing is traced."""
 _log = logging.getLogger("alir.requests")
 
 
-def log_to_stderr() -> None:
-    """Have all that is logged go to stderr, a line of JSON each."""
+def log_to_stderr(secrets: Collection[str] = ()) -> None:
+    """Have all that is logged go to stderr, a line of JSON each, without any of `secrets`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # What it would say of requests, ours says; of starting and ending, the command does.
     for name in ("uvicorn", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Clients log each of their requests, addresses and all; the parser each damaged form.
-    for name in ("httpx", "httpx2", "openai", "python_multipart"):
+    # Clients log each of their requests, addresses and all; the parser each damaged form; the
+    # exporter of traces each attempt.
+    for name in ("httpx", "httpx2", "openai", "opentelemetry", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 class JsonLines(logging.Formatter):
-    """Writes a record as one line of JSON."""
+    """Writes a record as one line of JSON, without keys, passwords in addresses and `secrets`."""
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        super().__init__()
+        # The longest first: one may be a part of another.
+        exact = sorted({one for one in secrets if one}, key=len, reverse=True)
+        self._secret = re.compile("|".join([*map(re.escape, exact), _IN_ADDRESS, _KEY]))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -51,10 +63,15 @@ class JsonLines(logging.Formatter):
         }
         if request_id := _request_id.get():
             line["request_id"] = request_id
+        if trace := trace_id.get():
+            line["trace_id"] = trace
         line |= getattr(record, "request", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _SECRET.sub("alir_[redacted]", json.dumps(line))
+        return json.dumps({name: self._redacted(value) for name, value in line.items()})
+
+    def _redacted(self, value: object) -> object:
+        return self._secret.sub("[redacted]", value) if isinstance(value, str) else value
 
 
 class Logged:

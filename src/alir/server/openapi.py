@@ -111,7 +111,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     answer = endpoint.answer
     content: dict[str, Any] = (
-        {"text/plain": {"schema": {"type": "string"}}}
+        {kind: {"schema": {"type": "string"}} for kind in ("text/plain", *endpoint.also_as)}
         if answer == "text/plain"
         else {"application/json": {"schema": _ref(answer)}}
     )

@@ -1,0 +1,100 @@
+"""What operators want to know of a service, as Prometheus asks for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.openmetrics import exposition as openmetrics
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alir.app import Alir
+from alir.server.caller import caller
+from alir.server.endpoint import Endpoint
+from alir.server.ingesting import Ingesting
+from alir.server.limits import Limits
+from alir.server.loop_lag import LoopLag
+from alir.server.metered import RequestMetrics
+from alir.server.overheard import RunMetrics
+from alir.server.problems import refusal
+from alir.server.scraped import Scraped
+
+PATH = "/metrics"
+OPENMETRICS = "application/openmetrics-text"
+LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """The metrics of one service: a registry of its own, and what feeds it."""
+
+    def __init__(self, alir: Alir, *, limits: Limits, ingesting: Ingesting) -> None:
+        self._alir = alir
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.requests = RequestMetrics(self.registry)
+        lag = Histogram(
+            "alir_event_loop_lag_seconds",
+            "How late the event loop was, each tenth of a second.",
+            buckets=LAG_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.lag = LoopLag(lag.observe)
+        self.registry.register(Scraped(alir, limits, ingesting, lambda: self.lag.worst_s))
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "GET",
+                PATH,
+                self.tell,
+                "read",
+                "Metrics, for Prometheus",
+                "text/plain",
+                also_as=(OPENMETRICS,),
+            )
+        ]
+
+    @asynccontextmanager
+    async def fed(self) -> AsyncIterator[None]:
+        """Watch the event loop and listen to LlamaIndex while this lasts."""
+        alir = self._alir
+        runs = RunMetrics(
+            self.registry,
+            [
+                *(("ask", alir.ask), ("agent", alir.agent), ("search", alir.search)),
+                ("ingest", alir.ingest),
+                # Questions have views of it.
+                *(("embedding", one.embedding) for one in (alir, alir.ask, alir.search)),
+                *([("language_model", alir.llm)] if alir.llm is not None else []),
+            ],
+        )
+        watching = asyncio.create_task(self.lag.watch())
+        try:
+            with runs.heard():
+                yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def tell(self, request: Request) -> Response:
+        """Answer with the metrics of the whole service; a tenant's key may not.
+
+        In Prometheus's text format, or in OpenMetrics where the client accepts that.
+        """
+        if caller(request).tenant.name:
+            raise refusal(403, "Not A Tenant's", "This needs a key of the house.")
+        # Not what the client library makes of the header: it repeats parts of it in its answer.
+        if OPENMETRICS in request.headers.get("accept", ""):
+            write: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
+            return Response(write(self.registry), media_type=openmetrics.CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
