@@ -37,6 +37,7 @@ AlirError
     ├── ParserUnavailable
     ├── SessionsFailed
     ├── ServiceFileFailed
+    ├── RunsFileFailed
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -356,6 +357,18 @@ class ServiceFileFailed(DependencyError):
         super().__init__(
             f"The service's file {path} {problem}. Check its disk and its rights. If you move it "
             "away, its keys are gone: make new ones with alir keys add before you serve."
+        )
+
+
+class RunsFileFailed(DependencyError):
+    """The service's file of workflow runs cannot be read or written."""
+
+    retryable = False
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(
+            f"The service's file of runs {path} {problem}. Check its disk and its rights. If you "
+            "move it away, the runs in it are forgotten."
         )
 
 

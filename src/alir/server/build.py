@@ -33,6 +33,8 @@ from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
+from alir.server.runs.routes import RunRoutes
+from alir.server.runs.serving import Runs
 from alir.server.scopes import allows
 from alir.server.sources import Files
 from alir.server.uploads import PATH as UPLOADS_PATH
@@ -62,10 +64,11 @@ class Service:
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
         self.ingesting = Ingesting(alir, self._database, root)
+        self._runs = Runs(alir, self.limits, root)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
             *(Asking(alir), Chat(alir), Models(alir)),
-            *(Files(alir, self.ingesting), self.ingesting, uploads, health),
+            *(Files(alir, self.ingesting), self.ingesting, uploads, health, RunRoutes(self._runs)),
         )
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
@@ -137,8 +140,10 @@ class Service:
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.ingesting.start()
+                await self._runs.start()
                 yield
             finally:
+                await self._runs.stop()
                 await self.ingesting.stop()
                 await self._database.aclose()
 

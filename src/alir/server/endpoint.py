@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -25,12 +25,14 @@ class Endpoint:
     scope: Scope | Literal["open"]
     """The least that a key for it may do; `open` needs none."""
     summary: str
-    answer: type[BaseModel] | Literal["text/plain"]
-    """What comes back where it went well: an object, or text."""
+    answer: type[BaseModel] | Literal["text/plain", "text/event-stream"]
+    """What comes back where it went well: an object, text, or `streams` alone."""
     status: int = 200
     """Of that."""
-    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
-    """Of other statuses that are no problems."""
+    also: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    """Of other statuses that are no problems; None has no body."""
+    query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What may stand in the query: JSON Schemas, by name."""
     body: type[Body] | None = None
     uploads: bool = False
     """Whether the body is a form with files."""

@@ -68,9 +68,10 @@ def route(description: dict[str, Any]) -> Any:
 
 
 def _models(endpoint: Endpoint) -> list[type[BaseModel]]:
-    answer = [] if endpoint.answer == "text/plain" else [endpoint.answer]
+    answer = [] if isinstance(endpoint.answer, str) else [endpoint.answer]
     body = [endpoint.body] if endpoint.body else []
-    return [*answer, *endpoint.also.values(), *body, *endpoint.streams.values()]
+    also = [model for model in endpoint.also.values() if model is not None]
+    return [*answer, *also, *body, *endpoint.streams.values()]
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -83,6 +84,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if names := re.findall(r"{(\w+)}", endpoint.path):
         place: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
         operation["parameters"] = [{"name": name, **place} for name in names]
+    if endpoint.query:
+        asked = [
+            {"in": "query", "name": name, "required": False, "schema": schema}
+            for name, schema in endpoint.query.items()
+        ]
+        operation["parameters"] = operation.get("parameters", []) + asked
     if endpoint.body is not None:
         content = {"application/json": {"schema": _ref(endpoint.body)}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -101,8 +108,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     answer = endpoint.answer
     content: dict[str, Any] = (
-        {"text/plain": {"schema": {"type": "string"}}}
-        if answer == "text/plain"
+        {answer: {"schema": {"type": "string"}}}
+        if isinstance(answer, str)
         else {"application/json": {"schema": _ref(answer)}}
     )
     if endpoint.streams:
@@ -123,6 +130,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         content = told
         responses[str(status)] = {"description": _TITLES[status], "content": content}
     for status, model in endpoint.also.items():
+        if model is None:
+            responses[str(status)] = {"description": "There is nothing more to tell"}
+            continue
         content = {"application/json": {"schema": _ref(model)}}
         responses[str(status)] = {"description": _first_line(model), "content": content}
     return responses
