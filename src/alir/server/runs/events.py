@@ -37,6 +37,9 @@ class AskAgentQuestion(StrictEvent, StartEvent):
     session: Session = None
     """The conversation it belongs to, by any name; each tenant has its own."""
     budget: BudgetBody | None = None
+    may_ask: bool = False
+    """Whether it may tell of `meaning_asked`, and wait for a `MeaningChosen`; that needs a language
+    model."""
     steps: bool = False
     """Whether it tells of each step of the workflow that begins or ends."""
 

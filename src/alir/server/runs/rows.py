@@ -63,6 +63,8 @@ _COLUMNS = (
     *("handler_id", "workflow_name", "status", "run_id", "error", "result"),
     *("started_at", "updated_at", "completed_at", "idle_since"),
 )
+_BEGUN = "EXISTS (SELECT 1 FROM tick WHERE tick.run_id = run.run_id AND number = 1)"
+"""What a run goes through first says that the engine starts, what comes second has the start event."""
 _MOST_NUMBER = 2**62
 
 
@@ -153,15 +155,27 @@ def remove(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> int:
     return db.execute(f"DELETE FROM run WHERE {where}", values).rowcount  # noqa: S608
 
 
-def give_up_unknown(db: sqlite3.Connection, collection: str, known: Sequence[str]) -> None:
-    """End the runs of workflows that are not served any more: nobody would go on with them."""
-    places = ", ".join("?" * len(known))
+def give_up(db: sqlite3.Connection, collection: str, known: Sequence[str]) -> None:
+    """End the runs that nobody can go on with.
+
+    Those of workflows that are not served any more, and those that a kill met before it was kept
+    what they begin with; nobody was told that one of these has begun.
+    """
+    _fail(
+        db,
+        f"collection = ? AND workflow_name NOT IN ({', '.join('?' * len(known))})",
+        [collection, *known],
+        "Its workflow is served no more.",
+    )
+    _fail(db, f"collection = ? AND NOT {_BEGUN}", [collection], "It was killed as it began.")
+
+
+def _fail(db: sqlite3.Connection, where: str, values: Sequence[str], error: str) -> None:
     now = datetime.now(UTC).isoformat()
     db.execute(
-        "UPDATE run SET status = 'failed', error = 'Its workflow is served no more.', "  # noqa: S608
-        "completed_at = ?, updated_at = ? WHERE collection = ? AND status = 'running' "
-        f"AND workflow_name NOT IN ({places})",
-        [now, now, collection, *known],
+        "UPDATE run SET status = 'failed', error = ?, completed_at = ?, updated_at = ? "  # noqa: S608
+        f"WHERE status = 'running' AND {where}",
+        [error, now, now, *values],
     )
 
 
@@ -179,10 +193,7 @@ def owner_of(db: sqlite3.Connection, run_id: str) -> Owner:
 
 def has_begun(db: sqlite3.Connection, run_id: str) -> bool:
     """Return whether a restart could go on with a run, or need not."""
-    query = (
-        "SELECT 1 FROM run WHERE run_id = ? AND status = 'running' AND NOT EXISTS "
-        "(SELECT 1 FROM tick WHERE tick.run_id = run.run_id)"
-    )
+    query = f"SELECT 1 FROM run WHERE run_id = ? AND status = 'running' AND NOT {_BEGUN}"  # noqa: S608
     return db.execute(query, [run_id]).fetchone() is None
 
 

@@ -18,16 +18,14 @@ from workflows import Context, Workflow, step
 from workflows.events import StartEvent
 from workflows.handler import WorkflowHandler
 
-from alir.agent_events import AskAgent
 from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask, Sources
 from alir.search_events import Passages, Search
-from alir.server.agent_wire import of_agent_event
 from alir.server.caller import Caller, Tenant
 from alir.server.limits import BUSY_RETRY_AFTER_S, BUSY_STATUS, Limits
 from alir.server.problems import Problem, Refused, problem_of
-from alir.server.runs.events import Answered, AskAgentQuestion, AskQuestion, FindPassages, Found
+from alir.server.runs.events import Answered, AskQuestion, FindPassages, Found
 from alir.server.runs.owner import who_asks
 from alir.server.runs.store import RunEnded, RunStore
 from alir.server.runs.telling import Telling
@@ -38,7 +36,8 @@ from alir.streamed import events
 
 OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
 
-_run_id: ContextVar[str] = ContextVar("run_id")
+run_id: ContextVar[str] = ContextVar("run_id")
+"""Of the run that this is part of."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,27 +58,31 @@ class Served(Workflow):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(timeout=None)  # alir's own have theirs
-        self._desk = desk
+        self.desk = desk
 
     def run(
         self, ctx: Context | None = None, start_event: StartEvent | None = None, **kwargs: Any
     ) -> WorkflowHandler:
         """Begin a run, or go on with one."""
-        token = _run_id.set(kwargs["run_id"])
+        token = run_id.set(kwargs["run_id"])
         try:
             run = super().run(ctx, start_event, **kwargs)
         finally:
-            _run_id.reset(token)
-        self._desk.under_way.watch(run)
+            run_id.reset(token)
+        self.desk.under_way.watch(run)
         return run
 
+    def waits(self, run_id: str) -> bool:
+        """Return whether a run waits for a person to say something."""
+        return False
+
     @asynccontextmanager
-    async def _asked(self, ctx: Context) -> AsyncIterator[tuple[Tenant, Telling]]:
+    async def work(self, ctx: Context) -> AsyncIterator[tuple[Tenant, Telling]]:
         """Do a run's work for its tenant; what goes wrong is told in words for clients."""
-        self._desk.under_way.works()
+        self.desk.under_way.works()
         telling = Telling(ctx)
         try:
-            who = (await self._desk.store.owner(_run_id.get())).caller(self._desk.root)
+            who = (await self.desk.store.owner(run_id.get())).caller(self.desk.root)
             async with self._place(who):
                 yield who.tenant, telling
         except AlirError as error:
@@ -103,7 +106,7 @@ class Served(Workflow):
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    await stack.enter_async_context(self._desk.limits.question(who))
+                    await stack.enter_async_context(self.desk.limits.question(who))
                     break
                 except Refused as refused:
                     if refused.problem.status != BUSY_STATUS:
@@ -112,7 +115,7 @@ class Served(Workflow):
             yield
 
 
-async def _told(
+async def told_on(
     run: WorkflowHandler, telling: Telling, of: OfEvent, *, steps: bool = False
 ) -> object:
     """Return what a child run gives; what it streams is told on."""
@@ -133,32 +136,10 @@ class AskRuns(Served):
     @step
     async def answer(self, ctx: Context, ev: AskQuestion) -> Answered:
         """Run `Ask`, and tell what it streams."""
-        async with self._asked(ctx) as (tenant, telling):
+        async with self.work(ctx) as (tenant, telling):
             start = Ask(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            run = self._desk.app.ask.run(start_event=start)
-            answer = await _told(run, telling, of_event, steps=ev.steps)
-            assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return Answered(answer=of_answer(answer))
-
-
-class AgentRuns(Served):
-    """Answer a question of several parts from the index."""
-
-    @step
-    async def answer(self, ctx: Context, ev: AskAgentQuestion) -> Answered:
-        """Run the agent, and tell what it decides."""
-        async with self._asked(ctx) as (tenant, telling):
-            # No name of a session has a slash: nobody names one of another tenant's.
-            session = f"{tenant.name}/{ev.session}" if tenant.name else ev.session
-            start = AskAgent(
-                question=ev.question,
-                top_k=ev.top_k,
-                filters=tenant.filters,
-                session=session if ev.session else None,
-                budget=ev.budget.budget() if ev.budget else None,
-            )
-            run = self._desk.app.agent.run(start_event=start)
-            answer = await _told(run, telling, of_agent_event, steps=ev.steps)
+            run = self.desk.app.ask.run(start_event=start)
+            answer = await told_on(run, telling, of_event, steps=ev.steps)
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
             return Answered(answer=of_answer(answer))
 
@@ -169,9 +150,9 @@ class SearchRuns(Served):
     @step
     async def find(self, ctx: Context, ev: FindPassages) -> Found:
         """Run `Search`."""
-        async with self._asked(ctx) as (tenant, telling):
+        async with self.work(ctx) as (tenant, telling):
             start = Search(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            found = await _told(self._desk.app.search.run(start_event=start), telling, of_event)
+            found = await told_on(self.desk.app.search.run(start_event=start), telling, of_event)
             assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
             told = of_event(Sources(sources=[source(one) for one in found.passages]))
             assert told is not None  # noqa: S101  there is an object for sources

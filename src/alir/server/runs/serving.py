@@ -8,7 +8,7 @@ lets in any page, nor its debugger, which loads a script from another host.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,20 @@ from alir.server.bodies import read
 from alir.server.caller import caller
 from alir.server.limits import Limits
 from alir.server.problems import Problem, Refused, refusal
+from alir.server.runs.agent import AgentRuns
 from alir.server.runs.events import Told
 from alir.server.runs.file import RunsFile
 from alir.server.runs.owner import Owner, asking
-from alir.server.runs.served import AgentRuns, AskRuns, Desk, SearchRuns, Served
+from alir.server.runs.served import AskRuns, Desk, SearchRuns, Served
 from alir.server.runs.store import RunStore
 from alir.server.runs.under_way import UnderWay
 from alir.server.runs.wire import EventBody, body_of
 
+WORKFLOWS: Mapping[str, Callable[[Desk], Served]] = {
+    "ask": AskRuns,
+    "agent": AgentRuns,
+    "search": SearchRuns,
+}
 SAID = {
     400: ("Bad Request", "The query or the body is not what is asked for."),
     404: ("Not Found", "There is no such run or workflow, or the run has ended."),
@@ -52,19 +58,22 @@ class Runs:
 
     Args:
         root: the folder of the house; those of tenants are in it.
+        workflows: what can be run, by name.
     """
 
-    def __init__(self, app: Alir, limits: Limits, root: Path) -> None:
+    def __init__(
+        self,
+        app: Alir,
+        limits: Limits,
+        root: Path,
+        workflows: Mapping[str, Callable[[Desk], Served]] = WORKFLOWS,
+    ) -> None:
         self._limits = limits
         self._file = RunsFile(app.settings.runs_path)
         self._store = RunStore(self._file, app.settings.collection)
         self._under_way = UnderWay(self._store)
         desk = Desk(app, self._store, limits, self._under_way, root)
-        self._served: dict[str, Served] = {
-            "ask": AskRuns(desk),
-            "agent": AgentRuns(desk),
-            "search": SearchRuns(desk),
-        }
+        self._served = {name: workflow(desk) for name, workflow in workflows.items()}
         self._bodies = {name: body_of(one.start_event_class) for name, one in self._served.items()}
         # Without its grace: it leaves alone for ever what began in the last 30 s before a kill.
         self._runtime = PersistenceDecorator(
@@ -85,7 +94,7 @@ class Runs:
 
     async def start(self) -> None:
         """Go on with the runs that have not ended."""
-        await self._store.give_up_unknown([*self._served])
+        await self._store.give_up([*self._served])
         await self._server.start()
         assert self._runtime.resume_task is not None  # noqa: S101  it has been started
         # Before anybody asks: a run that has only just begun looks like one that cannot go on.
@@ -188,11 +197,13 @@ class Runs:
 
     async def send(self, request: Request) -> Response:
         """Give a run an event that it waits for."""
-        await read(request, EventBody)
-        answer = await self.theirs(request, "GET", "/handlers/{handler_id}")
-        if json.loads(bytes(answer.body))["status"] != "running":
-            raise refusal(409, "Conflict", "The run has ended.")
-        raise refusal(422, "Unexpected Event", "The run waits for no event.")
+        body = await read(request, EventBody)
+        run = json.loads(bytes((await self.look(request, "/handlers/{handler_id}")).body))
+        workflow = self._served.get(run["workflow_name"])
+        if workflow is None or not workflow.waits(run["run_id"]):
+            raise refusal(409, "Conflict", "The run waits for no event.")
+        given = _with_body(request, body.model_dump_json(exclude_none=True).encode())
+        return await self.theirs(given, "POST", "/events/{handler_id}")
 
 
 async def _pieces(answer: StreamingResponse) -> AsyncIterator[bytes]:

@@ -146,13 +146,15 @@ class RunStore(AbstractWorkflowStore):
 
     async def begun(self, run_id: str) -> None:
         """Return when a restart would go on with a run."""
-        news = self._news.setdefault(run_id, asyncio.Event())
-        if not await self._file.run(rows.has_begun, run_id):
+        while True:
+            news = self._news.setdefault(run_id, asyncio.Event())
+            if await self._file.run(rows.has_begun, run_id):
+                return
             await news.wait()
 
-    async def give_up_unknown(self, known: Sequence[str]) -> None:
-        """End the runs of workflows that are not `known`."""
-        await self._file.run(rows.give_up_unknown, self._collection, known)
+    async def give_up(self, known: Sequence[str]) -> None:
+        """End the runs of workflows that are not `known`, and others that cannot go on."""
+        await self._file.run(rows.give_up, self._collection, known)
 
     async def see_ended(self, run_id: str) -> None:
         """End a run that is no more, if it is still kept as one that runs.

@@ -51,6 +51,8 @@ class UnderWay:
                 # There is no other call that ends a run and has it not be one that was cancelled.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 run.cancel()
+        for work in self._working:  # the engine leaves it to itself
+            work.cancel()
         waiting = {task for _, task in watched} | self._working
         if waiting:
             await asyncio.wait(waiting, timeout=STOP_S)

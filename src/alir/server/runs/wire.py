@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 from workflows.events import StartEvent
 
 from alir.server.bodies import Body
+from alir.server.wire import Question
 
 _ENVELOPE = frozenset({"value", "type", "types", "qualified_name"})
 
@@ -21,11 +22,26 @@ class RunBody(Body):
     """Always empty: a run begins from its start event alone."""
 
 
+class ChosenBody(Body):
+    """What a question means."""
+
+    meaning: Question
+    """One of the meanings that were told, or something else."""
+
+
+class ChosenEnvelope(Body):
+    """The event that says it, as LlamaIndex's client packs it."""
+
+    type: Literal["MeaningChosen"]
+    value: ChosenBody
+    qualified_name: str | None = None
+
+
 class EventBody(Body):
     """An event for a run that waits for one."""
 
-    event: dict[str, Any] | str
-    step: str | None = None
+    event: ChosenEnvelope
+    step: Literal["listen"] | None = None
 
 
 class ResultObject(HandlerData):
@@ -47,9 +63,6 @@ class GraphObject(BaseModel):
     """The steps of a workflow, and the events between them."""
 
     graph: dict[str, Any]
-
-
-Flag = Literal["true", "false"]
 
 
 def body_of(start: type[StartEvent]) -> type[RunBody]:
