@@ -32,7 +32,6 @@ SPOKEN = [
     ),
     (errors.InvalidKey("a b", "is no name", "Use letters."), "'a b' is no name", "Use letters"),
     (errors.ServiceFileFailed("/data/a.service", "is full"), "/data/a.service", "alir keys add"),
-    (errors.RunsFileFailed("/data/a.runs", "is full"), "/data/a.runs", "Check its disk"),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
     (
         errors.ExtraMissing("alir eval", "ir-measures", "eval"),

@@ -26,7 +26,7 @@ async def test_a_walk_over_every_route_without_a_key_finds_only_the_health_route
 
     statuses = await walk(served.client)
 
-    assert len(statuses) > 10
+    assert len(statuses) > 30
     assert {path for _, path, status in statuses if status != 401} == OPEN
     assert {status for _, path, status in statuses if path in OPEN} <= {200, 405}
 
@@ -124,4 +124,10 @@ async def test_a_question_of_read_scope_says_that_it_is_one(served: Any) -> None
         if one.method == "POST" and one.scope == "read" and not one.is_question
     ]
 
-    assert forgotten == []
+    # Of runs, those that begin one take a place that is theirs beyond the answer (test_runs.py).
+    assert {*forgotten} == {
+        "/workflows/workflows/{name}/run",
+        "/workflows/workflows/{name}/run-nowait",
+        "/workflows/handlers/{handler_id}/cancel",
+        "/workflows/events/{handler_id}",
+    }

@@ -19,7 +19,6 @@ from workflows import Context, step
 from workflows.events import StartEvent, StopEvent
 
 from alir.agent_events import MeaningChosen
-from alir.server.runs.events import Told
 from alir.server.runs.owner import Owner
 from alir.server.runs.routes import PREFIX, RunRoutes
 from alir.server.runs.served import Served
@@ -258,14 +257,16 @@ async def test_a_service_that_stops_leaves_its_runs_for_the_next_start(
             async with client_of(served, who) as client:
                 begun = await client.run_workflow_nowait("ask", start_event=QUESTION)
                 await until(lambda: model.requests)
-        async with serving(llm_base_url=model.base_url, tokens_per_day=10) as served:
-            async with client_of(served, who) as client:
-                events = await told(client, begun)
-                ended = await client.wait_for_handler(begun.handler_id)
-                await until(lambda: not served.service.limits.under_way)
-                spent = await client.httpx_client.post(
-                    "/workflows/search/run", json={"start_event": QUESTION}
-                )
+        async with (
+            serving(llm_base_url=model.base_url, tokens_per_day=10) as served,
+            client_of(served, who) as client,
+        ):
+            events = await told(client, begun)
+            ended = await client.wait_for_handler(begun.handler_id)
+            await until(lambda: not served.service.limits.under_way)
+            spent = await client.httpx_client.post(
+                "/workflows/search/run", json={"start_event": QUESTION}
+            )
 
     assert ended.status == "completed"
     assert events[-1].value == ended.result.value  # type: ignore[union-attr]
@@ -369,4 +370,3 @@ async def test_their_page_and_its_cors_are_not_there(served: Any) -> None:
     assert "access-control-allow-origin" not in refused.headers
     assert large.status_code == 413
     assert ours.headers["content-security-policy"].startswith("default-src 'none'")
-    assert Told.__name__ == "Told"

@@ -10,6 +10,9 @@ import pytest
 
 ACME = "The harvest of the acme estate was ninety tons of coffee."
 ZETA = "The harvest of the zeta estate was seven tons of tea."
+ASKED = {"start_event": {"question": "What was the harvest of the estate?"}}
+CHOSEN = {"event": {"type": "MeaningChosen", "value": {"meaning": "x"}}}
+WORDS = ("coffee", "tea")
 
 
 async def two(served: Any) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
@@ -53,10 +56,15 @@ async def test_what_is_another_tenants_is_not_there_on_any_route(served: Any) ->
     broken = (await acme.post("/v1/ingestions", json={"paths": ["empty.txt"]})).json()
     await served.ended(acme, broken)
     sources = (await acme.get("/v1/sources")).json()
+    run = (await acme.post("/workflows/workflows/search/run", json=ASKED)).json()["handler_id"]
     ids = {
         "/v1/sources": [one["id"] for one in (*sources["files"], *sources["failed"])],
         "/v1/ingestions": [broken["id"]],
+        "/workflows/handlers": [run],
+        "/workflows/results": [run],
+        "/workflows/events": [run],
         "/v1/models": [],  # everybody's
+        "/workflows/workflows": [],  # everybody's
     }
     assert len(ids["/v1/sources"]) == 2
     asked = 0
@@ -65,15 +73,36 @@ async def test_what_is_another_tenants_is_not_there_on_any_route(served: Any) ->
             continue
         for id_ in ids[endpoint.path.partition("/{")[0]]:
             path = re.sub(r"{\w+}", id_, endpoint.path)
-            theirs = await zeta.request(endpoint.method, path)
-            unknown = await zeta.request(endpoint.method, path.replace(id_, "0" * 32))
+            body = {"json": CHOSEN} if endpoint.body else {}
+            theirs = await zeta.request(endpoint.method, path, **body)
+            unknown = await zeta.request(endpoint.method, path.replace(id_, "0" * 32), **body)
             assert theirs.status_code == 404, (endpoint.method, path)
             assert theirs.json() == unknown.json()
             asked += 1
 
-    assert asked >= 10
+    assert asked >= 15
     # Nothing that was asked for has happened.
     assert (await acme.get("/v1/sources")).json() == sources
+    runs = [(await one.get("/workflows/handlers")).json()["handlers"] for one in (acme, zeta)]
+    assert [[one["handler_id"] for one in listed] for listed in runs] == [[run], []]
+
+
+async def test_a_run_finds_its_tenants_own_files_and_the_house_sees_all_runs(served: Any) -> None:
+    acme, zeta = await two(served)
+    house = await served.caller("read")
+    runs = {}
+    for name, one in (("acme", acme), ("zeta", zeta), ("house", house)):
+        for workflow in ("search", "ask", "agent"):
+            runs[name, workflow] = await one.post(
+                f"/workflows/workflows/{workflow}/run", json=ASKED
+            )
+    listed = [(await one.get("/workflows/handlers")).json() for one in (acme, zeta, house)]
+
+    for (name, workflow), answer in runs.items():
+        has = {word: word in answer.json()["result"]["value"].__repr__() for word in WORDS}
+        expected = {"coffee": name != "zeta", "tea": name != "acme"}
+        assert has == expected, (name, workflow)
+    assert [len(one["handlers"]) for one in listed] == [3, 3, 9]
 
 
 async def test_a_tenant_ingests_nothing_outside_of_its_folder(served: Any) -> None:

@@ -22,7 +22,6 @@ from alir.errors import (
     MilvusTimeout,
     NothingIngested,
     RunInProgress,
-    RunsFileFailed,
     ServiceFileFailed,
 )
 
@@ -122,7 +121,7 @@ def problem_of(error: AlirError) -> Problem:
     What an operator must change is not for clients: they are only told that it is so.
     """
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-    is_for_operators = isinstance(error, (ConfigError, RunsFileFailed, ServiceFileFailed))
+    is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
     if is_for_operators and not isinstance(error, RunInProgress):
         _log.error("%s", error)
         detail = "The service is not set up as it should be; its log says what to change."

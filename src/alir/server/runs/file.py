@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alir.coalescer import Coalescer
-from alir.errors import RunsFileFailed
+from alir.errors import ServiceFileFailed
 from alir.server.runs.rows import APPLICATION_ID, TABLES, VERSION
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class RunsFile:
         """Return `work(connection, ...)`, kept on the disk; in the order of the calls.
 
         Raises:
-            RunsFileFailed: the file cannot be read or written, or is none of this alir's.
+            ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
         """
         [done] = await self._together("", [partial(_called, work, args, kwargs)])
         if isinstance(done, Exception):
@@ -74,9 +74,9 @@ class RunsFile:
                 raise
         except OSError as error:
             problem = f"cannot be opened: {error.strerror}"
-            raise RunsFileFailed(str(self.path), problem) from error
+            raise _failed(self.path, problem) from error
         except sqlite3.Error as error:
-            raise RunsFileFailed(str(self.path), f"cannot be used: {error}") from error
+            raise _failed(self.path, f"cannot be used: {error}") from error
         return results
 
     def _close(self) -> None:
@@ -127,7 +127,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             for name in ("application_id", "user_version")
         ]
         if marks != [APPLICATION_ID, VERSION]:
-            raise RunsFileFailed(str(path), "is none of this version of alir")  # noqa: TRY301
+            raise _failed(path, "is none of this version of alir")  # noqa: TRY301
         db.execute("PRAGMA journal_mode = WAL")
         # Every token would wait for the disk otherwise. What was acknowledged survives a kill of
         # the process; a power cut may take the last runs, which are questions asked again.
@@ -137,3 +137,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _failed(path: Path, problem: str) -> ServiceFileFailed:
+    return ServiceFileFailed(str(path), problem, lost="the runs in it are forgotten")

@@ -64,7 +64,7 @@ _COLUMNS = (
     *("started_at", "updated_at", "completed_at", "idle_since"),
 )
 _BEGUN = "EXISTS (SELECT 1 FROM tick WHERE tick.run_id = run.run_id AND number = 1)"
-"""What a run goes through first says that the engine starts, what comes second has the start event."""
+"""First of all a run goes through the engine's start, and then through its start event."""
 _MOST_NUMBER = 2**62
 
 
