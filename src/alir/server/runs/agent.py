@@ -14,7 +14,8 @@ from alir.server.runs.served import Desk, Served, run_id, told_on
 from alir.server.wire import of_answer
 
 CHOOSE_WITHIN_S = 300.0
-"""So long a run waits for a person, and holds its place; then it goes on with what was asked."""
+"""So long a run waits for a person, and holds its place; then it goes on with what was asked. If
+half of the places wait already, it does so at once."""
 
 
 class AgentRuns(Served):
@@ -22,6 +23,7 @@ class AgentRuns(Served):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self._most = max(1, desk.app.settings.questions_at_once // 2)
         self._asking: dict[str, tuple[WorkflowHandler, asyncio.TimerHandle]] = {}
         """By run, the agent that asks."""
 
@@ -44,7 +46,8 @@ class AgentRuns(Served):
             def of(event: object) -> tuple[str, dict[str, Any]] | None:
                 if not isinstance(event, MeaningAsked):
                     return of_agent_event(event)
-                self._ask(run)
+                if not self._ask(run):
+                    return None
                 return "meaning_asked", {"question": event.question, "meanings": event.meanings}
 
             try:
@@ -63,10 +66,15 @@ class AgentRuns(Served):
         """Return whether a run waits for a person to say something."""
         return run_id in self._asking
 
-    def _ask(self, run: WorkflowHandler) -> None:
+    def _ask(self, run: WorkflowHandler) -> bool:
+        """Have a run wait for a person; return whether it does."""
+        if len(self._asking) >= self._most:
+            run.ctx.send_event(MeaningChosen(meaning=""))
+            return False
         asking = run_id.get()
         later = asyncio.get_running_loop().call_later(CHOOSE_WITHIN_S, self._say, asking, "")
         self._asking[asking] = run, later
+        return True
 
     def _say(self, asking: str, meaning: str) -> None:
         if (run := self._no_more(asking)) is not None:

@@ -23,7 +23,6 @@ class UnderWay:
         self._store = store
         self._watched: dict[str, tuple[WorkflowHandler, asyncio.Task[None]]] = {}
         self._working: set[asyncio.Task[object]] = set()
-        self._stops = False
 
     def watch(self, run: WorkflowHandler) -> None:
         """See to it that a run is kept as ended once it has ended."""
@@ -44,7 +43,6 @@ class UnderWay:
 
     async def stop(self) -> None:
         """End all runs where they are, without keeping that: the next start goes on with them."""
-        self._stops = True
         watched = list(self._watched.values())
         for run, _ in watched:
             with warnings.catch_warnings():
@@ -60,10 +58,11 @@ class UnderWay:
     async def _see_to_its_end(self, run: WorkflowHandler) -> None:
         try:
             # How it ended the engine has kept, unless it stumbled over that itself.
-            with suppress(Exception, asyncio.CancelledError):
+            with suppress(Exception):
                 await run
-            if not self._stops:
-                await self._store.see_ended(run.run_id)
+            await self._store.see_ended(run.run_id)
+        except asyncio.CancelledError:
+            pass  # the service stops, in order or not: the next start goes on with it
         except AlirError as error:
             _log.error("%s The run %s goes on at the next start.", error, run.run_id)
         finally:
