@@ -249,26 +249,30 @@ async def test_the_agent_asks_back_and_is_answered(serving: Callable[..., Any]) 
 async def test_a_service_that_stops_leaves_its_runs_for_the_next_start(
     serving: Callable[..., Any],
 ) -> None:
-    replies: list[Reply] = [Stall(120)]
-    with OpenAIServer(lambda _: replies.pop() if replies else Say("In combs of wax [1].")) as model:
+    stalls: list[Reply] = [Stall(120)] * 2
+    of_agent = {**QUESTION, "budget": {"calls": 9}, "session": "talk", "top_k": 1}
+    with OpenAIServer(lambda _: stalls.pop() if stalls else Say("In combs of wax [1].")) as model:
         async with serving(llm_base_url=model.base_url) as served:
             who = await served.caller("write", "acme")
             await served.hold(who, bees=BEES)
             async with client_of(served, who) as client:
                 begun = await client.run_workflow_nowait("ask", start_event=QUESTION)
-                await until(lambda: model.requests)
+                agent = await client.run_workflow_nowait("agent", start_event=of_agent)
+                await until(lambda: len(model.requests) == 2)
         async with (
             serving(llm_base_url=model.base_url, tokens_per_day=10) as served,
             client_of(served, who) as client,
         ):
             events = await told(client, begun)
-            ended = await client.wait_for_handler(begun.handler_id)
+            ended = await client.get_handler(begun.handler_id)
+            agents = await client.wait_for_handler(agent.handler_id, poll_interval=0.05)
             await until(lambda: not served.service.limits.under_way)
             spent = await client.httpx_client.post(
                 "/workflows/search/run", json={"start_event": QUESTION}
             )
 
-    assert ended.status == "completed"
+    assert (ended.status, agents.status) == ("completed", "completed")
+    assert len(agents.result.value["answer"]["sources"]) == 1  # type: ignore[union-attr]
     assert events[-1].value == ended.result.value  # type: ignore[union-attr]
     # It is its tenant's, and its key pays for it, after the restart too.
     assert [one["file"] for one in ended.result.value["answer"]["sources"]] == [  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ lets in any page, nor its debugger, which loads a script from another host.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from alir.server.runs.file import RunsFile
 from alir.server.runs.owner import Owner, asking
 from alir.server.runs.served import AskRuns, Desk, SearchRuns, Served
 from alir.server.runs.store import RunStore
-from alir.server.runs.under_way import UnderWay
+from alir.server.runs.under_way import STOP_S, UnderWay
 from alir.server.runs.wire import EventBody, body_of
 
 WORKFLOWS: Mapping[str, Callable[[Desk], Served]] = {
@@ -104,7 +104,11 @@ class Runs:
         """End the runs where they are, for the next start to go on with."""
         await self._under_way.stop()
         await self._server.stop()
-        await asyncio.gather(*self._carrying, return_exceptions=True)
+        if self._carrying:
+            _, late = await asyncio.wait(self._carrying, timeout=STOP_S)
+            for carrying in late:  # its run was ended before it began
+                carrying.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._file.aclose()
 
     async def theirs(self, request: Request, method: str, path: str) -> Response:
@@ -207,8 +211,13 @@ class Runs:
 
 
 async def _pieces(answer: StreamingResponse) -> AsyncIterator[bytes]:
-    async for piece in answer.body_iterator:
-        yield piece.encode() if isinstance(piece, str) else bytes(piece)
+    pieces = answer.body_iterator
+    try:
+        async for piece in pieces:
+            yield piece.encode() if isinstance(piece, str) else bytes(piece)
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()  # it ends what it listens with
 
 
 def _with_body(request: Request, content: bytes) -> Request:
