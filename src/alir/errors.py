@@ -348,14 +348,15 @@ class SessionsFailed(DependencyError):
 
 
 class ServiceFileFailed(DependencyError):
-    """The service's file of keys and ingestions cannot be read or written."""
+    """A file of the service, of keys and ingestions or of runs, cannot be read or written."""
 
     retryable = False
+    KEYS = "its keys are gone: make new ones with alir keys add before you serve"
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, lost: str = KEYS) -> None:
         super().__init__(
             f"The service's file {path} {problem}. Check its disk and its rights. If you move it "
-            "away, its keys are gone: make new ones with alir keys add before you serve."
+            f"away, {lost}."
         )
 
 

@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         """The file of the service's keys and of what it was told to ingest, beside the ledger."""
         return self.ledger_path.with_suffix(".service")
 
+    @property
+    def runs_path(self) -> Path:
+        """The file of the runs of LlamaIndex's workflow server, beside the ledger."""
+        return self.ledger_path.with_suffix(".runs")
+
     @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _separated(cls, given: object) -> object:

@@ -38,7 +38,13 @@ class Estates:
 
     async def kept(self) -> list[Any]:
         """What the service has of acme's."""
-        paths = ("/v1/sources", "/v1/feedback", "/v1/sessions", "/v1/sessions/acme-talk")
+        paths = (
+            "/v1/sources",
+            "/v1/feedback",
+            "/v1/sessions",
+            "/v1/sessions/acme-talk",
+            "/workflows/handlers",
+        )
         return [(await self.acme.get(path)).json() for path in paths]
 
 
@@ -113,6 +119,26 @@ async def uploaded(estates: Estates, method: str, path: str) -> list[httpx.Respo
     return answers
 
 
+async def ran(estates: Estates, method: str, path: str) -> list[httpx.Response]:
+    """A run of each workflow: what it finds is of the tenant's own files."""
+    begun = [
+        await estates.zeta.request(method, path.replace("{name}", name), json=RUN)
+        for name in ("ask", "agent", "search")
+    ]
+    assert {one.status_code for one in begun} == {200}
+    ids = [one.json()["handler_id"] for one in begun]
+    told = [
+        await estates.zeta.get(f"/workflows/events/{id_}", params={"after_sequence": "-1"})
+        for id_ in ids
+    ]
+    ended = [await estates.zeta.get(f"/workflows/results/{id_}") for id_ in ids]
+    assert all("tea" in one.text for one in ended), [one.text for one in ended]
+    return [*begun, *told, *ended]
+
+
+RUN = {"start_event": {"question": QUESTION}}
+CHOSEN = {"event": {"type": "MeaningChosen", "value": {"meaning": "x"}}}
+
 ROUTES: dict[tuple[str, str], Tried] = {
     ("POST", "/v1/ask"): asked(question=QUESTION, steps=True),
     ("POST", "/v1/agent"): asked(question="And what of it?", session="mine", steps=True),
@@ -138,6 +164,19 @@ ROUTES: dict[tuple[str, str], Tried] = {
     ("GET", "/v1/ingestions/{id}"): unknown(),
     ("DELETE", "/v1/ingestions/{id}"): unknown(),
     ("POST", "/v1/files"): uploaded,
+    ("GET", "/workflows/workflows"): listed,
+    ("GET", "/workflows/workflows/{name}/schema"): unknown(),
+    ("GET", "/workflows/workflows/{name}/events"): unknown(),
+    ("GET", "/workflows/workflows/{name}/representation"): unknown(),
+    ("POST", "/workflows/workflows/{name}/run"): ran,
+    ("POST", "/workflows/workflows/{name}/run-nowait"): ran,
+    ("GET", "/workflows/handlers"): listed,
+    ("GET", "/workflows/handlers/{handler_id}"): unknown(),
+    ("POST", "/workflows/handlers/{handler_id}/cancel"): unknown(),
+    ("GET", "/workflows/results/{handler_id}"): unknown(),
+    ("GET", "/workflows/events/{handler_id}"): unknown(),
+    ("POST", "/workflows/events/{handler_id}"): unknown(**CHOSEN),
+    ("GET", "/workflows/health"): told,
     ("GET", "/metrics"): refused(403),
     ("GET", "/health/live"): told,
     ("GET", "/health/ready"): told,
@@ -167,6 +206,7 @@ async def estates_of(served: Any) -> Estates:
     ]
     assert all("coffee" in one.text for one in answers)
     given = [one.json()["id"] for one in answers]
+    run = (await acme.post("/workflows/workflows/search/run", json=RUN)).json()["handler_id"]
     rated = await acme.post(f"/v1/answers/{given[0]}/feedback", json={"rating": "down"})
     assert rated.status_code == 200
     sources = (await acme.get("/v1/sources")).json()
@@ -178,6 +218,10 @@ async def estates_of(served: Any) -> Estates:
         "/v1/feedback": given[:1],
         "/v1/sessions": ["acme-talk"],
         "/v1/models": ["no-model"],
+        "/workflows/workflows": ["no-workflow"],
+        "/workflows/handlers": [run],
+        "/workflows/results": [run],
+        "/workflows/events": [run],
     }
     assert len(ids["/v1/sources"]) == 2
     return Estates(served, acme, zeta, house, ids)

@@ -153,6 +153,7 @@ async def test_no_uploads_name_leads_out_or_does_harm(served: Any, desk: Path) -
 async def test_no_id_finds_what_it_is_not(served: Any) -> None:
     await served.hold(served.client, a="A file that is there.")
     paths = ["/v1/sources/{}", "/v1/sources/{}/text", "/v1/ingestions/{}"]
+    paths += [f"/workflows/{part}/{{}}" for part in ("handlers", "results", "events")]
     for id_ in IDS:
         for path in paths:
             answer = await served.client.get(path.format(quote(id_, safe="").replace(".", "%2E")))
@@ -167,7 +168,7 @@ async def test_no_id_finds_what_it_is_not(served: Any) -> None:
 async def test_no_body_is_taken_for_what_it_is_not(served: Any) -> None:
     kind = {"Content-Type": "application/json"}
     statuses = set()
-    for path in ("/v1/ask", "/v1/ingestions"):
+    for path in ("/v1/ask", "/v1/ingestions", "/workflows/workflows/ask/run-nowait"):
         for body in BODIES:
             answer = await served.client.post(path, content=body, headers=kind)
             statuses.add(answer.status_code)

@@ -9,6 +9,9 @@ import pytest
 
 ACME = "The harvest of the acme estate was ninety tons of coffee."
 ZETA = "The harvest of the zeta estate was seven tons of tea."
+ASKED = {"start_event": {"question": "What was the harvest of the estate?"}}
+CHOSEN = {"event": {"type": "MeaningChosen", "value": {"meaning": "x"}}}
+WORDS = ("coffee", "tea")
 
 
 async def two(served: Any) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
@@ -29,6 +32,24 @@ async def test_an_upload_lies_in_the_tenants_own_folder_and_is_listed_to_it_alon
     assert [one["file"] for one in listed["files"]] == [str(served.root / "acme/harvest.txt")]
     assert len(of_house["files"]) == 2
     assert (served.root / "acme/harvest.txt").read_text() == ACME
+
+
+async def test_a_run_finds_its_tenants_own_files_and_the_house_sees_all_runs(served: Any) -> None:
+    acme, zeta = await two(served)
+    house = await served.caller("read")
+    runs = {}
+    for name, one in (("acme", acme), ("zeta", zeta), ("house", house)):
+        for workflow in ("search", "ask", "agent"):
+            runs[name, workflow] = await one.post(
+                f"/workflows/workflows/{workflow}/run", json=ASKED
+            )
+    listed = [(await one.get("/workflows/handlers")).json() for one in (acme, zeta, house)]
+
+    for (name, workflow), answer in runs.items():
+        has = {word: word in answer.json()["result"]["value"].__repr__() for word in WORDS}
+        expected = {"coffee": name != "zeta", "tea": name != "acme"}
+        assert has == expected, (name, workflow)
+    assert [len(one["handlers"]) for one in listed] == [3, 3, 9]
 
 
 async def test_a_tenant_ingests_nothing_outside_of_its_folder(served: Any) -> None:

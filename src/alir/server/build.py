@@ -43,6 +43,8 @@ from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
 from alir.server.problems import Told, refusal
+from alir.server.runs.routes import RunRoutes
+from alir.server.runs.serving import Runs
 from alir.server.scopes import allows
 from alir.server.sources import Files
 from alir.server.tracing import Tracing
@@ -79,11 +81,13 @@ class Service:
         self.ingesting = Ingesting(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
         self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting)
+        self._runs = Runs(alir, self.limits, root, meanings)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
             *(Asking(alir, self.answers, meanings), meanings, Chat(alir, self.answers)),
             *(Models(alir), Conversations(alir), Feedback(self.answers)),
             *(Files(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
+            RunRoutes(self._runs),
         )
         self._mcp = McpOverHTTP(alir, self.limits)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
@@ -168,9 +172,11 @@ class Service:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.answers.start()
                 await self.ingesting.start()
+                await self._runs.start()
                 async with self._mcp.running():
                     yield
             finally:
+                await self._runs.stop()
                 await self.ingesting.stop()
                 await self.answers.stop()
                 await self._database.aclose()

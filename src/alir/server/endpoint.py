@@ -25,14 +25,14 @@ class Endpoint:
     scope: Scope | Literal["open"]
     """The least that a key for it may do; `open` needs none."""
     summary: str
-    answer: type[BaseModel] | Literal["text/plain"]
-    """What comes back where it went well: an object, or text."""
+    answer: type[BaseModel] | Literal["text/plain", "text/event-stream"]
+    """What comes back where it went well: an object, text, or `streams` alone."""
     status: int = 200
     """Of that."""
     also_as: tuple[str, ...] = ()
     """Other media types of that text, which a client may ask for."""
-    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
-    """Of other statuses that are no problems."""
+    also: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    """Of other statuses that are no problems; None has no body."""
     body: type[Body] | None = None
     query: type[Body] | None = None
     """What may stand behind the path's question mark; nothing is required."""

@@ -57,11 +57,21 @@ class Meanings:
         if len(self._waiting) >= self._most:
             _go_on(run, "")
             return None
-        patience = asyncio.get_running_loop().call_later(self._wait_s, self._lose_patience, id_)
+        patience = asyncio.get_running_loop().call_later(self._wait_s, self.say, id_, "")
         self._waiting[id_] = _Waiting(tenant, run, patience)
         return MeaningEvent(
             id=id_, question=asked.question, meanings=asked.meanings, waits_s=self._wait_s
         )
+
+    def waits(self, id_: str) -> bool:
+        """Return whether a run waits."""
+        return id_ in self._waiting
+
+    def say(self, id_: str, meaning: str) -> None:
+        """Have a run go on with what a person said; once, and not after the time for it."""
+        if (waiting := self._waiting.get(id_)) is not None:
+            self.leave(id_)
+            _go_on(waiting.run, meaning)
 
     def leave(self, id_: str) -> None:
         """Wait no longer: the run has ended, or its client has gone."""
@@ -75,12 +85,8 @@ class Meanings:
         waiting = self._waiting.get(id_)
         if waiting is None or waiting.tenant != caller(request).tenant.name:
             raise refusal(404, "Not Found", "No such run waits to be told, or not any more.")
-        self.leave(id_)
-        _go_on(waiting.run, body.meaning)
+        self.say(id_, body.meaning)
         return JSONResponse(MeaningTaken(id=id_, meaning=body.meaning).model_dump())
-
-    def _lose_patience(self, id_: str) -> None:
-        _go_on(self._waiting.pop(id_).run, "")
 
 
 def _go_on(run: WorkflowHandler, meaning: str) -> None:

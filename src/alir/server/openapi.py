@@ -68,9 +68,10 @@ def route(description: dict[str, Any]) -> Any:
 
 
 def _models(endpoint: Endpoint) -> list[type[BaseModel]]:
-    answer = [] if endpoint.answer == "text/plain" else [endpoint.answer]
+    answer = [] if isinstance(endpoint.answer, str) else [endpoint.answer]
     body = [endpoint.body] if endpoint.body else []
-    return [*answer, *endpoint.also.values(), *body, *endpoint.streams.values()]
+    also = [model for model in endpoint.also.values() if model is not None]
+    return [*answer, *also, *body, *endpoint.streams.values()]
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -111,8 +112,8 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     answer = endpoint.answer
     content: dict[str, Any] = (
-        {kind: {"schema": {"type": "string"}} for kind in ("text/plain", *endpoint.also_as)}
-        if answer == "text/plain"
+        {kind: {"schema": {"type": "string"}} for kind in (answer, *endpoint.also_as)}
+        if isinstance(answer, str)
         else {"application/json": {"schema": _ref(answer)}}
     )
     if endpoint.streams:
@@ -134,6 +135,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         content = told
         responses[str(status)] = {"description": _TITLES[status], "content": content}
     for status, model in endpoint.also.items():
+        if model is None:
+            responses[str(status)] = {"description": "There is nothing more to tell"}
+            continue
         content = {"application/json": {"schema": _ref(model)}}
         responses[str(status)] = {"description": _first_line(model), "content": content}
     return responses
