@@ -119,6 +119,14 @@ def test_an_empty_quote_is_no_citation(span: tuple[int, int]) -> None:
 # Citations.cite_number
 
 
+def test_of_the_sentences_that_hold_every_word_the_first_is_cited() -> None:
+    text = "Cats nap long. Cats sleep long hours here. Cats sleep long hours. Dogs bark."
+    made = citations([passage("cats", text)], {"cats": text})
+
+    assert made.cite_number(1, "Cats sleep long hours.") == 1
+    assert quotes(made) == ["Cats sleep long hours here."]
+
+
 def test_a_language_models_number_cites_the_sentence_that_shares_most_words() -> None:
     made = citations()
 

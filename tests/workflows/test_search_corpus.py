@@ -44,6 +44,14 @@ def test_the_graph_is_sound(app: Alir) -> None:
     assert app.search.validate() is False
 
 
+def test_the_engine_looks_for_steps_among_a_workflows_own_names_alone(app: Alir) -> None:
+    own = {"plan", "replan", "search_dense", "search_keyword", "fuse", "rerank", "read", "run"}
+
+    assert own | {"finish", "report_nothing"} <= set(dir(app.search))
+    assert own | {"synthesize", "report_nothing"} <= set(dir(app.ask))
+    assert "add_step" not in dir(app.search)
+
+
 async def test_the_passages_are_those_an_answer_is_made_from(library: Alir) -> None:
     question = "Do dogs bark, and do bees make honey?"
 

@@ -113,6 +113,8 @@ def _support(sentence: str, text: str) -> Span | None:
         share = len(words & content_words(text[span.start : span.end])) / max(len(words), 1)
         if share > best_share:
             best, best_share = span, share
+        if best_share == 1.0:  # none has more; and to find sentences takes longer than this loop
+            break
     return best if best_share >= MIN_SHARE else None
 
 

@@ -1,6 +1,7 @@
 """Find passages: search by meaning and by words at once, fuse, rerank, read again."""
 
 from collections.abc import Awaitable, Sequence
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -74,6 +75,10 @@ class Retrieval(Workflow):
         self.top_k = top_k
         self.node_postprocessors = node_postprocessors
         self._has_content = False
+
+    def __dir__(self) -> list[str]:
+        """Name what is alir's own, and `run`: the engine looks here for steps nine times a run."""
+        return _own_names(type(self))
 
     async def _planned(
         self,
@@ -202,6 +207,12 @@ class Retrieval(Workflow):
         return PassagesRead(
             plan=ev.plan, passages=live, texts=found.texts, degraded=ev.degraded, seconds=seconds
         )
+
+
+@cache
+def _own_names(workflow: type[Workflow]) -> list[str]:
+    own = [vars(kind) for kind in workflow.__mro__ if kind not in Workflow.__mro__]
+    return ["run", *dict.fromkeys(name for names in own for name in names)]
 
 
 def _branches(fusion: Fusion, **plan: Any) -> Searches:
