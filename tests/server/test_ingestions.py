@@ -128,7 +128,7 @@ async def test_too_many_that_wait_are_not_taken_on(served: Any) -> None:
         refused = await served.client.post("/v1/ingestions", json={"paths": ["a.txt"]})
         uploaded = await served.client.post("/v1/files", files=[("file", ("b.txt", TEXT))])
 
-    assert (refused.status_code, uploaded.status_code) == (503, 503)
+    assert (refused.status_code, uploaded.status_code) == (429, 429)
     assert int(refused.headers["retry-after"]) > 0
     assert not (served.root / "b.txt").exists()
 

@@ -22,6 +22,7 @@ from alir.server.access import Access
 from alir.server.asking import Asking
 from alir.server.bodies import Bounded
 from alir.server.caller import caller
+from alir.server.crowd import Crowd
 from alir.server.database import Database
 from alir.server.endpoint import Endpoint
 from alir.server.headers import LOOPBACK, SafeHeaders, SameSite
@@ -32,6 +33,7 @@ from alir.server.logs import REQUEST_ID, Logged
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
+from alir.server.places import Places
 from alir.server.problems import Told, refusal
 from alir.server.scopes import allows
 from alir.server.sources import Files
@@ -57,7 +59,11 @@ class Service:
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
-            questions=settings.questions_at_once,
+            places=Places(
+                settings.questions_at_once,
+                line=settings.questions_waiting,
+                longest_wait_s=settings.question_wait_s,
+            ),
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
@@ -100,6 +106,7 @@ class Service:
         """Return `app` behind what every request goes through, the outermost first."""
         settings = self._alir.settings
         known = LOOPBACK | {*settings.allowed_hosts}
+        open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         cors = Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -117,12 +124,13 @@ class Service:
                 hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
+            Middleware(Crowd, open_paths=open_paths),
             Middleware(
                 Access,
                 database=self._database,
                 limits=self.limits,
                 root=self._root,
-                open_paths=[one.path for one in self.endpoints if one.scope == "open"],
+                open_paths=open_paths,
                 may_be_open=only_loopback,
             ),
             Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),

@@ -172,7 +172,7 @@ class Ingesting:
         """Raise `Refused` if no more ingestions can wait."""
         if len(self._jobs) >= MAX_WAITING:
             detail = f"{MAX_WAITING} ingestions are waiting, and no more are taken on."
-            raise refusal(503, "Busy", detail, Retry_After="30")
+            raise refusal(429, "Busy", detail, Retry_After="30")
 
     async def take_on(
         self, tenant: Tenant, kind: Kind, files: Sequence[Path], *, delete_many: bool = False
