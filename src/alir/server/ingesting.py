@@ -85,6 +85,11 @@ class Ingesting:
         self._came = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
+    @property
+    def unended(self) -> int:
+        """How many ingestions wait or are made."""
+        return len(self._jobs)
+
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
         return [
