@@ -101,6 +101,22 @@ async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
     assert (left, places.under_way) == (0, 0)
 
 
+async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_next() -> None:
+    places = Places(1, line=2, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "b1")
+        await turns()
+        asking[0].cancel()  # it does not know that yet when the place comes free
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert order == ["b1"]
+    assert (places.under_way, places.waiting) == (0, 0)
+
+
 @given(
     acts=st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["ask", "cancel", "end", "turn"])),
@@ -110,24 +126,32 @@ async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
 def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
     async def play() -> None:
         places = Places(2, line=3, longest_wait_s=60)
-        tasks: list[asyncio.Task[None]] = []
-        ends: list[asyncio.Event] = []
+        asking: list[asyncio.Task[None]] = []
+        held: list[AsyncExitStack] = []
+
+        async def ask(key: str) -> None:
+            stack = AsyncExitStack()
+            await stack.enter_async_context(places.place(key))
+            held.append(stack)
+
         for key, act in acts:
             if act == "ask":
-                ends.append(asyncio.Event())
-                tasks.append(asyncio.create_task(held(places, key, key, [], ends[-1])))
-            elif tasks and act == "cancel":
-                tasks[len(key) % len(tasks) - 1].cancel()
-            elif ends and act == "end":
-                ends.pop(0).set()
+                asking.append(asyncio.create_task(ask(key)))
+            elif act == "cancel" and asking:
+                asking[-1 - "abc".index(key) % len(asking)].cancel()
+            elif act == "end" and held:
+                await held.pop(0).aclose()  # at once: what was cancelled does not know it yet
             elif act == "turn":
                 await turns(1)
             assert 0 <= places.under_way <= 2
             assert 0 <= places.waiting <= 3
             assert places.under_way == 2 or not places.waiting
-        for end in ends:
-            end.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while not all(task.done() for task in asking) or held:
+            await turns()
+            while held:
+                await held.pop().aclose()
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(end) for end in ends} <= {type(None), Refused, asyncio.CancelledError}
         assert (places.under_way, places.waiting) == (0, 0)
         async with places.place("a"), places.place("b"):
             pass

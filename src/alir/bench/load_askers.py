@@ -63,13 +63,21 @@ async def open_loop(
     async with AsyncExitStack() as stack:
         free = deque([await stack.enter_async_context(Wire(url)) for _ in range(askers)])
         asking: set[asyncio.Task[None]] = set()
+        wrong: list[BaseException] = []
 
         async def ask(wire: Wire, due: float) -> None:
-            await _asked(wire, next(questions), due, asked)
-            free.append(wire)
+            try:
+                await _asked(wire, next(questions), due, asked)
+            finally:
+                free.append(wire)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            asking.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                wrong.append(error)
 
         started = due = perf_counter()
-        while (due := due + arrivals.expovariate(per_s)) < started + seconds:
+        while not wrong and (due := due + arrivals.expovariate(per_s)) < started + seconds:
             if (early_s := due - perf_counter()) > 0:
                 await asyncio.sleep(early_s)
             elif not asked.offered % 16:
@@ -80,9 +88,11 @@ async def open_loop(
                 continue
             task = asyncio.create_task(ask(free.popleft(), due))
             asking.add(task)
-            task.add_done_callback(asking.discard)
+            task.add_done_callback(ended)
         asked.seconds = perf_counter() - started
-        await asyncio.gather(*asking)
+        await asyncio.gather(*asking, return_exceptions=True)
+        if wrong:
+            raise wrong[0]
     return asked
 
 

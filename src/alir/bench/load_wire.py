@@ -90,7 +90,11 @@ class Wire:
             for name, colon, value in (line.partition(":") for line in lines)
             if colon
         }
-        body = await reader.readexactly(int(headers["content-length"]))
+        if "content-length" in headers:
+            body = await reader.readexactly(int(headers["content-length"]))
+        else:  # uvicorn's own 500
+            body = b""
+            self.close()
         if headers.get("connection") == "close":
             self.close()
         return Reply(int(first.split()[1]), headers, body)

@@ -59,7 +59,7 @@ class Places:
             if turn in self._lines.get(key, ()):
                 self._lines[key].remove(turn)
                 self._left_line(key)
-            elif turn.exception() is None:  # its turn came, but too late
+            elif not turn.cancelled() and turn.exception() is None:  # its turn came, but too late
                 self._leave(key)
             if isinstance(error, TimeoutError):
                 raise self._busy() from error
@@ -74,8 +74,10 @@ class Places:
         longest = max(self._lines, key=lambda one: len(self._lines[one]), default=key)
         if len(self._lines.get(longest, ())) <= len(self._lines.get(key, ())) + 1:
             raise self._busy()
-        self._lines[longest].pop().set_exception(self._busy())
+        turn = self._lines[longest].pop()
         self._left_line(longest)
+        if not turn.cancelled():
+            turn.set_exception(self._busy())
 
     def _take(self, key: str) -> None:
         self.under_way += 1
@@ -86,14 +88,16 @@ class Places:
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
-        if self._lines:
+        while self._lines and self.under_way < self._places:
             # Among equals the first, and who has been served becomes the last.
             following = min(self._lines, key=lambda one: self._held[one])
             line = self._lines.pop(following)
-            line.popleft().set_result(None)
             self._lines[following] = line
+            turn = line.popleft()
             self._left_line(following)
-            self._take(following)
+            if not turn.cancelled():  # it has given up, though it does not know that yet
+                turn.set_result(None)
+                self._take(following)
 
     def _left_line(self, key: str) -> None:
         self.waiting -= 1
