@@ -51,6 +51,7 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
         embedding=embedding,
         llm=None if side == "alir_extractive" else InstantLLM(),
     )
+    _ = alir.ask, alir.ingest  # made before it serves, as `alir serve` does
     # uvicorn raises anew what it was stopped by.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
