@@ -33,7 +33,7 @@ from alir.testing.service_work import Work, Wrong, kinds
 
 READY_S, ENDED_S, ANSWER_S = 60.0, 60.0, 30.0
 """Longest waits for a service to get ready, for its ingestions to end, and for one answer."""
-REPLACED = "changed while it was read"
+OVERTAKEN = "changed while it was read", "vanished while it was read"
 ENDED = {"done", "failed", "cancelled"}
 
 
@@ -225,6 +225,8 @@ class ServeKillLoop:
                 return (await client.get(where)).json()["state"] in ENDED
 
             self.figures.stuck += not await _becomes(has_ended, ENDED_S)
+            if failed := (await client.get("/v1/sources")).json()["failed"]:
+                self.figures.wrong.append(f"files are still said to have failed: {failed}")
         service.stop()
         await self._dead(service)
         mirror = Mirror(
@@ -238,13 +240,13 @@ class ServeKillLoop:
 
 
 def _failed(told: dict[str, Any]) -> list[str]:
-    """What an ingestion could not do, but for files that were replaced meanwhile, each by an upload
-    whose own ingestion follows.
+    """What an ingestion could not do, but for files that were replaced or deleted meanwhile: the
+    upload or the deletion has an ingestion of its own, which follows.
     """
     if told["problem"]:
         return [told["problem"]["detail"]]
     failed = told["report"].get("failed", [])
-    return [one["reason"] for one in failed if not one["reason"].startswith(REPLACED)]
+    return [one["reason"] for one in failed if not one["reason"].startswith(OVERTAKEN)]
 
 
 def _client(service: Run) -> httpx.AsyncClient:
