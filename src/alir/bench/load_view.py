@@ -14,7 +14,9 @@ _PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 
 def load_tables(found: dict[str, Any]) -> list[Table]:
     """Return a table of the questions, and one of the service meanwhile."""
-    sides = [(name, found["sides"][side]) for side, (name, _) in SIDES.items()]
+    sides = [
+        (name, found["sides"][side]) for side, (name, _) in SIDES.items() if side in found["sides"]
+    ]
     head = ["", "bears", "offered", "sent", "answered", "429", "5xx, none", "p50", "p95", "p99"]
     rows = [
         [
@@ -79,14 +81,14 @@ def load_charts(found: dict[str, Any]) -> list[Chart]:
         "answered in a second": [
             Bar(name, one["answered_per_s"], [one["answered_per_s"]] * 2, role)
             for side, (name, role) in SIDES.items()
-            if (one := found["sides"][side])["answered"]
+            if (one := found["sides"].get(side)) and one["answered"]
         ]
     }
     took = {
         key.removesuffix("_ms"): [
             Bar(name, one[key], [one[key]] * 2, role)
             for side, (name, role) in SIDES.items()
-            if (one := found["sides"][side])[key]
+            if (one := found["sides"].get(side)) and one[key]
         ]
         for key in _PERCENTILES
     }
