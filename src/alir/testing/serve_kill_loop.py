@@ -104,7 +104,7 @@ class ServeKillLoop:
         (self._root / "always.txt").write_text("This file is always there.\n")
         self._longest_load_s = longest_load_s
         self._log = folder / "service.log"
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "milvus_uri": str(folder / "milvus.db"),
             "collection": "served",
             "root": str(self._root),
