@@ -29,10 +29,11 @@ bench: .venv/local
 test: .venv/dev browser
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# A quarter of an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server,
-# and thousands of arbitrary changes, failures and runs.
+# Half an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server, 100 times
+# kill -9 of a service under load, and thousands of arbitrary changes, failures and runs.
 soak: .venv/dev
 	$(BIN)/python -m alir.testing.kill_loop --cycles 200 --server-cycles 50
+	$(BIN)/python -m alir.testing.serve_kill_loop --cycles 100
 	$(BIN)/pytest tests/faults/test_state_machine.py --hypothesis-profile=soak --timeout=0 -s
 
 # Everything a change must pass: style, types, tests.

@@ -51,6 +51,10 @@ class _Request(Generic[Item, Result]):
         self.error: Exception | None = None
 
 
+WOKEN_AT_ONCE = 8
+"""Callers that go on in one turn of the event loop. What they do next takes milliseconds where they
+answer questions, and a hundred of them would keep everything else waiting."""
+
 _Batch = list[tuple[_Request[Item, Result], int]]
 """Items on their way: each one's request, and its position in it."""
 
@@ -201,6 +205,13 @@ class Coalescer(Generic[Key, Item, Result]):
         try:
             results = await called
             settled = list(zip(batch, results, strict=True))
+            woken = 0
+            for (request, index), result in settled:
+                request.results[index] = result
+                if _settle(request):
+                    woken += 1
+                    if woken % WOKEN_AT_ONCE == 0:
+                        await asyncio.sleep(0)
         except asyncio.CancelledError:
             for request, _ in batch:
                 request.done.cancel()
@@ -214,18 +225,15 @@ class Coalescer(Generic[Key, Item, Result]):
             for request, _ in batch:
                 request.error = request.error or error
                 _settle(request)
-            return
-        for (request, index), result in settled:
-            request.results[index] = result
-            _settle(request)
 
 
-def _settle(request: "_Request[Item, Result]") -> None:
-    """Note that one more item came back; the caller goes on after the last."""
+def _settle(request: "_Request[Item, Result]") -> bool:
+    """Note that one more item came back; return whether it was the last, and the caller goes on."""
     request.unsettled -= 1
     if request.unsettled or request.done.done():
-        return
+        return False
     if request.error is not None:
         request.done.set_exception(request.error)
     else:
         request.done.set_result([request.results[index] for index in range(len(request.items))])
+    return True

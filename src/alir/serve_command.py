@@ -15,9 +15,6 @@ from alir.saying import say
 if TYPE_CHECKING:
     from alir.settings import Settings
 
-MAX_CONNECTIONS = 1000
-"""One more is refused before it is looked at."""
-
 
 def serve(
     host: Annotated[
@@ -57,10 +54,9 @@ def serve(
 
 
 async def _served(listener: socket.socket, host: str, settings: "Settings") -> None:
-    import uvicorn  # noqa: PLC0415
-
     from alir.app import Alir  # noqa: PLC0415
     from alir.errors import InvalidSetting  # noqa: PLC0415
+    from alir.server import serving  # noqa: PLC0415
     from alir.server.build import Service, real_root  # noqa: PLC0415
     from alir.server.logs import log_to_stderr  # noqa: PLC0415
 
@@ -75,31 +71,17 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
             "ALIR_ROOT", f"{settings.root} cannot be made: {error.strerror}", "Name another folder."
         ) from error
     service = Service(alir, root=root, only_loopback=_is_loopback(host))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            service.app,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=settings.drain_s,
-        )
-    )
+    server = serving.server(service.app, drain_s=settings.drain_s)
     # uvicorn raises anew what it was stopped by; stopped in order, that is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not (server.started or serving.done()):  # noqa: ASYNC110  uvicorn has no event for it
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not (server.started or running.done()):  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
-    if not serving.done():
+    if not running.done():
         name = f"[{host}]" if ":" in host else host
         say(f"alir serves http://{name}:{listener.getsockname()[1]}")
-    await serving
+    await running
     if server.lifespan.should_exit:  # it did not start; the log has it
         raise typer.Exit(1)
 

@@ -100,7 +100,11 @@ class Settings(BaseSettings):
     tokens_per_day: Annotated[int, Field(ge=0)] = 0
     """That the questions of each key may cost, from midnight UTC; 0 is any number."""
     questions_at_once: Annotated[int, Field(ge=1)] = 32
-    """Under way in the service; one more is refused, not queued."""
+    """Under way in the service; one more waits for a place."""
+    questions_waiting: Annotated[int, Field(ge=0)] = 64
+    """For a place; one more is refused, and none waits with 0."""
+    question_wait_s: Annotated[float, Field(gt=0)] = 5.0
+    """Longest wait for a place; then the question is refused."""
     answers_kept: Annotated[int, Field(ge=0)] = 1000
     """Of each tenant, for 30 days, so that they can be rated; 0 keeps no question."""
     meaning_wait_s: Annotated[float, Field(gt=0, le=3600)] = 60.0

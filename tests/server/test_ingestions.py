@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -143,6 +143,40 @@ async def test_one_that_another_run_holds_up_is_made_when_that_ends(served: Any)
     assert (ended["state"], ended["waiting"]) == ("done", None)
 
 
+async def test_a_file_deleted_before_its_turn_and_one_that_came_back_are_no_failures(
+    served: Any,
+) -> None:
+    await served.hold(served.client, a=TEXT, b=TEXT)
+    known = {
+        Path(one["file"]).name: one["id"]
+        for one in (await served.client.get("/v1/sources")).json()["files"]
+    }
+
+    async def upload(name: str) -> dict[str, Any]:
+        files = [("file", (name, f"{TEXT} Once more."))]
+        told: dict[str, Any] = (await served.client.post("/v1/files", files=files)).json()
+        return cast("dict[str, Any]", told["ingestion"])
+
+    async def delete(name: str) -> dict[str, Any]:
+        return cast(
+            "dict[str, Any]", (await served.client.delete(f"/v1/sources/{known[name]}")).json()
+        )
+
+    async with served.alir.ledger.lock("a test"):
+        told = [
+            *(await upload("a.txt"), await delete("a.txt")),
+            *(await delete("b.txt"), await upload("b.txt")),
+        ]
+    ended = [await served.ended(served.client, one) for one in told]
+    held = (await served.client.get("/v1/sources")).json()["files"]
+    text = (await served.client.get(f"/v1/sources/{known['b.txt']}/text")).text
+
+    assert [(one["state"], one["problem"]) for one in ended] == [("done", None)] * 4
+    assert [one["report"].get("deleted") for one in ended] == [None, 1, 0, 0]
+    assert [Path(one["file"]).name for one in held] == ["b.txt"]
+    assert text.endswith("Once more.")
+
+
 async def test_too_many_that_wait_are_not_taken_on(served: Any) -> None:
     (served.root / "a.txt").write_text(TEXT)
     async with served.alir.ledger.lock("a test"):
@@ -151,7 +185,7 @@ async def test_too_many_that_wait_are_not_taken_on(served: Any) -> None:
         refused = await served.client.post("/v1/ingestions", json={"paths": ["a.txt"]})
         uploaded = await served.client.post("/v1/files", files=[("file", ("b.txt", TEXT))])
 
-    assert (refused.status_code, uploaded.status_code) == (503, 503)
+    assert (refused.status_code, uploaded.status_code) == (429, 429)
     assert int(refused.headers["retry-after"]) > 0
     assert not (served.root / "b.txt").exists()
 

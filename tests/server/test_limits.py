@@ -12,6 +12,7 @@ from alir.server import keys
 from alir.server.caller import Caller, Tenant
 from alir.server.database import Database, opened
 from alir.server.limits import Limits
+from alir.server.places import Places
 from alir.server.problems import Refused
 from alir.testing import OpenAIServer, Say, Stall
 
@@ -41,7 +42,7 @@ def test_requests_come_back_with_time(desk: Path) -> None:
         Database(desk / "x"),
         requests_per_minute=60,
         tokens_per_day=0,
-        questions=1,
+        places=Places(1, line=0, longest_wait_s=1),
         clock=lambda: now,
     )
     for _ in range(60):
@@ -105,10 +106,10 @@ async def test_what_costs_no_tokens_is_answered_though_they_are_few(
     assert [answer.status_code for answer in answers] == [200] * 3
 
 
-async def test_one_question_too_many_is_refused_at_once_and_the_place_comes_back(
+async def test_one_question_too_many_is_refused_and_the_place_comes_back(
     serving: Callable[..., Any],
 ) -> None:
-    async with serving(questions_at_once=2) as served:
+    async with serving(questions_at_once=2, questions_waiting=0) as served:
         async with AsyncExitStack() as stack:
             for _ in range(2):
                 await stack.enter_async_context(served.service.limits.question(HOUSE))
@@ -119,10 +120,26 @@ async def test_one_question_too_many_is_refused_at_once_and_the_place_comes_back
             answers.append(await served.client.post("/v1/ask", json=QUESTION))
             await settled(served)
 
-    assert busy.status_code == 503
+    assert busy.status_code == 429
+    assert busy.json()["title"] == "Busy"
     assert int(busy.headers["retry-after"]) >= 1
     assert listed.status_code == 200
     assert {answer.status_code for answer in answers} == {409}
+
+
+async def test_a_question_waits_for_a_place_and_is_then_answered(
+    serving: Callable[..., Any],
+) -> None:
+    async with serving(questions_at_once=1) as served:
+        async with served.service.limits.question(HOUSE):
+            asking = asyncio.create_task(served.client.post("/v1/ask", json=QUESTION))
+            async with asyncio.timeout(20):
+                while not served.service.limits.places.waiting:
+                    await asyncio.sleep(0.01)
+        answer = await asking
+        await settled(served)
+
+    assert answer.status_code == 409  # nothing was ingested
 
 
 async def test_a_streamed_question_keeps_its_place_until_its_end(

@@ -88,7 +88,7 @@ async def askers(app: Alir) -> AsyncIterator[Askers]:
         enable_sparse=by_words,
         sparse_embedding_function=BM25BuiltInFunction() if by_words else None,
     )
-    theirs = VectorStoreIndex.from_vector_store(store, embed_model=_their_embedding(app))
+    theirs = VectorStoreIndex.from_vector_store(store, embed_model=their_embedding(app))
     ours = VectorStoreIndex.from_vector_store(app.vector_store, embed_model=app.embedding)
     extractive = Alir(settings, embedding=app.embedding)
     try:
@@ -106,7 +106,8 @@ async def askers(app: Alir) -> AsyncIterator[Askers]:
         store.client.close()
 
 
-def _their_embedding(app: Alir) -> BaseEmbedding:
+def their_embedding(app: Alir) -> BaseEmbedding:
+    """Return LlamaIndex's own embedding, of the same weights."""
     if isinstance(app.embedding, HashEmbedding):
         return app.embedding
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding  # noqa: PLC0415  slow

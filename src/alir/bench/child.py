@@ -19,6 +19,7 @@ JOBS = {
     "embed": "alir.bench.embed_side:run",
     "ingest": "alir.bench.ingest_side:run",
     "growth": "alir.bench.growth_side:run",
+    "load": "alir.bench.load_side:prepare",
     "sync": "alir.bench.sync_side:run",
 }
 

@@ -232,6 +232,31 @@ def ask(
 
 
 @bench.command()
+def load(
+    paths: Paths,
+    *,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each side is loaded.")] = 300,
+    askers: Annotated[int, typer.Option(min=1, help="How many may ask at once.")] = 200,
+    times: Annotated[float, typer.Option(min=0.1, help="The load, by what it can bear.")] = 10,
+    fake_embedding: FakeEmbedding = False,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Overload the service while it ingests, and LlamaIndex behind the same port.
+
+    Example: alir bench load docs --seconds 30
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from alir.bench.load import LoadOptions, measure_load  # noqa: PLC0415
+
+        options = LoadOptions(paths, seconds, askers, times, fake=fake_embedding)
+        return await measure_load(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
 def growth(
     *,
     chunks: Counts = ["1000,10000,100000"],  # noqa: B006

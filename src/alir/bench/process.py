@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 
 MIB = 2**20
 TICK_S = 0.005
@@ -31,10 +31,23 @@ def children_peak_rss_mib() -> float:
     return sum(_status_kib(child, "VmHWM") or 0 for child in _below(os.getpid())) / 1024
 
 
+def rss_mib(pid: int) -> float:
+    """Return the resident memory of a process, in MiB; 0 if there is none."""
+    return (_status_kib(pid, "VmRSS") or 0) / 1024
+
+
+def children_rss_mib(pid: int) -> float:
+    """Return the same for all processes below it."""
+    return sum(map(rss_mib, _below(pid)))
+
+
 class Stall:
-    """The longest time a tick of `TICK_S` came late."""
+    """How late a tick of `TICK_S` came, at worst."""
 
     longest_s: float = 0.0
+    busiest_s: float = 0.0
+    """Most processor time of the loop's thread between two ticks: what of it was its own work, and
+    no wait for the interpreter's lock or for a processor."""
 
 
 @asynccontextmanager
@@ -44,9 +57,10 @@ async def watched_loop() -> AsyncIterator[Stall]:
 
     async def tick() -> None:
         while True:
-            expected = perf_counter() + TICK_S
+            expected, used = perf_counter() + TICK_S, thread_time()
             await asyncio.sleep(TICK_S)
             stall.longest_s = max(stall.longest_s, perf_counter() - expected)
+            stall.busiest_s = max(stall.busiest_s, thread_time() - used)
 
     ticking = asyncio.create_task(tick())
     try:

@@ -8,6 +8,7 @@ from alir.bench.embed_view import embed_charts, embed_tables
 from alir.bench.faults_view import fault_charts, fault_tables
 from alir.bench.growth_view import growth_charts, growth_tables
 from alir.bench.ingest_view import ingest_charts, ingest_tables
+from alir.bench.load_view import load_charts, load_tables
 from alir.bench.poison_view import poison_charts, poison_tables
 from alir.bench.store_view import store_charts, store_tables
 from alir.bench.sync_view import sync_charts, sync_tables
@@ -22,6 +23,7 @@ _VIEWS: dict[
     "embed": (embed_tables, embed_charts),
     "faults": (fault_tables, fault_charts),
     "growth": (growth_tables, growth_charts),
+    "load": (load_tables, load_charts),
     "poison": (poison_tables, poison_charts),
     "sync": (sync_tables, sync_charts),
 }

@@ -24,6 +24,7 @@ from alir.server.asking import Asking
 from alir.server.bodies import Bounded
 from alir.server.caller import caller
 from alir.server.conversations import Conversations
+from alir.server.crowd import Crowd
 from alir.server.database import Database
 from alir.server.endpoint import Endpoint
 from alir.server.feedback import Feedback
@@ -42,6 +43,7 @@ from alir.server.metrics import Metrics
 from alir.server.openai_chat import Chat
 from alir.server.openai_models import Models
 from alir.server.openapi import openapi, route
+from alir.server.places import Places
 from alir.server.problems import Told, refusal
 from alir.server.runs.routes import RunRoutes
 from alir.server.runs.serving import Runs
@@ -70,7 +72,11 @@ class Service:
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
-            questions=settings.questions_at_once,
+            places=Places(
+                settings.questions_at_once,
+                line=settings.questions_waiting,
+                longest_wait_s=settings.question_wait_s,
+            ),
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
@@ -128,8 +134,8 @@ class Service:
     def _guarded(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
         """Return `app` behind what every request goes through, the outermost first."""
         settings = self._alir.settings
-        open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         known = LOOPBACK | {*settings.allowed_hosts}
+        open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         cors = Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -149,6 +155,7 @@ class Service:
                 hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
+            Middleware(Crowd, open_paths=open_paths),
             Middleware(
                 Access,
                 database=self._database,

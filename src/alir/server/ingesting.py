@@ -16,7 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.app import Alir
-from alir.errors import AlirError, DependencyError, RunInProgress, TooManyDeletions
+from alir.errors import (
+    AlirError,
+    DependencyError,
+    PathNotFound,
+    RunInProgress,
+    TooManyDeletions,
+)
 from alir.events import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
 from alir.models import source_id
 from alir.server import ingestions
@@ -180,7 +186,7 @@ class Ingesting:
         if len(self._jobs) >= MAX_WAITING:
             self.refused += 1
             detail = f"{MAX_WAITING} ingestions are waiting, and no more are taken on."
-            raise refusal(503, "Busy", detail, Retry_After="30")
+            raise refusal(429, "Busy", detail, Retry_After="30")
 
     async def take_on(
         self, tenant: Tenant, kind: Kind, files: Sequence[Path], *, delete_many: bool = False
@@ -198,6 +204,8 @@ class Ingesting:
             begun=ingestions.now(),
         )
         await self._database.run(ingestions.write, self._collection, tenant.name, told)
+        job = _Job(tenant.name, told, files)
+        self._jobs[told.id] = job
         try:
             if kind == "delete":
                 await asyncio.to_thread(_remove, files)
@@ -205,7 +213,7 @@ class Ingesting:
             detail = "The service may not remove it from its disk; it stays in the index."
             raise refusal(409, "Cannot Be Deleted", detail) from error
         finally:
-            self._enqueue(_Job(tenant.name, told, files))
+            self._enqueue(job)
         return told
 
     def _enqueue(self, job: _Job) -> None:
@@ -277,11 +285,25 @@ class Ingesting:
     async def _attempt(self, job: _Job) -> dict[str, Any]:
         if job.told.kind == "delete":
             return await self._delete(job.files)
-        # What was deleted since is not missed.
-        there = await asyncio.to_thread(lambda: [file for file in job.files if _exists(file)])
-        paths: list[str | Path] = [*(there or job.files)]
+        there, gone = await asyncio.to_thread(_parted, job.files)
+        if not there and self._deleting().issuperset(gone):
+            return {"files": 0}
+        try:
+            # What was deleted since is not missed.
+            return await self._ingest(job, there or gone)
+        except PathNotFound:
+            if (await asyncio.to_thread(_parted, job.files))[0] == there:
+                raise
+            return await self._attempt(job)  # one was deleted just now
+
+    def _deleting(self) -> set[Path]:
+        """The files that were deleted here, and of which the index may still hold something."""
+        deletions = (job for job in self._jobs.values() if job.told.kind == "delete")
+        return {file for job in deletions for file in job.files}
+
+    async def _ingest(self, job: _Job, files: Sequence[Path]) -> dict[str, Any]:
         run = self._app.ingest.run(
-            start_event=Ingest(paths=paths, delete_many=job.told.delete_many)
+            start_event=Ingest(paths=[*files], delete_many=job.told.delete_many)
         )
         async for event in events(run):
             if isinstance(event, IngestProgress):
@@ -304,7 +326,9 @@ class Ingesting:
     async def _delete(self, files: Sequence[Path]) -> dict[str, Any]:
         """Delete what the index and the ledger have of files, but of one that is there again."""
         app = self._app
-        gone = await asyncio.to_thread(lambda: [file for file in files if not _exists(file)])
+        _, gone = await asyncio.to_thread(_parted, files)
+        if not gone:
+            return {"deleted": 0}
         ids = [source_id(file) for file in gone]
         async with app.ledger.lock("a deletion"):
             await app.vector_store.adelete(ids)
@@ -327,8 +351,10 @@ def _remove(files: Sequence[Path]) -> None:
         file.unlink(missing_ok=True)
 
 
-def _exists(file: Path) -> bool:
-    return os.path.lexists(file)
+def _parted(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Part the files that are there from those that are gone."""
+    there = [file for file in files if os.path.lexists(file)]
+    return there, [file for file in files if file not in there]
 
 
 def answered(told: Ingestion) -> Response:

@@ -11,12 +11,10 @@ from datetime import UTC, datetime, timedelta
 from alir.server import keys
 from alir.server.caller import Caller
 from alir.server.database import Database
+from alir.server.places import Places
 from alir.server.problems import refusal
 from alir.server.spending import overheard
 from alir.steps.spend import count_tokens
-
-BUSY_STATUS = 503
-BUSY_RETRY_AFTER_S = 2
 
 
 @dataclass(slots=True)
@@ -33,7 +31,7 @@ class Limits:
     Args:
         requests_per_minute: of each key, and so many at once; 0 is any number.
         tokens_per_day: that the questions of each key may cost, from midnight UTC; 0 is any number.
-        questions: under way at once.
+        places: for the questions under way at once.
     """
 
     def __init__(
@@ -42,19 +40,22 @@ class Limits:
         *,
         requests_per_minute: int,
         tokens_per_day: int,
-        questions: int,
+        places: Places,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._per_minute = requests_per_minute
         self._per_day = tokens_per_day
+        self.places = places
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
-        self.places = questions
-        self.under_way = 0
-        """Questions."""
         self.refused: Counter[str] = Counter()
-        """Requests, by what there was too much of."""
+        """Requests, by what of a key's there was too much."""
+
+    @property
+    def under_way(self) -> int:
+        """How many questions have a place."""
+        return self.places.under_way
 
     def admit(self, key: str) -> None:
         """Count a request of `key`.
@@ -80,14 +81,9 @@ class Limits:
         """Take a place among the questions under way, and count what this costs, in this context.
 
         Raises:
-            Refused: no place is free, or the key's tokens of today are spent.
+            Refused: no place was free in time, or the key's tokens of today are spent.
         """
-        if self.under_way >= self.places:
-            self.refused["questions"] += 1
-            detail = f"{self.places} questions are under way, and no more are taken on."
-            raise refusal(BUSY_STATUS, "Busy", detail, Retry_After=str(BUSY_RETRY_AFTER_S))
-        self.under_way += 1
-        try:
+        async with self.places.place(who.key):
             if not self._per_day:
                 yield
                 return
@@ -101,8 +97,6 @@ class Limits:
                     yield
                 finally:
                     await self._spend(who, said.texts)
-        finally:
-            self.under_way -= 1
 
     async def _spend(self, who: Caller, texts: list[str]) -> None:
         """Count what a question has cost; those under way together may go beyond the limit."""

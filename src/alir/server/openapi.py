@@ -25,10 +25,10 @@ _TITLES = {
     415: "The body is of another media type",
     421: "The service is not known by this Host",
     422: "The body or the query is not what is asked for",
-    429: "The key has asked for too much",
+    429: "The key has asked for too much, or the service is busy",
     500: "The service is misconfigured, or has a defect",
     502: "The language model failed",
-    503: "Milvus is gone, or the service is busy",
+    503: "Milvus is gone, or the service's own file cannot be used",
     504: "Milvus is too slow",
     507: "The disk is full",
 }

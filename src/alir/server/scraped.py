@@ -36,13 +36,15 @@ class Scraped(Collector):
         yield InfoMetricFamily("alir", "Which alir this is.", {"version": version("alir")})
         limits, ingesting = self._limits, self._ingesting
         yield _gauge("alir_questions_in_progress", "Questions under way.", limits.under_way)
-        yield _gauge("alir_questions_limit", "Questions that may be under way.", limits.places)
+        yield _gauge("alir_questions_limit", "Questions that may be under way.", limits.places.most)
+        waiting = limits.places.waiting
+        yield _gauge("alir_questions_waiting", "Questions that wait for a place.", waiting)
         yield _gauge(
             "alir_ingestions_waiting",
             "Ingestions and deletions that have not ended, also the one under way.",
             ingesting.waiting,
         )
-        refused = {"questions": 0, "requests": 0, "tokens": 0} | limits.refused
+        refused = {"questions": limits.places.refused, "requests": 0, "tokens": 0} | limits.refused
         yield _by(
             CounterMetricFamily,
             "alir_refused",

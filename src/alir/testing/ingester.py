@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +35,7 @@ BATCH_CHUNKS = 16
 """Small, so that a run makes many calls to be killed in."""
 LONGEST_RUN_S = 120.0
 
+Work = Callable[..., Coroutine[Any, Any, None]]
 Victim = Literal["program", "program and Lite", "Lite"]
 
 
@@ -46,6 +47,8 @@ class Run:
         """The calls of Milvus that it began, in order."""
         self.report: dict[str, Any] | None = None
         self.error = ""
+        self.url = ""
+        """Where it serves, if it does."""
         self.exit_code: int | None = None
         """None while it runs; the negative signal that ended it."""
         self._said = said
@@ -55,6 +58,13 @@ class Run:
         self.pid = 0
         while not self.pid:
             self._listen(LONGEST_RUN_S)
+
+    def serves(self, timeout_s: float = LONGEST_RUN_S) -> bool:
+        """Wait until it serves or has ended; return whether it serves."""
+        deadline = time.monotonic() + timeout_s
+        while not self.url and self.exit_code is None and time.monotonic() < deadline:
+            self._listen(deadline - time.monotonic())
+        return bool(self.url) and self.exit_code is None
 
     def wait(self, timeout_s: float = LONGEST_RUN_S, *, calls: int | None = None) -> bool:
         """Wait until it has ended, or begun `calls` calls; return whether it still runs."""
@@ -76,6 +86,11 @@ class Run:
                 for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
                     for child in listed.read_text().split():
                         os.kill(int(child), signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM: it ends in order, if it has a way to."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
     def leaves_nothing_running(self, timeout_s: float = 10.0) -> bool:
         """Wait until its processes have ended; kill what is left after `timeout_s`."""
@@ -109,19 +124,23 @@ class Run:
         self.pid = said.get("pid", self.pid)
         self.report = said.get("report", self.report)
         self.error = said.get("error", self.error)
+        self.url = said.get("url", self.url)
         if "ended" in said:
             self.exit_code = said["ended"]
             self.seconds = time.monotonic() - self._began
         return True
 
 
-class Ingester:
-    """Starts ingesting processes, one at a time."""
+class Forks:
+    """Starts processes, one at a time, each a fork of one that has imported everything."""
+
+    module: str
+    """What is run to fork them."""
 
     def __enter__(self) -> Self:
         self._sockets = TemporaryDirectory(prefix="alir-runs-")  # a killed Lite leaves its own
         self._parent = subprocess.Popen(  # noqa: S603  ourselves
-            [sys.executable, "-m", __name__, self._sockets.name],
+            [sys.executable, "-m", self.module, self._sockets.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -138,9 +157,8 @@ class Ingester:
             self._reader.join()
         self._sockets.cleanup()
 
-    def start(self, folder: Path, **settings: Any) -> Run:
-        """Start to ingest `folder` with these settings."""
-        spec = {"folder": str(folder), "settings": settings}
+    def begin(self, **spec: Any) -> Run:
+        """Start a process with these arguments."""
         assert self._parent.stdin is not None  # noqa: S101  for the type checker
         self._parent.stdin.write(json.dumps(spec).encode() + b"\n")
         self._parent.stdin.flush()
@@ -152,7 +170,18 @@ class Ingester:
             self._said.put(json.loads(line))
 
 
-def _say(**what: Any) -> None:
+class Ingester(Forks):
+    """Starts ingesting processes, one at a time."""
+
+    module = "alir.testing.ingester"
+
+    def start(self, folder: Path, **settings: Any) -> Run:
+        """Start to ingest `folder` with these settings."""
+        return self.begin(folder=str(folder), settings=settings)
+
+
+def say(**what: Any) -> None:
+    """Say something to whoever has us started."""
     os.write(1, json.dumps(what).encode() + b"\n")  # in one piece, whoever kills us
 
 
@@ -160,7 +189,7 @@ def _tell_calls(connection: Any) -> None:
     perform = connection._perform
 
     def told(operation: str, work: Any) -> Awaitable[Any]:
-        _say(call=operation)
+        say(call=operation)
         performed: Awaitable[Any] = perform(operation, work)
         return performed
 
@@ -173,39 +202,46 @@ async def _ingest(folder: str, settings: dict[str, Any]) -> None:
         app.shard.batch_chunks = BATCH_CHUNKS
         _tell_calls(app.vector_store.connection)
         report: Any = await app.ingest.run(paths=[folder])
-        _say(report=report.to_json())
+        say(report=report.to_json())
 
 
-def _become_a_run(spec: str) -> int:
+def _become_a_run(work: Work, spec: dict[str, Any]) -> int:
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    _say(pid=os.getpid())
+    if "log" in spec:
+        os.dup2(os.open(spec["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    say(pid=os.getpid())
     try:
-        asyncio.run(_ingest(**json.loads(spec)))
+        asyncio.run(work(**spec))
     except AlirError as error:
-        _say(error=f"{type(error).__name__}: {error}")
+        say(error=f"{type(error).__name__}: {error}")
         return 1
     return 0
 
 
-def main() -> None:
-    """Fork a process for each line of stdin, and say how it ended."""
+def set_up() -> None:
+    """Load what the first run would load."""
     from llama_index.core.node_parser import SentenceSplitter  # noqa: PLC0415
 
-    tempfile.tempdir = sys.argv[1]
     SentenceSplitter().split_text("Loads the tokenizer.")
-    for spec in sys.stdin:
+
+
+def main(work: Work, *, before: Callable[[], None]) -> None:
+    """Fork a process for `work` with each line of stdin, and say how it ended."""
+    tempfile.tempdir = sys.argv[1]
+    before()
+    for line in sys.stdin:
         if not (child := os.fork()):
             code = 70
             try:
-                code = _become_a_run(spec)
+                code = _become_a_run(work, json.loads(line))
             except BaseException:  # noqa: BLE001  whatever it is, the child ends here
                 traceback.print_exc()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        _say(ended=os.waitstatus_to_exitcode(status))
+        say(ended=os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":
-    main()
+    main(_ingest, before=set_up)

@@ -23,8 +23,9 @@ from alir.errors import AlirError
 from alir.events import Answer, Ask, Sources
 from alir.search_events import Passages, Search
 from alir.server.caller import Caller, Tenant
-from alir.server.limits import BUSY_RETRY_AFTER_S, BUSY_STATUS, Limits
+from alir.server.limits import Limits
 from alir.server.meanings import Meanings
+from alir.server.places import BUSY_RETRY_AFTER_S, Busy
 from alir.server.problems import Problem, Refused, problem_of
 from alir.server.runs.events import Answered, AskQuestion, FindPassages, Found
 from alir.server.runs.owner import who_asks
@@ -110,9 +111,7 @@ class Served(Workflow):
                 try:
                     await stack.enter_async_context(self.desk.limits.question(who))
                     break
-                except Refused as refused:
-                    if refused.problem.status != BUSY_STATUS:
-                        raise
+                except Busy:
                     await asyncio.sleep(BUSY_RETRY_AFTER_S)
             yield
 

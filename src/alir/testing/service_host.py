@@ -1,0 +1,49 @@
+"""Services to be killed.
+
+    python -m alir.testing.service_host FOLDER_FOR_SOCKETS
+
+forks a process for each service, as `ingester` does for each ingestion: what `alir serve` runs,
+with hashed words for vectors. It says `{"pid": ...}`, then `{"url": ...}` when it serves.
+"""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+from alir.app import Alir
+from alir.server import serving
+from alir.server.build import Service, real_root
+from alir.server.logs import log_to_stderr
+from alir.settings import Settings
+from alir.testing.embeddings import HashEmbedding
+from alir.testing.ingester import Forks, Run, main, say, set_up
+
+
+class ServiceHost(Forks):
+    """Starts services, one at a time."""
+
+    module = "alir.testing.service_host"
+
+    def start(self, log: Path, **settings: Any) -> Run:
+        """Start a service; it serves when its `url` is there."""
+        return self.begin(log=str(log), settings=settings)
+
+
+async def _serve(log: str, settings: dict[str, Any]) -> None:
+    log_to_stderr()
+    chosen = Settings.load(**settings)
+    alir = Alir(chosen, embedding=HashEmbedding())
+    _ = alir.ask, alir.ingest
+    service = Service(alir, root=real_root(chosen.root), only_loopback=True)
+    server = serving.server(service.app, drain_s=chosen.drain_s)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not (server.started or running.done()):  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        say(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        await running
+
+
+if __name__ == "__main__":
+    main(_serve, before=set_up)

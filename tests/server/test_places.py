@@ -1,0 +1,186 @@
+"""Places and the line for them: bounded, in order, fair between keys, and none gets lost."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alir.server.crowd import Crowd
+from alir.server.places import Places
+from alir.server.problems import Refused
+
+
+async def held(
+    places: Places, key: str, name: str, order: list[str], release: asyncio.Event
+) -> None:
+    async with places.place(key):
+        order.append(name)
+        await release.wait()
+
+
+def begin(
+    places: Places, order: list[str], release: asyncio.Event, *names: str
+) -> list["asyncio.Task[None]"]:
+    """Ask for a place for each of `names`; the letter is the key."""
+    return [
+        asyncio.create_task(held(places, name[0], name, order, release), name=name)
+        for name in names
+    ]
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_places_are_given_in_order_and_between_keys_in_turns() -> None:
+    places = Places(1, line=10, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "a2", "a3", "b1", "b2", "c1")
+        await turns()
+        waiting = places.waiting
+    await asyncio.gather(*asking)
+
+    assert waiting == 6
+    assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert (places.under_way, places.waiting) == (0, 0)
+
+
+async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
+    places = Places(3, line=10, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(places.place("a"))
+        async with places.place("z"):
+            asking = begin(places, order, release, "a1", "b1")
+            await turns()
+        await turns()
+        first = list(order)
+        release.set()
+        await asyncio.gather(*asking)
+
+    assert first == ["b1"]
+
+
+async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() -> None:
+    places = Places(1, line=3, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "a2", "a3", "a4", "b1", "b2")
+        await turns()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    refused = [
+        task.get_name() for task, end in zip(asking, ends, strict=True) if isinstance(end, Refused)
+    ]
+    # a4 found the line full of its own; b1 took the place of a3; b2 would only have swapped sides.
+    assert refused == ["a3", "a4", "b2"]
+    assert order == ["a1", "b1", "a2"]
+
+
+async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
+    places = Places(1, line=3, longest_wait_s=0.01)
+    async with places.place("a"):
+        with pytest.raises(Refused) as refused:
+            async with places.place("a"):
+                pass
+        left = places.waiting
+
+    assert refused.value.problem.status == 429
+    assert refused.value.headers == {"Retry-After": "2"}
+    assert (left, places.under_way) == (0, 0)
+
+
+async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_next() -> None:
+    places = Places(1, line=2, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "b1")
+        await turns()
+        asking[0].cancel()  # it does not know that yet when the place comes free
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert order == ["b1"]
+    assert (places.under_way, places.waiting) == (0, 0)
+
+
+@given(
+    acts=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["ask", "cancel", "end", "turn"])),
+        max_size=40,
+    )
+)
+def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
+    async def play() -> None:
+        places = Places(2, line=3, longest_wait_s=60)
+        asking: list[asyncio.Task[None]] = []
+        held: list[AsyncExitStack] = []
+
+        async def ask(key: str) -> None:
+            stack = AsyncExitStack()
+            await stack.enter_async_context(places.place(key))
+            held.append(stack)
+
+        for key, act in acts:
+            if act == "ask":
+                asking.append(asyncio.create_task(ask(key)))
+            elif act == "cancel" and asking:
+                asking[-1 - "abc".index(key) % len(asking)].cancel()
+            elif act == "end" and held:
+                await held.pop(0).aclose()  # at once: what was cancelled does not know it yet
+            elif act == "turn":
+                await turns(1)
+            assert 0 <= places.under_way <= 2
+            assert 0 <= places.waiting <= 3
+            assert places.under_way == 2 or not places.waiting
+        while not all(task.done() for task in asking) or held:
+            await turns()
+            while held:
+                await held.pop().aclose()
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(end) for end in ends} <= {type(None), Refused, asyncio.CancelledError}
+        assert (places.under_way, places.waiting) == (0, 0)
+        async with places.place("a"), places.place("b"):
+            pass
+
+    asyncio.run(play())
+
+
+async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> None:
+    release, served = asyncio.Event(), []
+
+    async def app(scope: Any, _: Any, __: Any) -> None:
+        served.append(scope["path"])
+        await release.wait()
+
+    async def none(*_: Any) -> Any:
+        raise AssertionError
+
+    crowd = Crowd(app, open_paths=["/health/live"], most=2)
+    asking = [
+        asyncio.create_task(crowd({"type": "http", "path": path}, none, none))
+        for path in ("/a", "/b", "/health/live", "/c")
+    ]
+    await turns()
+    release.set()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+    await crowd({"type": "http", "path": "/d"}, none, none)
+
+    assert served == ["/a", "/b", "/health/live", "/d"]
+    refused = ends[3]
+    assert isinstance(refused, Refused)
+    assert refused.problem.status == 429
+    assert (refused.headers or {})["Retry-After"] == "2"
