@@ -128,10 +128,14 @@ async def lists_and_calls(client: Client, root: Path) -> None:
 
 
 async def test_what_goes_wrong_is_told_in_a_sentence(
-    served: Any, caplog: pytest.LogCaptureFixture
+    serving: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = served.service.limits
-    async with host(served) as new, host(served, mode="legacy") as old:
+    async with (
+        serving(questions_waiting=0) as served,
+        host(served) as new,
+        host(served, mode="legacy") as old,
+    ):
+        limits = served.service.limits
         hosts = (new, old)
         refused = [await one.call_tool(*call) for one in hosts for call in MISUSED]
         empty = [await one.call_tool("ask", {"question": QUESTION}) for one in hosts]
@@ -153,7 +157,7 @@ async def test_what_goes_wrong_is_told_in_a_sentence(
     assert all(result.structured_content is None for result in failed)
     assert text_of(refused[3]) == "top_k: Input should be less than or equal to 100."
     assert {text_of(one) for one in empty} == {str(NothingIngested(served.alir.catalog.collection))}
-    assert all(text_of(one).endswith("are taken on. Try again in 2 s.") for one in busy)
+    assert all(text_of(one).endswith("no place came free. Try again in 2 s.") for one in busy)
     assert not listed.is_error
     assert {text_of(one) for one in broken} == {DEFECT}
     assert caplog.text.count("AttributeError") == 2
