@@ -5,10 +5,12 @@ anywhere. Then, when the service is back and nothing in it is under way, it look
 acknowledged is there. Another kind is another class like these, in `kinds`.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import Protocol
 
 import httpx
@@ -19,6 +21,9 @@ _WORDS = (
     *("moon", "tea", "mayor", "basalt", "river", "honey", "engine", "lantern", "harbour"),
     *("velvet", "copper", "window", "thunder", "garden", "letter", "market", "silver", "forest"),
 )
+
+RUNS_END_S = 60.0
+"""Longest wait for runs to end that a kill cut off."""
 
 
 class Wrong(Exception):
@@ -189,10 +194,63 @@ class Questions:
         return []
 
 
+class Runs:
+    """Begins runs of LlamaIndex's workflow server, three at a time, and sees them to their end."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._begun: set[str] = set()
+        """Those that were acknowledged and have not been seen to end."""
+        self.ingestions: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    async def do(self, client: httpx.AsyncClient) -> None:
+        """Begin three, and wait until they have ended."""
+        await asyncio.gather(*(self._begin(client, name) for name in ("ask", "agent", "search")))
+        if wrong := await self._ended(client):
+            raise Wrong("; ".join(wrong))
+
+    async def judge(self, client: httpx.AsyncClient) -> list[str]:
+        """Those that were cut off come to their end, too."""
+        return await self._ended(client)
+
+    async def _begin(self, client: httpx.AsyncClient, name: str) -> None:
+        question = f"Where is the {' '.join(self._random.sample(_WORDS, 3))}?"
+        path = f"/workflows/workflows/{name}/run-nowait"
+        answer = await client.post(path, json={"start_event": {"question": question}})
+        if answer.status_code == 429:
+            self.counts["runs refused"] += 1
+        elif answer.status_code == 200:
+            self.counts["runs"] += 1
+            self._begun.add(answer.json()["handler_id"])
+        else:
+            raise Wrong(f"a run was answered with {answer.status_code}: {answer.text}")
+
+    async def _ended(self, client: httpx.AsyncClient) -> list[str]:
+        """Wait for the runs to end, and return what is wrong with them."""
+        wrong = []
+        deadline = monotonic() + RUNS_END_S
+        while self._begun and monotonic() < deadline:
+            for id_ in [*self._begun]:
+                answer = await client.get(f"/workflows/handlers/{id_}")
+                status = answer.json().get("status", answer.status_code)
+                if status == "running":
+                    continue
+                self._begun.discard(id_)
+                self.counts[f"runs {status}"] += 1
+                # Before anything was ingested there is no answer.
+                if status != "completed" and "holds no documents yet" not in answer.text:
+                    wrong.append(f"the run {id_} is {status}: {answer.text}")
+            await asyncio.sleep(0.02)
+        wrong += [f"the run {id_} is stuck" for id_ in self._begun]
+        self._begun.clear()
+        return wrong
+
+
 def kinds(root: Path, random: Random) -> Sequence[Work]:
     """Return the work that is under way when a service is killed."""
     uploads = [Uploads(name, root, random) for name in ("north", "south", "east")]
-    return [*uploads, Ingestions(), *(Questions(random) for _ in range(4))]
+    return [*uploads, Ingestions(), *(Questions(random) for _ in range(4)), Runs(random)]
 
 
 def _said(text: str | None) -> str | None:
