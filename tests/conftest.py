@@ -23,7 +23,20 @@ def milvus_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def milvus_server(milvus_binary: Path) -> Iterator[MilvusServer]:
-    """A real Milvus standalone server, one for the session; started by the first test that asks."""
-    with MilvusServer(session_ttl_s=20) as server:  # frozen for 13 s at most; see MilvusServer
+def frozen_server(milvus_binary: Path) -> Iterator[MilvusServer]:
+    """A real Milvus standalone server, one for the session, that does nothing."""
+    with MilvusServer(session_ttl_s=3600) as server:  # longer than it is ever frozen
+        server.freeze()
         yield server
+        server.kill()  # to end in order takes seconds, and its data are thrown away
+
+
+@pytest.fixture(scope="module")
+def milvus_server(frozen_server: MilvusServer) -> Iterator[MilvusServer]:
+    """The session's server; started by the first test that asks.
+
+    It is frozen while a file's tests have no use for it: idle, it takes a quarter of a core.
+    """
+    frozen_server.thaw()
+    yield frozen_server
+    frozen_server.freeze()

@@ -49,7 +49,7 @@ LAYERS = [
     {"agent_tool", "retriever", "streamed", "watch"},
     {"app"},
     {"console", "draw", "draw_run", "exits", "server", "testing"},
-    {"agent_command", "bench", "keys_command", "rebuilding", "serve_command"},
+    {"agent_command", "bench", "keys_command", "quick_nltk", "rebuilding", "serve_command"},
     {"evaluation"},
     {"cli"},
     {"__main__"},

@@ -15,6 +15,7 @@ from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
 from alir.keys_command import keys
+from alir.quick_nltk import leave_out_statistics
 from alir.saying import say, write
 from alir.serve_command import serve
 
@@ -315,6 +316,7 @@ def relearn(collection: Collection = None, as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; the package's `alir` script."""
+    leave_out_statistics()
     cli()
 
 
