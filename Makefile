@@ -27,7 +27,7 @@ bench: .venv/local
 	$(BIN)/alir bench ingest docs README.md
 
 test: .venv/dev browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # A quarter of an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server,
 # and thousands of arbitrary changes, failures and runs.

@@ -9,6 +9,44 @@ from hypothesis import settings
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
 
+LONGEST = (
+    "bench/test_commands.py",
+    "bench/test_poison.py",
+    "embedding/test_local.py",
+    "bench/test_embed.py",
+    "faults/test_kill.py",
+    "server/test_serve.py",
+    "server/test_page.py",
+    "workflows/test_rebuild_corpus.py",
+    "milvus/test_store.py",
+    "test_seed.py",
+    "workflows/test_outage.py",
+    "faults/test_network.py",
+    "cli/test_mirror.py",
+    "cli/test_interrupt.py",
+    "faults/test_readers.py",
+    "evaluation/test_independent.py",
+    "evaluation/test_command.py",
+    "test_app.py",
+    "embedding/test_openvino_bert.py",
+    "testing/test_milvus_server.py",
+    "server/test_schemathesis.py",
+    "bench/test_faults.py",
+    "workflows/test_large_file.py",
+    "faults/test_full_disk.py",
+    "faults/test_every_step.py",
+    "faults/test_state_machine.py",
+)
+"""The files that take longest, below this folder."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: so that two workers, a file each, come to an end together."""
+    tests = Path(__file__).parent
+    turns = {tests / name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
+
+
 # Chosen with --hypothesis-profile=soak: what can run long then does.
 settings.register_profile("soak")
 
