@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -182,7 +183,13 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 def test_a_wrong_setting_is_said_before_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIR_EMBED_MODEL", "/nowhere")
-    done = CliRunner().invoke(cli, ["serve", "--port", "0"])
+    done = subprocess.run(
+        [sys.executable, "-m", "alir", "serve", "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+    )
 
-    assert (done.exit_code, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("alir: The embedding model /nowhere")
