@@ -27,7 +27,7 @@ bench: .venv/local
 	$(BIN)/alir bench ingest docs README.md
 
 test: .venv/dev browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Half an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server, 100 times
 # kill -9 of a service under load, and thousands of arbitrary changes, failures and runs.

@@ -9,6 +9,44 @@ from hypothesis import settings
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
 
+LONGEST = (
+    "bench/test_commands.py",
+    "bench/test_poison.py",
+    "embedding/test_local.py",
+    "bench/test_embed.py",
+    "faults/test_kill.py",
+    "server/test_serve.py",
+    "server/test_page.py",
+    "workflows/test_rebuild_corpus.py",
+    "milvus/test_store.py",
+    "test_seed.py",
+    "workflows/test_outage.py",
+    "faults/test_network.py",
+    "cli/test_mirror.py",
+    "cli/test_interrupt.py",
+    "faults/test_readers.py",
+    "evaluation/test_independent.py",
+    "evaluation/test_command.py",
+    "test_app.py",
+    "embedding/test_openvino_bert.py",
+    "testing/test_milvus_server.py",
+    "server/test_schemathesis.py",
+    "bench/test_faults.py",
+    "workflows/test_large_file.py",
+    "faults/test_full_disk.py",
+    "faults/test_every_step.py",
+    "faults/test_state_machine.py",
+)
+"""The files that take longest, below this folder."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: so that two workers, a file each, come to an end together."""
+    tests = Path(__file__).parent
+    turns = {tests / name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
+
+
 # Chosen with --hypothesis-profile=soak: what can run long then does.
 settings.register_profile("soak")
 
@@ -23,7 +61,20 @@ def milvus_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
-def milvus_server(milvus_binary: Path) -> Iterator[MilvusServer]:
-    """A real Milvus standalone server, one for the session; started by the first test that asks."""
-    with MilvusServer(session_ttl_s=20) as server:  # frozen for 13 s at most; see MilvusServer
+def frozen_server(milvus_binary: Path) -> Iterator[MilvusServer]:
+    """A real Milvus standalone server, one for the session, that does nothing."""
+    with MilvusServer(session_ttl_s=3600) as server:  # longer than it is ever frozen
+        server.freeze()
         yield server
+        server.kill()  # to end in order takes seconds, and its data are thrown away
+
+
+@pytest.fixture(scope="module")
+def milvus_server(frozen_server: MilvusServer) -> Iterator[MilvusServer]:
+    """The session's server; started by the first test that asks.
+
+    It is frozen while a file's tests have no use for it: idle, it takes a quarter of a core.
+    """
+    frozen_server.thaw()
+    yield frozen_server
+    frozen_server.freeze()

@@ -1,8 +1,11 @@
 """alir put together: from scripts, more than once, and with other people's parts."""
 
 import asyncio
+import gc
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from alir import Alir, AlirMilvusStore, Settings
 from alir.embedding import LocalEmbedding
 from alir.embedding.waiting import Kind
 from alir.errors import CollectionMismatch, InvalidSetting
+from alir.garbage import spare_the_collector
 from alir.testing import HashEmbedding, MilvusServer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -175,23 +179,23 @@ async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "then"),
     [
-        ("pass", "(50000, 20, 100) True"),
-        ("gc.set_threshold(90_000, 5, 5)", "(90000, 5, 5) True"),
-        ("gc.set_threshold(0)", "(0, 10, 10) True"),
-        ("gc.disable()", "(700, 10, 10) False"),
+        (lambda: None, ((50_000, 20, 100), True)),
+        (partial(gc.set_threshold, 90_000, 5, 5), ((90_000, 5, 5), True)),
+        (partial(gc.set_threshold, 0), ((0, 10, 10), True)),
+        (gc.disable, ((700, 10, 10), False)),
     ],
 )
 def test_the_collector_is_called_less_often_unless_the_program_chose_that_itself(
-    chosen: str, then: str
+    chosen: Callable[[], None], then: tuple[tuple[int, int, int], bool]
 ) -> None:
-    code = f"""if True:
-        import gc
+    before, enabled = gc.get_threshold(), gc.isenabled()
+    spare_the_collector.cache_clear()  # as in a program that has made no Alir yet
+    try:
         gc.set_threshold(700, 10, 10)
-        {chosen}
-        from alir import Alir, Settings
-        from alir.testing import HashEmbedding
+        chosen()
         Alir(Settings.load(milvus_uri="unused.db"), embedding=HashEmbedding())
-        print(gc.get_threshold(), gc.isenabled())
-        """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == then
+        assert (gc.get_threshold(), gc.isenabled()) == then
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+        (gc.enable if enabled else gc.disable)()

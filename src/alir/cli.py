@@ -11,11 +11,13 @@ import typer
 
 from alir.agent_command import Draw, Within, agent
 from alir.bench.commands import bench
+from alir.draw_command import draw
 from alir.errors import InputError, UnreadableFile
 from alir.evaluation.command import evaluate
 from alir.exits import EXIT_CODES, reported
 from alir.keys_command import keys
 from alir.mcp_command import mcp
+from alir.quick_nltk import leave_out_statistics
 from alir.saying import say, write
 from alir.serve_command import serve
 
@@ -44,6 +46,7 @@ cli.add_typer(bench, name="bench")
 cli.add_typer(keys, name="keys")
 cli.command("eval")(evaluate)
 cli.command()(agent)
+cli.command()(draw)
 cli.command()(serve)
 cli.command()(mcp)
 
@@ -189,35 +192,6 @@ def ask(  # noqa: PLR0917  the options of a command
 
 
 @cli.command()
-def draw(
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("flows"),
-) -> None:
-    """Draw the workflows: one HTML page each, which needs no network to be looked at.
-
-    Example: alir draw --out flows
-    """
-    from alir.draw import draw_flow  # noqa: PLC0415
-    from alir.workflows.agent import Agent  # noqa: PLC0415
-    from alir.workflows.ask_corpus import AskCorpus  # noqa: PLC0415
-    from alir.workflows.ingest_corpus import IngestCorpus  # noqa: PLC0415
-    from alir.workflows.ingest_shard import IngestShard  # noqa: PLC0415
-    from alir.workflows.plan_ingest import PlanIngest  # noqa: PLC0415
-    from alir.workflows.rebuild_corpus import RebuildCorpus  # noqa: PLC0415
-    from alir.workflows.search_corpus import SearchCorpus  # noqa: PLC0415
-
-    ingesting = (IngestCorpus, IngestShard, PlanIngest, RebuildCorpus)
-    for workflow in (*ingesting, AskCorpus, SearchCorpus, Agent):
-        page = out / f"{workflow.__name__}.html"
-        about = (workflow.__doc__ or "").partition("\n")[0]
-        try:
-            draw_flow(workflow, page, title=workflow.__name__, about=about)
-        except OSError as error:
-            problem = f"{page} cannot be written: {error.strerror or error}"
-            raise typer.BadParameter(problem, param_hint="--out") from error
-        say(str(page))
-
-
-@cli.command()
 def status(collection: Collection = None, as_json: Json = False) -> None:
     """Print what the index holds and what it was set up with.
 
@@ -317,6 +291,7 @@ def relearn(collection: Collection = None, as_json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line; the package's `alir` script."""
+    leave_out_statistics()
     cli()
 
 

@@ -50,14 +50,18 @@ def write_sentences(folder: Path) -> None:
 async def count_found(app: Alir, folder: Path) -> Found:
     found: Found = {way: Counter() for way in WAYS}
     filters = below([folder / language for language in LANGUAGES])
-    for way, fusion in WAYS.items():
+
+    async def count(way: str, language: str, word: str) -> None:
+        sentences = LANGUAGES[language]["sentences"]
+        [number] = [n for n, one in enumerate(sentences) if is_in(word, one)]
+        search = Search(question=word, top_k=3, fusion=WAYS[way], filters=filters)
+        passages = cast("Passages", await app.search.run(start_event=search)).passages
+        files = [passage.node.metadata["file_path"] for passage in passages]
+        found[way][language] += str(folder / language / f"{number}.txt") in files
+
+    for way in WAYS:
         for language, held in LANGUAGES.items():
-            for word in held["words"]:
-                [number] = [n for n, one in enumerate(held["sentences"]) if is_in(word, one)]
-                search = Search(question=word, top_k=3, fusion=fusion, filters=filters)
-                passages = cast("Passages", await app.search.run(start_event=search)).passages
-                files = [passage.node.metadata["file_path"] for passage in passages]
-                found[way][language] += str(folder / language / f"{number}.txt") in files
+            await asyncio.gather(*(count(way, language, word) for word in held["words"]))
     return found
 
 
@@ -65,15 +69,23 @@ def is_in(word: str, sentence: str) -> bool:
     return word.casefold() in sentence.casefold()
 
 
-async def measured(folder: Path, analyzer: str) -> Found:
-    async with indexed(folder, analyzer) as app:
-        await app.ingest.run(paths=[folder])
-        return await count_found(app, folder)
-
-
-def indexed(folder: Path, analyzer: str) -> Alir:
+async def measured(folder: Path, analyzer: str) -> tuple[Found, dict[str, Answer]]:
+    """Return what is found, and what each language's second sentence is answered with."""
     file = folder.parent / f"{analyzer}.db"
-    return Alir(Settings.load(milvus_uri=str(file), analyzer=analyzer, llm_api_key=None))
+    settings = Settings.load(milvus_uri=str(file), analyzer=analyzer, llm_api_key=None)
+    async with Alir(settings) as app:
+        await app.ingest.run(paths=[folder])
+        found = await count_found(app, folder)
+        answers = {}
+        for language in LANGUAGES:
+            filters = below([folder / "whole" / f"{language}.txt"])
+            ask = Ask(question=wanted(language), filters=filters)
+            answers[language] = cast("Answer", await app.ask.run(start_event=ask))
+        return found, answers
+
+
+def wanted(language: str) -> str:
+    return str(LANGUAGES[language]["sentences"][1].strip())
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +97,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def jieba(folder: Path) -> Found:
-    return asyncio.run(measured(folder, "jieba"))
+    return asyncio.run(measured(folder, "jieba"))[0]
 
 
 @pytest.fixture(scope="module")
-def english(folder: Path) -> Found:
+def in_english(folder: Path) -> tuple[Found, dict[str, Answer]]:
     return asyncio.run(measured(folder, "english"))
+
+
+@pytest.fixture(scope="module")
+def english(in_english: tuple[Found, dict[str, Answer]]) -> Found:
+    return in_english[0]
 
 
 def test_jieba_finds_the_words_of_every_language(jieba: Found) -> None:
@@ -103,29 +120,25 @@ def test_english_finds_the_words_of_what_is_written_with_spaces(english: Found) 
     assert {name: english["words"][name] for name in spaced} == dict.fromkeys(spaced, 8)
 
 
-@pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_a_quote_of_any_language_stands_in_its_file(folder: Path, language: str) -> None:
-    file = folder / "whole" / f"{language}.txt"
-    wanted = LANGUAGES[language]["sentences"][1].strip()
-
-    async with indexed(folder, "english") as app:
-        ask = Ask(question=wanted, filters=below([file]))
-        answer = cast("Answer", await app.ask.run(start_event=ask))
+def test_a_quote_of_any_language_stands_in_its_file(
+    folder: Path, in_english: tuple[Found, dict[str, Answer]], language: str
+) -> None:
+    answer = in_english[1][language]
 
     assert answer.citations
-    text = file.read_text(encoding="utf-8")
+    text = (folder / "whole" / f"{language}.txt").read_text(encoding="utf-8")
     for citation in answer.citations:
         assert text[citation.start : citation.end] == citation.quote
     # Thai has no mark at a sentence's end, and lines of code are one: the quote has more.
-    assert any(wanted in citation.quote for citation in answer.citations)
+    assert any(wanted(language) in citation.quote for citation in answer.citations)
 
 
 async def table() -> None:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve() / "texts"
         write_sentences(folder)
-        by = {name: await measured(folder, name) for name in ("english", "jieba")}
+        by = {name: (await measured(folder, name))[0] for name in ("english", "jieba")}
     print("| | words: english | jieba | meaning | both: english | jieba |")
     print("|---|---|---|---|---|---|")
     for name in LANGUAGES:

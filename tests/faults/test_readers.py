@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import cycle
 from pathlib import Path
 
-import pytest
 from pydantic import PrivateAttr
 
 from alir import Alir, Settings
@@ -93,20 +92,14 @@ async def test_a_question_in_the_midst_of_updates_sees_one_version_of_each_file(
     assert seen["last"] == 9
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MilvusServer]:
-    with MilvusServer() as server:
-        yield server
-
-
-async def test_so_does_another_process(tmp_path: Path, server: MilvusServer) -> None:
+async def test_so_does_another_process(tmp_path: Path, milvus_server: MilvusServer) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     stop = tmp_path / "stop"
-    async with Alir(settings(server.uri, "readers"), embedding=HashEmbedding(dim=64)) as app:
+    async with Alir(settings(milvus_server.uri, "readers"), embedding=HashEmbedding(dim=64)) as app:
         write(folder, 1)
         await app.ingest.run(paths=[folder])
-        command = [sys.executable, __file__, server.uri, str(stop)]
+        command = [sys.executable, __file__, milvus_server.uri, str(stop)]
         reader = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert reader.stdout is not None
         assert await asyncio.to_thread(reader.stdout.readline) == "ready\n"

@@ -35,15 +35,11 @@ async def asked(one: Health) -> tuple[int, dict[str, Any]]:
     return answer.status_code, told
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "TIMEOUT_S", 0.05)
-
-
 async def test_what_is_down_is_said_and_since_when_but_not_where_it_is(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(health, "FRESH_S", -1.0)
+    monkeypatch.setattr(health, "TIMEOUT_S", 0.05)  # of these alone: a real one may be slow
     milvus, ledger = Dependency(), Dependency()
     looked = Health({"milvus": milvus.look, "ledger": ledger.look})
     up = await asked(looked)

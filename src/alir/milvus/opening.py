@@ -81,7 +81,7 @@ class Opening:
         )
 
     async def _make_missing_indexes(self, name: str, found: Found) -> None:
-        # At once: pymilvus waits half a second for each.
+        # At once: each takes two round trips or more.
         indexes = new_indexes(self._layout, sparse=found.sparse)
         missing = [one for field, one in indexes.items() if not await self._indexes(name, field)]
         create = partial(self._connection.call_once, "create_index", name)

@@ -6,7 +6,9 @@ session read its own writes, is done here by the same function. This is the only
 below `AsyncMilvusClient`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Literal, NoReturn
 
@@ -17,7 +19,7 @@ from pymilvus.client.entity_helper import pack_field_value_to_field_data
 from pymilvus.client.prepare import Prepare
 from pymilvus.client.search_result import SearchResult
 from pymilvus.client.ts_utils import construct_guarantee_ts, update_collection_ts
-from pymilvus.client.types import Status
+from pymilvus.client.types import IndexState, Status
 from pymilvus.client.utils import check_status
 from pymilvus.exceptions import MilvusException
 from pymilvus.grpc_gen import milvus_pb2, schema_pb2
@@ -37,6 +39,8 @@ async def connect(client: AsyncMilvusClient) -> None:
     # pymilvus asks this before it makes a failed call again, for up to the call's timeout, inserts
     # too; it would also close the connection under the other calls.
     handler._on_rpc_error = _raise
+    # pymilvus first looks after half a second; an index of an empty collection is made at once.
+    handler.wait_for_creating_index = partial(index_made, handler)
 
 
 def is_connected(client: AsyncMilvusClient) -> bool:
@@ -59,6 +63,18 @@ async def reached(client: AsyncMilvusClient) -> None:
 
 async def _raise(error: Exception) -> NoReturn:
     raise error
+
+
+async def index_made(handler: Any, **asked: Any) -> tuple[bool, str]:
+    """Wait until an index is made; return whether it was, and why not."""
+    timestamp = await handler.alloc_timestamp()
+    pause_s = 0.01
+    while True:
+        state, reason = await handler.get_index_state(timestamp=timestamp, **asked)
+        if state in {IndexState.Finished, IndexState.Failed}:
+            return state == IndexState.Finished, reason
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, 0.5)
 
 
 async def write(
