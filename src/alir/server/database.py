@@ -4,7 +4,6 @@ It is not made again when it is damaged, as a ledger is: without its keys the se
 """
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from alir.errors import ServiceFileFailed
+from alir.server.sqlite_file import connected, told
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 APPLICATION_ID = int.from_bytes(b"alis", "big")
-BUSY_TIMEOUT_S = 10.0
 _FIRST = (
     """
     CREATE TABLE key (
@@ -96,7 +94,7 @@ class Database:
         """
 
         def done() -> T:
-            with _told(self.path):
+            with told(self.path):
                 if self._connection is None:
                     self._connection = _connected(self.path)
                 return work(self._connection, *args, **kwargs)
@@ -121,7 +119,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
     """
-    with _told(path):
+    with told(path):
         connection = _connected(path.expanduser().absolute())
         try:
             yield connection
@@ -130,53 +128,5 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner reads it: that is the mode of what SQLite puts beside it, too.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        _migrate(connection)
-        connection.execute("COMMIT")
-        if _marks(connection) != (APPLICATION_ID, VERSION):
-            raise ServiceFileFailed(str(path), "is none of this version of alir")  # noqa: TRY301
-        # FULL: what the service has acknowledged survives a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Make an empty file, or one of an older version, one of this; in the open transaction."""
-    application, version = _marks(connection)
-    is_empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if not is_empty and (application != APPLICATION_ID or version < 1):
-        return
-    for statements in MIGRATIONS[0 if is_empty else version :]:
-        for statement in statements:
-            connection.execute(statement)
-    if is_empty or version < VERSION:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
-    names = ("application_id", "user_version")
-    first, second = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
-    return first, second
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ServiceFileFailed(str(path), f"cannot be opened: {error.strerror}") from error
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.Error as error:
-        raise ServiceFileFailed(str(path), f"cannot be used: {error}") from error
+    # FULL: what the service has acknowledged survives a power cut.
+    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))

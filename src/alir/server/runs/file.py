@@ -1,7 +1,6 @@
 """The file of runs: a thread of its own, and one transaction for all who wait together."""
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alir.coalescer import Coalescer
-from alir.errors import ServiceFileFailed
-from alir.server.runs.rows import APPLICATION_ID, TABLES, VERSION
+from alir.server.runs.rows import APPLICATION_ID, MIGRATIONS
+from alir.server.sqlite_file import connected, told
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -20,7 +19,7 @@ _Work = Callable[[sqlite3.Connection], Any]
 
 MAX_BATCH = 256
 """Reads and writes in one transaction."""
-BUSY_TIMEOUT_S = 10.0
+LOST = "the runs in it are forgotten"
 
 
 class RunsFile:
@@ -60,7 +59,7 @@ class RunsFile:
 
     def _done(self, works: Sequence[_Work]) -> list[Any]:
         """Return what each of `works` gives, or the error that it raises; its own, or all's."""
-        try:
+        with told(self.path, LOST):
             if self._connection is None:
                 self._connection = _connected(self.path)
             db = self._connection
@@ -72,11 +71,6 @@ class RunsFile:
                 with suppress(sqlite3.Error):
                     db.execute("ROLLBACK")
                 raise
-        except OSError as error:
-            problem = f"cannot be opened: {error.strerror}"
-            raise _failed(self.path, problem) from error
-        except sqlite3.Error as error:
-            raise _failed(self.path, f"cannot be used: {error}") from error
         return results
 
     def _close(self) -> None:
@@ -108,36 +102,7 @@ def _attempted(db: sqlite3.Connection, work: _Work) -> Any:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner reads it: that is the mode of what SQLite puts beside it, too.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for table in TABLES:
-                db.execute(table)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-        marks = [
-            db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("application_id", "user_version")
-        ]
-        if marks != [APPLICATION_ID, VERSION]:
-            raise _failed(path, "is none of this version of alir")  # noqa: TRY301
-        db.execute("PRAGMA journal_mode = WAL")
-        # Every token would wait for the disk otherwise. What was acknowledged survives a kill of
-        # the process; a power cut may take the last runs, which are questions asked again.
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA foreign_keys = ON")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _failed(path: Path, problem: str) -> ServiceFileFailed:
-    return ServiceFileFailed(str(path), problem, lost="the runs in it are forgotten")
+    # NORMAL: every token would wait for the disk otherwise. What was acknowledged survives a kill
+    # of the process; a power cut may take the last runs, which are questions asked again.
+    pragmas = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
+    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=pragmas, lost=LOST)

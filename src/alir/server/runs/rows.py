@@ -16,12 +16,11 @@ from workflows.context import JsonSerializer
 from alir.server.runs.owner import Owner
 
 APPLICATION_ID = int.from_bytes(b"alir", "big") ^ 1
-VERSION = 1
 KEPT = 100
 """Runs of a tenant that have ended."""
 KEPT_FOR = timedelta(days=7)
 """After their end."""
-TABLES = (
+_FIRST = (
     """
     CREATE TABLE run (
         handler_id TEXT PRIMARY KEY,
@@ -59,6 +58,7 @@ TABLES = (
     ) WITHOUT ROWID
     """,
 )
+MIGRATIONS = (_FIRST,)
 _COLUMNS = (
     *("handler_id", "workflow_name", "status", "run_id", "error", "result"),
     *("started_at", "updated_at", "completed_at", "idle_since"),

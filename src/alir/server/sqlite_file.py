@@ -1,0 +1,82 @@
+"""A SQLite file of the service: made, brought up to this version, and read by its owner alone."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from alir.errors import ServiceFileFailed
+
+BUSY_TIMEOUT_S = 10.0
+
+Migrations = Sequence[Sequence[str]]
+"""The statements that make each version of a file of the one before; the first, of an empty one."""
+
+
+def connected(
+    path: Path,
+    application_id: int,
+    migrations: Migrations,
+    *,
+    pragmas: Sequence[str],
+    lost: str = ServiceFileFailed.KEYS,
+) -> sqlite3.Connection:
+    """Return the open file, made if it is not there; any thread may use it, one at a time.
+
+    Args:
+        lost: what is lost with the file, for whoever moves it away.
+
+    Raises:
+        ServiceFileFailed: it is another program's, or of a newer version.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Only its owner reads it: that is the mode of what SQLite puts beside it, too.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        _migrate(connection, application_id, migrations)
+        connection.execute("COMMIT")
+        if _marks(connection) != (application_id, len(migrations)):
+            raise ServiceFileFailed(str(path), "is none of this version of alir", lost)  # noqa: TRY301
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def told(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator[None]:
+    """Tell of what is wrong with a file, and what is lost with it, as an error of alir's."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot be opened: {error.strerror}"
+        raise ServiceFileFailed(str(path), problem, lost) from error
+    except sqlite3.Error as error:
+        raise ServiceFileFailed(str(path), f"cannot be used: {error}", lost) from error
+
+
+def _migrate(connection: sqlite3.Connection, application_id: int, migrations: Migrations) -> None:
+    """Make an empty file, or one of an older version, one of this; in the open transaction."""
+    application, version = _marks(connection)
+    is_empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if not is_empty and (application != application_id or version < 1):
+        return
+    for statements in migrations[0 if is_empty else version :]:
+        for statement in statements:
+            connection.execute(statement)
+    if is_empty or version < len(migrations):
+        connection.execute(f"PRAGMA application_id = {application_id}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    names = ("application_id", "user_version")
+    first, second = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return first, second
