@@ -20,7 +20,7 @@ from alir.errors import InvalidKey
 from alir.serve_command import serve
 from alir.server import keys
 from alir.server.database import opened
-from alir.server.traces import FLUSH_S
+from alir.server.telemetry.traces import FLUSH_S
 from alir.settings import Settings, variables
 
 ROOT = Path(__file__).parent.parent

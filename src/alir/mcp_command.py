@@ -38,7 +38,7 @@ async def _served(settings: "Settings") -> None:
     from alir.app import Alir  # noqa: PLC0415
     from alir.server.caller import Caller, Tenant  # noqa: PLC0415
     from alir.server.logs import log_to_stderr  # noqa: PLC0415
-    from alir.server.mcp_protocol import Door, protocol  # noqa: PLC0415
+    from alir.server.mcp.protocol import Door, protocol  # noqa: PLC0415
 
     log_to_stderr()
     # The SDK's thread waits for stdin and cannot be woken. Nothing is written: it may end at once.

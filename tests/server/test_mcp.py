@@ -18,7 +18,7 @@ from alir.errors import NothingIngested
 from alir.server import keys
 from alir.server.caller import Caller, Tenant
 from alir.server.database import opened
-from alir.server.mcp_protocol import Door, protocol
+from alir.server.mcp.protocol import Door, protocol
 from alir.server.problems import DEFECT
 from alir.testing import OpenAIServer, Stall
 

@@ -21,10 +21,10 @@ from starlette.routing import Mount, Route
 
 from alir.coalescer import Coalescer
 from alir.errors import MilvusUnavailable
-from alir.server.loop_lag import LoopLag
-from alir.server.metered import Metered, RequestMetrics
 from alir.server.problems import Refused
-from alir.server.scraped import _buckets
+from alir.server.telemetry.loop_lag import LoopLag
+from alir.server.telemetry.metered import Metered, RequestMetrics
+from alir.server.telemetry.scraped import _buckets
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."

@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from alir.errors import ExtraMissing
-from alir.server import traces
 from alir.server.logs import JsonLines
-from alir.server.tracing import Tracing
+from alir.server.telemetry import traces
+from alir.server.telemetry.tracing import Tracing
 from alir.testing import Fail, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."
@@ -189,7 +189,7 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up(
 
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "alir.server.traces")
+    monkeypatch.delitem(sys.modules, "alir.server.telemetry.traces")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
 
     with pytest.raises(ExtraMissing, match=r"pip install 'alir\[otel\]'"):

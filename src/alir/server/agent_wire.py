@@ -17,6 +17,7 @@ from alir.agent_events import (
 )
 from alir.models import Budget
 from alir.server.bodies import Body
+from alir.server.objects import Object
 from alir.server.wire import STREAMED, AnswerObject, Question, of_event
 from alir.steps.cite import source
 from alir.workflows.retrieval import MAX_TOP_K
@@ -58,14 +59,14 @@ class MeaningBody(Body):
     """One of the meanings that were told, or something else."""
 
 
-class MeaningTaken(BaseModel):
+class MeaningTaken(Object):
     """What the run goes on with."""
 
     id: str
     meaning: str
 
 
-class PartObject(BaseModel):
+class PartObject(Object):
     """A part of a question, and what became of it."""
 
     question: str
@@ -87,14 +88,14 @@ class AgentAnswerObject(AnswerObject):
     """Calls and tokens."""
 
 
-class RestatedEvent(BaseModel):
+class RestatedEvent(Object):
     """The question followed others, and this is it so that it stands alone."""
 
     asked: str
     question: str
 
 
-class MeaningEvent(BaseModel):
+class MeaningEvent(Object):
     """The question may mean several things; `POST /v1/agent/{id}/meaning` says which."""
 
     id: str
@@ -106,14 +107,14 @@ class MeaningEvent(BaseModel):
     """Then the run goes on with the question as it is."""
 
 
-class DecomposedEvent(BaseModel):
+class DecomposedEvent(Object):
     """The parts of the question, each to be searched for."""
 
     parts: list[str]
     by: Literal["llm", "rules"]
 
 
-class FoundEvent(BaseModel):
+class FoundEvent(Object):
     """Passages were found for a part; maybe none."""
 
     part: int
@@ -123,14 +124,14 @@ class FoundEvent(BaseModel):
     files: list[str]
 
 
-class JudgedEvent(BaseModel):
+class JudgedEvent(Object):
     """What was found for a part is good enough, or is not."""
 
     part: int
     grade: float
 
 
-class RewrittenEvent(BaseModel):
+class RewrittenEvent(Object):
     """A part is to be searched for once more, in other words."""
 
     part: int
@@ -138,21 +139,21 @@ class RewrittenEvent(BaseModel):
     by: Literal["llm", "rules"]
 
 
-class GivenUpEvent(BaseModel):
+class GivenUpEvent(Object):
     """A part is searched for no further."""
 
     part: int
     reason: str
 
 
-class ToolEvent(BaseModel):
+class ToolEvent(Object):
     """A tool was called."""
 
     tool: str
     is_error: bool
 
 
-class SpentEvent(BaseModel):
+class SpentEvent(Object):
     """What may be spent is spent; the answer comes from what was found."""
 
     reason: str

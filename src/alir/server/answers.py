@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from alir.errors import AlirError
 from alir.server.database import Database
+from alir.server.objects import Object
 
 KEPT_DAYS = 30
 """Those that nobody rated."""
@@ -27,7 +26,7 @@ Kind = Literal["ask", "agent", "chat"]
 _log = logging.getLogger(__name__)
 
 
-class CitedObject(BaseModel):
+class CitedObject(Object):
     """What a number in an answer's text stands for."""
 
     source: str
@@ -36,7 +35,7 @@ class CitedObject(BaseModel):
     end: int
 
 
-class Told(BaseModel):
+class Told(Object):
     """A question and its answer, as far as they are kept."""
 
     kind: Kind

@@ -6,11 +6,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alir.server.objects import Object
 from alir.server.problems import Problem, Refused, refusal
 
 MAX_BODY_BYTES = 256 * 1024
@@ -25,7 +26,7 @@ SLOWEST_BYTES_PER_S = 16 * 1024
 B = TypeVar("B", bound="Body")
 
 
-class Body(BaseModel):
+class Body(Object):
     """The JSON object of a request; a field it does not declare is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -33,15 +33,12 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
-from alir.server.mcp_cancelling import LABEL as MCP_LABEL
-from alir.server.mcp_http import HEADERS as MCP_HEADERS
-from alir.server.mcp_http import McpOverHTTP
+from alir.server.mcp.cancelling import LABEL as MCP_LABEL
+from alir.server.mcp.http import HEADERS as MCP_HEADERS
+from alir.server.mcp.http import McpOverHTTP
 from alir.server.meanings import Meanings
-from alir.server.metered import Metered
-from alir.server.metrics import PATH as METRICS_PATH
-from alir.server.metrics import Metrics
-from alir.server.openai_chat import Chat
-from alir.server.openai_models import Models
+from alir.server.openai.chat import Chat
+from alir.server.openai.models import Models
 from alir.server.openapi import openapi, route
 from alir.server.places import Places
 from alir.server.problems import Told, refusal
@@ -49,7 +46,10 @@ from alir.server.runs.routes import RunRoutes
 from alir.server.runs.serving import Runs
 from alir.server.scopes import allows
 from alir.server.sources import Files
-from alir.server.tracing import Tracing
+from alir.server.telemetry.metered import Metered
+from alir.server.telemetry.metrics import PATH as METRICS_PATH
+from alir.server.telemetry.metrics import Metrics
+from alir.server.telemetry.tracing import Tracing
 from alir.server.uploads import PATH as UPLOADS_PATH
 from alir.server.uploads import UploadLimits, Uploads, clear_drafts
 

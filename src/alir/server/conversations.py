@@ -1,6 +1,5 @@
 """The conversations with the agent: each tenant lists, reads and deletes its own."""
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -9,12 +8,13 @@ from alir.records import SessionRecord, Turn
 from alir.server.bodies import read_query
 from alir.server.caller import Tenant, caller
 from alir.server.endpoint import Endpoint
+from alir.server.objects import Object
 from alir.server.paging import PageQuery, cursor_of
 from alir.server.problems import refusal
 from alir.server.times import iso
 
 
-class SessionObject(BaseModel):
+class SessionObject(Object):
     """A conversation."""
 
     name: str
@@ -25,7 +25,7 @@ class SessionObject(BaseModel):
     """When its last question was answered."""
 
 
-class SessionsPage(BaseModel):
+class SessionsPage(Object):
     """Conversations, the last used first."""
 
     sessions: list[SessionObject]
@@ -33,7 +33,7 @@ class SessionsPage(BaseModel):
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
 
-class TurnObject(BaseModel):
+class TurnObject(Object):
     """A question, as it was understood, and its answer."""
 
     question: str
@@ -42,7 +42,7 @@ class TurnObject(BaseModel):
     """In ISO 8601."""
 
 
-class SessionPage(BaseModel):
+class SessionPage(Object):
     """What was said in a conversation, the last first."""
 
     name: str
@@ -51,7 +51,7 @@ class SessionPage(BaseModel):
     """What the page before these is asked for with, as `after`; null if there is none."""
 
 
-class DeletedSession(BaseModel):
+class DeletedSession(Object):
     """A conversation that is forgotten."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -10,6 +10,7 @@ from alir.server.answers import Answers, Rated, Rating, Told
 from alir.server.bodies import Body, read, read_query
 from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
+from alir.server.objects import Object
 from alir.server.paging import PageQuery, cursor_of
 from alir.server.problems import refusal
 from alir.server.times import iso
@@ -26,7 +27,7 @@ class FeedbackBody(Body):
     ] = ""
 
 
-class FeedbackTaken(BaseModel):
+class FeedbackTaken(Object):
     """What is kept of it."""
 
     id: str
@@ -47,7 +48,7 @@ class FeedbackObject(FeedbackTaken):
     answer: Told
 
 
-class FeedbackPage(BaseModel):
+class FeedbackPage(Object):
     """Answers that were rated, the last rated first."""
 
     feedback: list[FeedbackObject]

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Literal
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.errors import AlirError
 from alir.server.endpoint import Endpoint
+from alir.server.objects import Object
 from alir.server.problems import problem_of
 
 TIMEOUT_S = 2.0
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 Look = Callable[[], Awaitable[object]]
 
 
-class AliveObject(BaseModel):
+class AliveObject(Object):
     """The service answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class DependencyObject(BaseModel):
+class DependencyObject(Object):
     """Something that the service needs."""
 
     status: Literal["up", "down"]
@@ -41,7 +41,7 @@ class DependencyObject(BaseModel):
     """What kind; the service's log has it all."""
 
 
-class ReadyObject(BaseModel):
+class ReadyObject(Object):
     """Whether a question can be answered now."""
 
     status: Literal["ready", "not ready"]

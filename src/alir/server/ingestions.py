@@ -4,8 +4,9 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from alir.server.objects import Object
 from alir.server.problems import Problem
 
 KEPT = 1000
@@ -15,7 +16,7 @@ Kind = Literal["ingest", "delete"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
-class Ingestion(BaseModel):
+class Ingestion(Object):
     """What becomes of files in the index: they are ingested, or deleted."""
 
     model_config = ConfigDict(frozen=True)

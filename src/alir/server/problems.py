@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +24,7 @@ from alir.errors import (
     RunInProgress,
     ServiceFileFailed,
 )
+from alir.server.objects import Object
 
 MEDIA_TYPE = "application/problem+json"
 MCP_PATH = "/mcp"
@@ -46,7 +47,7 @@ _STATUS: Mapping[type[AlirError], int] = {
 """By error or family; the first that fits."""
 
 
-class Problem(BaseModel):
+class Problem(Object):
     """What went wrong, and what to do about it."""
 
     type: str = "about:blank"
@@ -72,7 +73,7 @@ class Problem(BaseModel):
         )
 
 
-class OpenAIErrorObject(BaseModel):
+class OpenAIErrorObject(Object):
     """What went wrong, as OpenAI tells it."""
 
     message: str
@@ -83,7 +84,7 @@ class OpenAIErrorObject(BaseModel):
     """The problem's title, in one word."""
 
 
-class OpenAIProblem(BaseModel):
+class OpenAIProblem(Object):
     """A problem in the shape of OpenAI's API."""
 
     error: OpenAIErrorObject

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from llama_index.core.schema import MetadataMode, TextNode
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -20,6 +20,7 @@ from alir.server.caller import Tenant, caller
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting, answered
 from alir.server.ingestions import Ingestion
+from alir.server.objects import Object
 from alir.server.own_files import is_own
 from alir.server.problems import refusal
 
@@ -28,7 +29,7 @@ MOST = 1000
 """Files of a page."""
 
 
-class FileObject(BaseModel):
+class FileObject(Object):
     """A file that the index holds."""
 
     id: str
@@ -36,7 +37,7 @@ class FileObject(BaseModel):
     chunks: int
 
 
-class FailureObject(BaseModel):
+class FailureObject(Object):
     """A file that could not be read or stored; what the index held of it before, it still does."""
 
     id: str
@@ -47,7 +48,7 @@ class FailureObject(BaseModel):
     """When `alir watch` or an ingestion tries it again, in ISO 8601."""
 
 
-class FilesObject(BaseModel):
+class FilesObject(Object):
     """What the index holds, and what could not be taken in; both by name."""
 
     files: list[FileObject]
@@ -65,7 +66,7 @@ class FilesQuery(Body):
     """The file that the page before ended with; those that follow it by name are told."""
 
 
-class SourceState(BaseModel):
+class SourceState(Object):
     """A file: what the index holds of it, and what became of the last attempt to take it in."""
 
     id: str

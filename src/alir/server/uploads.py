@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import BaseModel
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from alir.server.disk import Room
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting
 from alir.server.ingestions import Ingestion
+from alir.server.objects import Object
 from alir.server.own_files import is_own, safe_name
 from alir.server.problems import Refused, refusal
 from alir.settings import Settings
@@ -32,7 +32,7 @@ _FORM_BYTES = 64 * 1024
 _MIB = 1024 * 1024
 
 
-class UploadedFile(BaseModel):
+class UploadedFile(Object):
     """A file as it was kept."""
 
     file: str
@@ -42,7 +42,7 @@ class UploadedFile(BaseModel):
     size_bytes: int
 
 
-class Uploaded(BaseModel):
+class Uploaded(Object):
     """The files are on the disk, and will be ingested, whatever happens now."""
 
     files: list[UploadedFile]

@@ -11,6 +11,7 @@ from alir.events import Answer, SentenceChecked, Sources, Token
 from alir.models import source_id
 from alir.recording import class_name
 from alir.server.bodies import Body
+from alir.server.objects import Object
 from alir.workflows.retrieval import MAX_TOP_K
 
 MAX_QUESTION_CHARS = 8_000
@@ -30,7 +31,7 @@ class AskBody(Body):
     """Whether a stream has an event `step` for each step of the workflow that begins or ends."""
 
 
-class SourceObject(BaseModel):
+class SourceObject(Object):
     """A passage that an answer was made from."""
 
     source: str
@@ -41,7 +42,7 @@ class SourceObject(BaseModel):
     score: float
 
 
-class CitationObject(BaseModel):
+class CitationObject(Object):
     """A quote that an answer rests on; it stands in the file at these characters, verified."""
 
     source: str
@@ -53,7 +54,7 @@ class CitationObject(BaseModel):
     quote: str
 
 
-class SentenceObject(BaseModel):
+class SentenceObject(Object):
     """A sentence that a language model wrote, and whether what it cites bears it out."""
 
     text: str
@@ -63,7 +64,7 @@ class SentenceObject(BaseModel):
     is_supported: bool
 
 
-class UnkeptAnswerObject(BaseModel):
+class UnkeptAnswerObject(Object):
     """An answer; `[n]` in its text is the nth of its citations, from 1."""
 
     text: str
@@ -85,19 +86,19 @@ class AnswerObject(UnkeptAnswerObject):
     """For feedback on it."""
 
 
-class SourcesEvent(BaseModel):
+class SourcesEvent(Object):
     """The passages that the answer will be made from, best first."""
 
     sources: list[SourceObject]
 
 
-class TokenEvent(BaseModel):
+class TokenEvent(Object):
     """The next piece of the answer's text."""
 
     text: str
 
 
-class StepEvent(BaseModel):
+class StepEvent(Object):
     """A step of the workflow begins, or has ended."""
 
     step: str

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from llama_agents.client.protocol import HandlerData
-from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 from workflows.events import StartEvent
 
 from alir.server.bodies import Body
+from alir.server.objects import Object
 from alir.server.wire import Question
 
 Flag = Literal["true", "false"]
@@ -74,7 +75,7 @@ class ResultObject(HandlerData):
     result: Any
 
 
-class StreamedObject(BaseModel):
+class StreamedObject(Object):
     """An event of a run; its number is the `id` of the server-sent event."""
 
     value: dict[str, Any]
@@ -83,7 +84,7 @@ class StreamedObject(BaseModel):
     qualified_name: str | None
 
 
-class GraphObject(BaseModel):
+class GraphObject(Object):
     """The steps of a workflow, and the events between them."""
 
     graph: dict[str, Any]

@@ -23,7 +23,7 @@ from pydantic import PrivateAttr
 from workflows import Workflow
 
 from alir.server.logs import trace_id
-from alir.server.traces import Trace, Traces, current
+from alir.server.telemetry.traces import Trace, Traces, current
 
 _ID_CHARS = 37
 """A hyphen and a UUID, at the end of the ids of LlamaIndex's spans."""

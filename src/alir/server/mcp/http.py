@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from alir.app import Alir
 from alir.server.caller import Caller, caller
 from alir.server.limits import Limits
-from alir.server.mcp_cancelling import LABEL, VERSION, Cancelling, labelled
-from alir.server.mcp_protocol import Context, Door, protocol
+from alir.server.mcp.cancelling import LABEL, VERSION, Cancelling, labelled
+from alir.server.mcp.protocol import Context, Door, protocol
 from alir.server.problems import MCP_PATH, problem_of, refusal
 from alir.server.scopes import Scope as KeyScope
 from alir.server.scopes import allows

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from alir.app import Alir
 from alir.errors import AlirError
 from alir.server.caller import Caller
-from alir.server.mcp_tools import Tool, Tools
+from alir.server.mcp.tools import Tool, Tools
 from alir.server.problems import DEFECT, Refused
 
 Context = ServerRequestContext[Any, Any]

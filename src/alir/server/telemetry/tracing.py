@@ -10,7 +10,7 @@ from workflows import Workflow
 from alir.errors import ExtraMissing
 
 if TYPE_CHECKING:
-    from alir.server.traces import Traces
+    from alir.server.telemetry.traces import Traces
 
 
 class Tracing:
@@ -27,7 +27,7 @@ class Tracing:
         self._traces: Traces | None = None
         if endpoint is not None:
             try:
-                from alir.server.traces import Traces as Sent  # noqa: PLC0415  an extra
+                from alir.server.telemetry.traces import Traces as Sent  # noqa: PLC0415  an extra
             except ModuleNotFoundError as error:
                 name = (error.name or "").partition(".")[0]
                 raise ExtraMissing("ALIR_OTLP_ENDPOINT", name, "otel") from error
@@ -37,7 +37,7 @@ class Tracing:
         """Return what requests go through; those of `untraced` paths have no trace."""
         if self._traces is None:
             return []
-        from alir.server.traced import Traced  # noqa: PLC0415  an extra
+        from alir.server.telemetry.traced import Traced  # noqa: PLC0415  an extra
 
         return [Middleware(Traced, traces=self._traces, untraced=untraced)]
 
@@ -47,7 +47,7 @@ class Tracing:
         if self._traces is None:
             yield
             return
-        from alir.server.trace_spans import overheard  # noqa: PLC0415  an extra
+        from alir.server.telemetry.trace_spans import overheard  # noqa: PLC0415  an extra
 
         async with self._traces.sent():
             with overheard(self._traces, alone=alone):

@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.server.logs import REQUEST_ID, trace_id
-from alir.server.metered import METHODS, template
-from alir.server.traces import Traces, current
+from alir.server.telemetry.metered import METHODS, template
+from alir.server.telemetry.traces import Traces, current
 
 NAMED_BY_CLIENTS = ("traceparent", "tracestate")
 

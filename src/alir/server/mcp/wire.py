@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 from llama_index.core.schema import NodeWithScore, TextNode
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from alir.events import Answer
 from alir.models import source_id
 from alir.saying import plain
 from alir.search_events import Passages
 from alir.server.bodies import Body
+from alir.server.objects import Object
 from alir.server.sources import MOST, FilesObject, FilesQuery
 from alir.server.wire import Question, SourceObject
 from alir.steps.cite import source
@@ -57,7 +58,7 @@ class PassageObject(SourceObject):
     end: int
 
 
-class PassagesObject(BaseModel):
+class PassagesObject(Object):
     """What a search found."""
 
     passages: list[PassageObject]

@@ -9,9 +9,10 @@ import json
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from alir.server.bodies import Body
+from alir.server.objects import Object
 from alir.server.wire import CitationObject
 
 ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL = "alir", "alir-agent", "alir-embedding"
@@ -76,7 +77,7 @@ class EmbeddingsBody(_Lenient):
         return [self.input] if isinstance(self.input, str) else self.input
 
 
-class UsageObject(BaseModel):
+class UsageObject(Object):
     """Tokens by LlamaIndex's tokenizer: those of the messages sent, and of the text that came."""
 
     prompt_tokens: int
@@ -84,7 +85,7 @@ class UsageObject(BaseModel):
     total_tokens: int
 
 
-class AssistantObject(BaseModel):
+class AssistantObject(Object):
     """An answer; `citations`, which OpenAI's has not, are what its numbers stand for."""
 
     role: Literal["assistant"] = "assistant"
@@ -92,7 +93,7 @@ class AssistantObject(BaseModel):
     citations: list[CitationObject]
 
 
-class ChoiceObject(BaseModel):
+class ChoiceObject(Object):
     """The one answer."""
 
     index: int = 0
@@ -101,7 +102,7 @@ class ChoiceObject(BaseModel):
     logprobs: None = None
 
 
-class CompletionObject(BaseModel):
+class CompletionObject(Object):
     """The answer to a conversation."""
 
     id: str
@@ -112,7 +113,7 @@ class CompletionObject(BaseModel):
     usage: UsageObject
 
 
-class DeltaObject(BaseModel):
+class DeltaObject(Object):
     """A piece of an answer; the last has the citations."""
 
     role: Literal["assistant"] | None = None
@@ -120,7 +121,7 @@ class DeltaObject(BaseModel):
     citations: list[CitationObject] | None = None
 
 
-class ChunkChoiceObject(BaseModel):
+class ChunkChoiceObject(Object):
     """A piece of the one answer."""
 
     index: int = 0
@@ -128,7 +129,7 @@ class ChunkChoiceObject(BaseModel):
     finish_reason: Literal["stop"] | None = None
 
 
-class ChunkObject(BaseModel):
+class ChunkObject(Object):
     """An event of a stream; after the last comes `[DONE]`."""
 
     id: str
@@ -148,7 +149,7 @@ class ChunkObject(BaseModel):
         return json.dumps(told, ensure_ascii=False)
 
 
-class EmbeddingObject(BaseModel):
+class EmbeddingObject(Object):
     """The vector of a text; in base64, of its float32 values, little-endian."""
 
     object: Literal["embedding"] = "embedding"
@@ -156,7 +157,7 @@ class EmbeddingObject(BaseModel):
     embedding: list[float] | str
 
 
-class EmbeddingsObject(BaseModel):
+class EmbeddingsObject(Object):
     """The vectors, in the texts' order."""
 
     object: Literal["list"] = "list"
@@ -165,7 +166,7 @@ class EmbeddingsObject(BaseModel):
     usage: UsageObject
 
 
-class ModelObject(BaseModel):
+class ModelObject(Object):
     """Something that can be asked as a model."""
 
     id: str
@@ -174,7 +175,7 @@ class ModelObject(BaseModel):
     owned_by: Literal["alir"] = "alir"
 
 
-class ModelsObject(BaseModel):
+class ModelsObject(Object):
     """All of them."""
 
     object: Literal["list"] = "list"

@@ -21,11 +21,11 @@ from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
-from alir.server.loop_lag import LoopLag
-from alir.server.metered import RequestMetrics
-from alir.server.overheard import RunMetrics
 from alir.server.problems import refusal
-from alir.server.scraped import Scraped
+from alir.server.telemetry.loop_lag import LoopLag
+from alir.server.telemetry.metered import RequestMetrics
+from alir.server.telemetry.overheard import RunMetrics
+from alir.server.telemetry.scraped import Scraped
 
 PATH = "/metrics"
 OPENMETRICS = "application/openmetrics-text"

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 
 from alir.server.caller import caller
-from alir.server.mcp_protocol import Context
+from alir.server.mcp.protocol import Context
 
 LABEL = "Mcp-Session-Id"
 VERSION = "MCP-Protocol-Version"

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from alir.app import Alir
 from alir.server.bodies import read
 from alir.server.endpoint import Endpoint
-from alir.server.openai_wire import (
+from alir.server.openai.wire import (
     EMBEDDING_MODEL,
     MODELS,
     EmbeddingObject,

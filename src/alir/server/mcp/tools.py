@@ -13,7 +13,7 @@ from alir.events import Answer, Ask, Sources, Token
 from alir.search_events import Passages, Search
 from alir.server.bodies import Body
 from alir.server.caller import Tenant
-from alir.server.mcp_wire import (
+from alir.server.mcp.wire import (
     AskArguments,
     ListArguments,
     PassagesObject,

@@ -25,7 +25,7 @@ from alir.server.asking import PING_S
 from alir.server.bodies import read
 from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
-from alir.server.openai_wire import (
+from alir.server.openai.wire import (
     AGENT_MODEL,
     ASK_MODEL,
     AssistantObject,

@@ -1,0 +1,1 @@
+"""What the service tells of itself: metrics for Prometheus, and traces for OpenTelemetry."""
