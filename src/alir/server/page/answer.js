@@ -13,7 +13,7 @@ export function clear() {
 export function show(told) {
   write(told.text, told.citations);
   citations.replaceChildren(...told.citations.map(listed));
-  if (told.mode === "extractive") note("The documents' own sentences, word for word.");
+  if (told.mode === "extractive" && told.citations.length) note("The documents' own sentences, word for word.");
   for (const line of told.degraded) note(line);
 }
 
