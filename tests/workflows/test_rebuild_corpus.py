@@ -282,9 +282,9 @@ async def test_there_may_be_nothing_to_rebuild(chosen: Settings, bees: Path) -> 
 async def test_a_rebuild_that_was_cancelled_goes_on_and_one_for_other_settings_is_dropped(
     chosen: Settings, bees: Path
 ) -> None:
-    async with alir(chosen) as app, alir(chosen, dim=16) as other:
+    async with alir(chosen) as app, alir(chosen, dim=16) as other, alir(chosen, dim=32) as third:
         await ingest(app, bees)
-        for halted, dim in ((alir(chosen, dim=32), 32), (other, 16)):
+        for halted, dim in ((third, 32), (other, 16)):
             await _cancelled_in_the_middle(halted)
             assert [one.made_with["dim"] for one in await app.indexes.kept()] == [str(dim)]
             with pytest.raises(NothingKept):
