@@ -357,3 +357,28 @@ async def test_a_call_is_made_in_no_callers_context() -> None:
     await coalescer("a", [1])
 
     assert seen == ["nobody"]
+
+
+async def test_no_more_callers_go_on_in_one_turn_of_the_loop_than_said() -> None:
+    async def echo(_: str, items: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0)
+        return items
+
+    coalescer = Coalescer(echo, max_items=10, woken_at_once=3)
+    turn = 0
+    turns: list[int] = []
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while len(turns) < 10:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def call(item: int) -> None:
+        assert await coalescer("", [item]) == [item]
+        turns.append(turn)
+
+    await asyncio.gather(count_turns(), *map(call, range(10)))
+
+    assert coalescer.stats.calls == 1
+    assert [turns.count(one) for one in sorted({*turns})] == [3, 3, 3, 1]

@@ -51,10 +51,6 @@ class _Request(Generic[Item, Result]):
         self.error: Exception | None = None
 
 
-WOKEN_AT_ONCE = 8
-"""Callers that go on in one turn of the event loop. What they do next takes milliseconds where they
-answer questions, and a hundred of them would keep everything else waiting."""
-
 _Batch = list[tuple[_Request[Item, Result], int]]
 """Items on their way: each one's request, and its position in it."""
 
@@ -73,6 +69,8 @@ class Coalescer(Generic[Key, Item, Result]):
         max_callers: callers served at once; one more waits for its turn.
         is_divisible: whether an error may be the fault of one item alone. A failed call is then
             halved until the item is found, and only its caller gets the error.
+        woken_at_once: callers that go on in one turn of the event loop. Where what they do next
+            takes milliseconds, a hundred of them would keep everything else waiting.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class Coalescer(Generic[Key, Item, Result]):
         in_flight: int = 1,
         max_callers: int = 100_000,
         is_divisible: Callable[[Exception], bool] = lambda _: False,
+        woken_at_once: float = float("inf"),
     ) -> None:
         self.stats = CoalescerStats()
         self._call = call
@@ -93,6 +92,7 @@ class Coalescer(Generic[Key, Item, Result]):
         self._size_bytes = size_bytes
         self._in_flight = in_flight
         self._is_divisible = is_divisible
+        self._woken_at_once = woken_at_once
         self._room = asyncio.Semaphore(max_callers)
         self._waiting: dict[Key, deque[_Request[Item, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -210,7 +210,8 @@ class Coalescer(Generic[Key, Item, Result]):
                 request.results[index] = result
                 if _settle(request):
                     woken += 1
-                    if woken % WOKEN_AT_ONCE == 0:
+                    if woken >= self._woken_at_once:
+                        woken = 0
                         await asyncio.sleep(0)
         except asyncio.CancelledError:
             for request, _ in batch:

@@ -19,6 +19,10 @@ MAX_REQUEST_BYTES = 16 * 2**20
 """Rows of one request, well under gRPC's 64 MiB."""
 MAX_HITS = 4096
 """Hits of one request: with a few kilobytes each, again well under gRPC's limit."""
+SEARCHED_AT_ONCE = 8
+READ_AT_ONCE = 3
+"""Callers of searches, and of reads, that go on in one turn of the event loop. A question that has
+read its passages then writes its answer, for up to 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,12 @@ class Batches:
             lambda: Coalescer(_Upserts(collection), in_flight=limits.upserts_in_flight, **of_rows)
         )
         self._reads: PerLoop[Coalescer[tuple[str, ...], str, dict[str, Any] | None]] = PerLoop(
-            lambda: Coalescer(self._read, max_items=max_rows, in_flight=limits.searches_in_flight)
+            lambda: Coalescer(
+                self._read,
+                max_items=max_rows,
+                in_flight=limits.searches_in_flight,
+                woken_at_once=READ_AT_ONCE,
+            )
         )
         self._searches: PerLoop[Coalescer[bytes, _Search, list[Hit]]] = PerLoop(
             lambda: Coalescer(
@@ -83,6 +92,7 @@ class Batches:
                 size_bytes=lambda search: search.limit,
                 in_flight=limits.searches_in_flight,
                 is_divisible=_may_be_one_items_fault,
+                woken_at_once=SEARCHED_AT_ONCE,
             )
         )
 
