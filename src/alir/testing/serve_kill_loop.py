@@ -33,7 +33,8 @@ from alir.testing.service_work import Work, Wrong, kinds
 
 READY_S, ENDED_S, ANSWER_S = 60.0, 60.0, 30.0
 """Longest waits for a service to get ready, for its ingestions to end, and for one answer."""
-OVERTAKEN = "changed while it was read", "vanished while it was read"
+OVERTAKEN = "changed while it was read", "vanished while it was read", "is not there any more"
+"""Why an ingestion did not take in a file that was replaced or deleted while it went on."""
 ENDED = {"done", "failed", "cancelled"}
 
 
