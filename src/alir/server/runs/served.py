@@ -7,7 +7,7 @@ field for that. What it costs is counted for who began it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from alir.app import Alir
 from alir.errors import AlirError
 from alir.events import Answer, Ask, Sources
 from alir.search_events import Passages, Search
+from alir.server.asking import OfEvent
 from alir.server.caller import Caller, Tenant
 from alir.server.limits import Limits
 from alir.server.meanings import Meanings
@@ -35,8 +36,6 @@ from alir.server.runs.under_way import UnderWay
 from alir.server.wire import of_answer, of_event
 from alir.steps.cite import source
 from alir.streamed import events
-
-OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
 
 run_id: ContextVar[str] = ContextVar("run_id")
 """Of the run that this is part of."""
