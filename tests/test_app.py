@@ -179,7 +179,7 @@ async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "then"),
     [
-        (lambda: None, ((50_000, 20, 100), True)),
+        (lambda: None, ((1000, 500, 100), True)),
         (partial(gc.set_threshold, 90_000, 5, 5), ((90_000, 5, 5), True)),
         (partial(gc.set_threshold, 0), ((0, 10, 10), True)),
         (gc.disable, ((700, 10, 10), False)),

@@ -112,3 +112,29 @@ def test_a_model_that_is_no_bert_is_refused_with_what_to_do(tmp_path: Path) -> N
     with pytest.raises(ModelUnavailable, match="Set ALIR_EMBED_BACKEND to torch"):
         embedding.get_text_embedding("text")
     embedding.close()
+
+
+@pytest.mark.parametrize(
+    ("took_s", "capabilities", "then"),
+    [
+        ({"bf16": 1, "f32": 2}, ["FP32", "BF16"], "bf16"),
+        ({"bf16": 2, "f32": 1}, ["FP32", "BF16"], "f32"),
+        ({}, ["FP32"], "f32"),
+    ],
+)
+def test_it_computes_in_the_precision_that_this_processor_is_faster_in(
+    took_s: dict[str, int], capabilities: list[str], then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino as ov
+
+    from alir.embedding import openvino_bert
+
+    multiply = openvino_bert._multiplied_s
+    assert all(multiply(ov.Core(), precision) > 0 for precision in ("bf16", "f32"))
+    monkeypatch.setattr(openvino_bert, "_multiplied_s", lambda _, precision: took_s[precision])
+    monkeypatch.setattr(ov.Core, "get_property", lambda *_: capabilities)
+
+    model = openvino_bert.OpenVinoBert(find_model(DEFAULT_MODEL), threads=1)
+
+    chosen = model._model.get_property("INFERENCE_PRECISION_HINT")
+    assert chosen == (ov.Type.bf16 if then == "bf16" else ov.Type.f32)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,7 +15,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 
 from alir import AlirMilvusStore
 from alir.app import Alir
@@ -22,6 +22,7 @@ from alir.server import keys
 from alir.server.build import Service, real_root
 from alir.server.database import opened
 from alir.server.scopes import Scope
+from alir.server.serving import server as uvicorn_server
 from alir.settings import Settings
 from alir.testing import HashEmbedding
 
@@ -109,14 +110,13 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
         alir = Alir(chosen, embedding=HashEmbedding())
         root = real_root(chosen.root)
         service = Service(alir, root=root, only_loopback=only_loopback)
-        server = uvicorn.Server(
-            uvicorn.Config(service.app, port=0, lifespan="on", ws="none", log_config=None)
-        )
-        task = asyncio.create_task(server.serve())
+        server = uvicorn_server(service.app, drain_s=chosen.drain_s)
+        listener = socket.create_server(("127.0.0.1", 0))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             assert not task.done(), task.exception()
             await asyncio.sleep(0.005)
-        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             async with AsyncExitStack() as stack:
                 client = await stack.enter_async_context(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.server.crowd import Crowd
+from alir.server.crowd import BEGUN_A_TURN, Crowd
 from alir.server.places import Places
 from alir.server.problems import Refused
 
@@ -151,7 +151,8 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
             while held:
                 await held.pop().aclose()
         ends = await asyncio.gather(*asking, return_exceptions=True)
-        assert {type(end) for end in ends} <= {type(None), Refused, asyncio.CancelledError}
+        allowed = type(None), Refused, asyncio.CancelledError
+        assert [end for end in ends if not isinstance(end, allowed)] == []
         assert (places.under_way, places.waiting) == (0, 0)
         async with places.place("a"), places.place("b"):
             pass
@@ -184,3 +185,39 @@ async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> 
     assert isinstance(refused, Refused)
     assert refused.problem.status == 429
     assert (refused.headers or {})["Retry-After"] == "2"
+
+
+async def test_of_a_crowd_a_few_begin_in_a_turn_in_order_and_what_has_left_takes_no_turn() -> None:
+    begun: list[int] = []
+
+    async def app(scope: Any, _: Any, __: Any) -> None:
+        begun.append(scope["number"])
+
+    async def none(*_: Any) -> Any:
+        raise AssertionError
+
+    crowd = Crowd(app, open_paths=["/health/live"])
+
+    def asked(number: int, path: str = "/") -> "asyncio.Task[None]":
+        scope = {"type": "http", "path": path, "number": number}
+        return asyncio.create_task(crowd(scope, none, none))
+
+    count = 5 * BEGUN_A_TURN
+    asking = [asked(number) for number in range(count)]
+    asking.append(asked(count, "/health/live"))
+    await asyncio.sleep(0)
+    at_once = list(begun)
+    gone = asking[BEGUN_A_TURN]
+    gone.cancel()
+    most, seen = 0, len(begun)
+    while not all(task.done() for task in asking):
+        await asyncio.sleep(0)
+        most, seen = max(most, len(begun) - seen), len(begun)
+
+    assert at_once == [*range(BEGUN_A_TURN), count]
+    assert most == BEGUN_A_TURN
+    assert begun == [*at_once, *range(BEGUN_A_TURN + 1, count)]
+    assert gone.cancelled()
+    again = asked(count + 1)
+    await again
+    assert begun[-1] == count + 1

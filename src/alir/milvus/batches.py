@@ -19,8 +19,8 @@ MAX_REQUEST_BYTES = 16 * 2**20
 """Rows of one request, well under gRPC's 64 MiB."""
 MAX_HITS = 4096
 """Hits of one request: with a few kilobytes each, again well under gRPC's limit."""
-SEARCHED_AT_ONCE = 4
-READ_AT_ONCE = 2
+SEARCHED_AT_ONCE = 2
+READ_AT_ONCE = 1
 """Callers of searches, and of reads, that go on in one turn of the event loop. A question that has
 read its passages then writes its answer, for up to 10 ms."""
 

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -80,6 +80,26 @@ class Database:
         self.path = path.expanduser().absolute()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-service")
         self._connection: sqlite3.Connection | None = None
+        self._reading: sqlite3.Connection | None = None
+
+    async def look(
+        self,
+        read: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return `read(connection, ...)` of what is committed, some rows found by their keys.
+
+        It is read here and now, in some microseconds: what each request asks for would wait for
+        the thread several times as long. Where something is just being written it waits for that.
+
+        Raises:
+            ServiceFileFailed: as `run`.
+        """
+        if self._reading is not None:
+            with suppress(sqlite3.Error):
+                return read(self._reading, *args, **kwargs)
+        return await self.run(read, *args, **kwargs)
 
     async def run(
         self,
@@ -97,6 +117,7 @@ class Database:
             with told(self.path):
                 if self._connection is None:
                     self._connection = _connected(self.path)
+                    self._reading = _reading(self.path)
                 return work(self._connection, *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
@@ -107,9 +128,11 @@ class Database:
         self._thread.shutdown(wait=False)
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        both = self._reading, self._connection
+        self._reading = self._connection = None
+        for connection in both:
+            if connection is not None:
+                connection.close()
 
 
 @contextmanager
@@ -125,6 +148,17 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that waits for nobody who writes, and mends nothing."""
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode=ro",
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.server.problems import refusal
@@ -20,6 +20,7 @@ SAFE = {
     "Cache-Control": "no-store",
 }
 """What every answer says that does not say otherwise itself."""
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE.items()]
 
 
 class SafeHeaders:
@@ -33,9 +34,9 @@ class SafeHeaders:
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SAFE.items():
-                    headers.setdefault(name, value)
+                headers = message.get("headers", [])
+                own = {name for name, _ in headers}
+                message["headers"] = [*headers, *(one for one in _SAFE if one[0] not in own)]
             await send(message)
 
         await self._app(scope, receive, sent if scope["type"] == "http" else send)

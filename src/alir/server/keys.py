@@ -88,16 +88,16 @@ def revoke(db: sqlite3.Connection, name: str) -> None:
 
 def present(db: sqlite3.Connection, secret: str | None) -> Presented:
     """Return what `secret` is the secret of."""
+    if (parts := SECRET.fullmatch(secret or "")) is not None:
+        query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
+        held, *row = db.execute(query, (parts[1],)).fetchone() or (_NOBODY,)
+        # In the same time wherever they begin to differ.
+        is_same = hmac.compare_digest(held, _hash(parts[2]))
+        key = Key(*row) if row and is_same else None
+        if key is not None and not key.revoked:
+            return Presented(key, any_exist=True)
     any_exist = bool(db.execute("SELECT EXISTS (SELECT 1 FROM key)").fetchone()[0])
-    parts = SECRET.fullmatch(secret or "")
-    if parts is None:
-        return Presented(None, any_exist)
-    query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
-    held, *row = db.execute(query, (parts[1],)).fetchone() or (_NOBODY,)
-    # In the same time wherever they begin to differ.
-    is_same = hmac.compare_digest(held, _hash(parts[2]))
-    key = Key(*row) if row and is_same else None
-    return Presented(None if key is None or key.revoked else key, any_exist)
+    return Presented(None, any_exist)
 
 
 def spend(db: sqlite3.Connection, key: str, tokens: int) -> None:

@@ -55,7 +55,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat("T", "milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -68,7 +68,11 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "request", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: self._redacted(value) for name, value in line.items()})
+        # Nearly always there is none: they are looked for in all of it at once.
+        said = "\n".join(value for value in line.values() if isinstance(value, str))
+        if self._secret.search(said):
+            line = {name: self._redacted(value) for name, value in line.items()}
+        return json.dumps(line)
 
     def _redacted(self, value: object) -> object:
         return self._secret.sub("[redacted]", value) if isinstance(value, str) else value

@@ -2,6 +2,48 @@
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of a request's first line and headers together; and of a chunked body's headers and trailers."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 on httptools, in a third of h11's time, as strict about headers as h11.
+
+    By itself it takes headers of any size, and any number of hosts.
+    """
+
+    _unread_bytes = 0
+    """Received since a head, or a piece of a body, was last complete."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the client sent; headers that do not end are refused with 400."""
+        self._unread_bytes += len(data)
+        super().data_received(data)
+        if self._unread_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The headers are too large.")
+
+    def on_headers_complete(self) -> None:
+        """Begin a request; what is raised here is answered with 400."""
+        self._unread_bytes = 0
+        size_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if size_bytes > MAX_HEAD_BYTES:
+            raise ValueError("the headers are too large")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise ValueError("a request has one host")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a piece of the body."""
+        self._unread_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the body."""
+        self._unread_bytes = 0
+        super().on_message_complete()
 
 
 def server(app: ASGIApp, *, drain_s: int) -> uvicorn.Server:
@@ -16,7 +58,7 @@ def server(app: ASGIApp, *, drain_s: int) -> uvicorn.Server:
         uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=BoundedHttp,
             ws="none",
             lifespan="on",
             log_config=None,
