@@ -122,8 +122,9 @@ def test_documents_let_questions_go_first_and_both_the_event_loop(backend: Embed
     for_questions = priorities().items() - before.items()
     embedding.get_text_embedding("Cats sleep.")
     for_documents = priorities().items() - before.items() - for_questions
-    assert {priority for _, priority in for_questions} == {own + 5}
-    assert {priority for _, priority in for_documents} == {own + 10}
+    # Threads that compute nothing wait for nobody: they may hold Python's lock.
+    assert {priority for _, priority in for_questions} - {own} == {own + 5}
+    assert {priority for _, priority in for_documents} - {own} == {own + 10}
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
     embedding.close()
 

@@ -40,8 +40,8 @@ class ModelThreads:
         max_texts: texts in one batch at most.
         threads: batches computed at once.
         name: of the threads.
-        niceness: how far they let everything else on the machine go first, where a thread can have
-            a priority of its own: 0 not at all, 19 always.
+        niceness: how far what computes lets everything else on the machine go first, where a thread
+            can have a priority of its own: 0 not at all, 19 always.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class ModelThreads:
         self._load = load
         self._lengths = lengths
         self._threads = threads
-        self._pool = ThreadPoolExecutor(
-            threads, thread_name_prefix=name, initializer=_give_way, initargs=(niceness,)
-        )
+        self._niceness = niceness
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._thread = threading.local()
         self._lock = threading.Lock()
         self._new: deque[Request] = deque()
         """Requests whose texts were not measured yet."""
@@ -126,11 +126,16 @@ class ModelThreads:
             if self._encoder is not None or not self._new:
                 return  # another thread did it, or told everyone why it cannot be done
             try:
-                self._encoder = self._load()
+                self._encoder = self._loaded()
             except Exception as error:  # noqa: BLE001  it is for those who wait
                 with self._lock:
                     for request in self._everyone():
                         request.fail(error)
+
+    def _loaded(self) -> Encoder:
+        """Load the model on a thread of the priority that it is to compute with."""
+        with ThreadPoolExecutor(1, initializer=_give_way, initargs=(self._niceness,)) as thread:
+            return thread.submit(self._load).result()
 
     def _measure(self, requests: list[Request]) -> None:
         try:
@@ -150,6 +155,10 @@ class ModelThreads:
 
     def _compute(self, batch: list[Text]) -> None:
         assert self._encoder is not None  # noqa: S101  nothing is taken before it is there
+        if not (self._encoder.has_own_threads or hasattr(self._thread, "gives_way")):
+            # Only where it must: one that waits for its turn may hold Python's lock meanwhile.
+            _give_way(self._niceness)
+            self._thread.gives_way = True
         is_question = batch[0].request.kind is Kind.QUESTION
         try:
             vectors = self._encoder.encode([text.text for text in batch], is_question=is_question)
