@@ -216,6 +216,21 @@ async def test_headers_that_never_end_are_cut_off(served: Any, begun: bytes) -> 
     assert (await served.client.get("/health/live")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/v1/sources", {"title", "status", "detail"}), ("/v1/models", {"error"})],
+)
+async def test_what_is_no_http_is_told_so_in_the_shape_of_the_path(
+    served: Any, path: str, told: set[str]
+) -> None:
+    refused = await served.client.get(path, headers={"X": "a" * MAX_HEAD_BYTES})
+
+    assert refused.status_code == 400
+    assert refused.json().keys() == told
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert refused.headers["connection"] == "close"
+
+
 async def test_what_is_hardly_http_is_refused_and_the_next_is_served(served: Any) -> None:
     host, port = served.url.removeprefix("http://").split(":")
     answers = []

@@ -122,7 +122,7 @@ async def test_what_happens_is_counted_by_names_of_the_code_alone(
             await client.post("/v1/chat/completions", json=chat)
             await client.post("/v1/ask", json=QUESTION)
             await asyncio.gather(*(client.get("/v1/sources/hunter2") for _ in range(4)))
-            await client.request("HUNTER2", "/hunter2")
+            await client.request("PROPFIND", "/hunter2")
             await client.get("/hunter2", headers={"Authorization": "Bearer hunter2"})
             await client.put("/v1/ask")
             for _ in range(600):
@@ -184,7 +184,7 @@ async def test_errors_of_milvus_and_of_the_embedding_are_counted(
 
 async def test_whoever_asks_has_a_key_of_the_house_and_may_have_openmetrics(served: Any) -> None:
     house, tenant = await served.caller("read"), await served.caller("admin", "acme")
-    accept = {"Accept": "application/openmetrics-text;version=1.0.0\x01,text/plain;q=0.5"}
+    accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
     answers = [await one.get("/metrics", headers=accept) for one in (house, tenant, served.client)]
 
     assert [one.status_code for one in answers] == [200, 403, 401]

@@ -14,7 +14,7 @@ from alir.server.endpoint import Endpoint
 from alir.server.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 
 _TITLES = {
-    400: "The body cannot be read",
+    400: "The request is no HTTP, or its body cannot be read",
     401: "A key is needed",
     403: "The key may not do that, or another site's page asked",
     404: "There is no such thing, or it is another tenant's",
@@ -32,9 +32,9 @@ _TITLES = {
     504: "Milvus is too slow",
     507: "The disk is full",
 }
-_OF_ALL = (403, 421, 500)
+_OF_ALL = (400, 403, 421, 500)
 _OF_LOCKED = (401, 429, 503)
-_OF_BODIES = (400, 408, 413, 415, 422)
+_OF_BODIES = (408, 413, 415, 422)
 _SECURITY = {"key": {"type": "http", "scheme": "bearer"}}
 _REF = "#/components/schemas/{model}"
 

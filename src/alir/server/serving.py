@@ -1,8 +1,14 @@
 """uvicorn, set up for a `Service`."""
 
+from urllib.parse import unquote
+
 import uvicorn
+from starlette.requests import Request
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from alir.server.headers import SAFE
+from alir.server.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's first line and headers together; and of a chunked body's headers and trailers."""
@@ -14,6 +20,7 @@ class BoundedHttp(HttpToolsProtocol):
     By itself it takes headers of any size, and any number of hosts.
     """
 
+    url = b""
     _unread_bytes = 0
     """Received since a head, or a piece of a body, was last complete."""
 
@@ -23,6 +30,17 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._unread_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell of what is no HTTP as every other problem is told of, and close the connection."""
+        path = unquote(self.url.partition(b"?")[0].decode("latin-1"))
+        request = Request({"type": "http", "path": path, "query_string": b"", "headers": []})
+        answer = Problem(title="Bad Request", status=400, detail=msg).response(
+            request, {**SAFE, "Connection": "close"}
+        )
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(answer.body))
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         """Begin a request; what is raised here is answered with 400."""
