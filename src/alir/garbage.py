@@ -7,6 +7,8 @@ COLLECT_AFTER = 1000
 """New objects after which Python looks through the newest for what nothing refers to any more."""
 OLDER, OLDEST = 500, 100
 """Looks at the newest for one at what has lived through one, and of those for one at all."""
+PYTHONS_OWN = (700, 2000)
+"""Up to Python 3.12, and since: another number was chosen by the program."""
 
 
 @cache
@@ -19,5 +21,5 @@ def spare_the_collector() -> None:
     takes a few milliseconds. What is not found by it, as it is older, is not much.
     """
     gc.freeze()
-    if gc.isenabled() and 0 < gc.get_threshold()[0] < COLLECT_AFTER:
+    if gc.isenabled() and gc.get_threshold()[0] in PYTHONS_OWN:
         gc.set_threshold(COLLECT_AFTER, OLDER, OLDEST)

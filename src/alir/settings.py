@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     tokens_per_day: Annotated[int, Field(ge=0)] = 0
     """That the questions of each key may cost, from midnight UTC; 0 is any number."""
     questions_at_once: Annotated[int, Field(ge=1)] = 32
-    """Under way in the service; one more waits for a place."""
+    """Under way in the service, fewer while its event loop is late; one more waits for a place."""
     questions_waiting: Annotated[int, Field(ge=0)] = 64
     """For a place; one more is refused, and none waits with 0."""
     question_wait_s: Annotated[float, Field(gt=0)] = 5.0

@@ -122,7 +122,7 @@ def test_documents_let_questions_go_first_and_both_the_event_loop(backend: Embed
     for_questions = priorities().items() - before.items()
     embedding.get_text_embedding("Cats sleep.")
     for_documents = priorities().items() - before.items() - for_questions
-    # Threads that compute nothing wait for nobody: they may hold Python's lock.
+    # A thread that has computed nothing waits for nobody; one may have found no work.
     assert {priority for _, priority in for_questions} - {own} == {own + 5}
     assert {priority for _, priority in for_documents} - {own} == {own + 10}
     assert os.getpriority(os.PRIO_PROCESS, 0) == own

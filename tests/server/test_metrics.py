@@ -21,8 +21,8 @@ from starlette.routing import Mount, Route
 
 from alir.coalescer import Coalescer
 from alir.errors import MilvusUnavailable
+from alir.server.loop_lag import LoopLag
 from alir.server.problems import Refused
-from alir.server.telemetry.loop_lag import LoopLag
 from alir.server.telemetry.metered import Metered, RequestMetrics
 from alir.server.telemetry.scraped import _buckets
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
@@ -207,13 +207,13 @@ async def test_two_services_in_one_process_count_their_own(serving: Callable[...
 
 async def test_a_loop_that_is_held_up_is_seen() -> None:
     lags: list[float] = []
-    lag = LoopLag(lags.append)
-    watching = asyncio.create_task(lag.watch())
-    await asyncio.sleep(0)
-    sleep(0.3)
-    while not lags:
-        await asyncio.sleep(0.01)
-    watching.cancel()
+    lag = LoopLag()
+    lag.listeners.append(lags.append)
+    async with lag.watched():
+        await asyncio.sleep(0)
+        sleep(0.3)
+        while not lags:
+            await asyncio.sleep(0.01)
     for _ in range(1000):
         lag.look(-1.0)
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alir.server import places as places_module
 from alir.server.crowd import BEGUN_A_TURN, Crowd
-from alir.server.places import Places
+from alir.server.places import FEWEST, LATE_S, Places
 from alir.server.problems import Refused
 
 
@@ -117,15 +118,76 @@ async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_n
     assert (places.under_way, places.waiting) == (0, 0)
 
 
+async def test_while_the_event_loop_is_late_fewer_are_under_way_and_none_is_sent_away() -> None:
+    places = Places(16, line=20, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    asking = begin(places, order, release, *(f"a{n}" for n in range(20)))
+    await turns()
+    for _ in range(3):
+        places.follow(2 * LATE_S)
+    late = places.allowed, places.under_way, places.waiting
+    places.follow(LATE_S * 0.75)  # neither late nor in time
+    release.set()
+    await asyncio.gather(*asking)
+
+    assert late == (FEWEST, 16, 4)
+    assert places.allowed == FEWEST
+
+
+async def test_a_late_event_loop_with_room_for_questions_is_not_late_because_of_them() -> None:
+    places = Places(16, line=20, longest_wait_s=60)
+    async with places.place("a"):
+        places.follow(2 * LATE_S)
+
+    assert places.allowed == 16
+
+
+async def test_in_time_again_it_gives_one_place_more_at_each_look_up_to_all() -> None:
+    places = Places(12, line=20, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    asking = begin(places, order, release, *(f"a{n}" for n in range(14)))
+    await turns()
+    for _ in range(2):
+        places.follow(2 * LATE_S)
+    for task in asking[:5]:
+        task.cancel()
+    await turns()
+    seen = [(places.allowed, places.under_way, places.waiting)]
+    for _ in range(6):
+        places.follow(0.0)
+        seen.append((places.allowed, places.under_way, places.waiting))
+    release.set()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+    assert seen[0] == (FEWEST, FEWEST, 1)
+    assert seen[1:] == [(9, 9, 0), (10, 9, 0), (11, 9, 0), (12, 9, 0), (12, 9, 0), (12, 9, 0)]
+
+
+@pytest.mark.parametrize("most", [1, FEWEST])
+async def test_few_places_stay_as_many(most: int) -> None:
+    places = Places(most, line=0, longest_wait_s=60)
+    async with AsyncExitStack() as stack:
+        for _ in range(most):
+            await stack.enter_async_context(places.place("a"))
+        places.follow(2 * LATE_S)
+
+    assert places.allowed == most
+
+
 @given(
     acts=st.lists(
-        st.tuples(st.sampled_from("abc"), st.sampled_from(["ask", "cancel", "end", "turn"])),
-        max_size=40,
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["ask", "cancel", "end", "turn", "late", "in time"]),
+        ),
+        max_size=60,
     )
 )
 def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
     async def play() -> None:
-        places = Places(2, line=3, longest_wait_s=60)
+        places = Places(3, line=3, longest_wait_s=60)
         asking: list[asyncio.Task[None]] = []
         held: list[AsyncExitStack] = []
 
@@ -143,9 +205,12 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
                 await held.pop(0).aclose()  # at once: what was cancelled does not know it yet
             elif act == "turn":
                 await turns(1)
-            assert 0 <= places.under_way <= 2
+            elif act in {"late", "in time"}:
+                places.follow(2 * LATE_S if act == "late" else 0.0)
+            assert 0 <= places.under_way <= 3
             assert 0 <= places.waiting <= 3
-            assert places.under_way == 2 or not places.waiting
+            assert 1 <= places.allowed <= 3
+            assert places.under_way >= places.allowed or not places.waiting
         while not all(task.done() for task in asking) or held:
             await turns()
             while held:
@@ -154,10 +219,14 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
         allowed = type(None), Refused, asyncio.CancelledError
         assert [end for end in ends if not isinstance(end, allowed)] == []
         assert (places.under_way, places.waiting) == (0, 0)
-        async with places.place("a"), places.place("b"):
+        places.follow(0.0)
+        places.follow(0.0)
+        async with places.place("a"), places.place("b"), places.place("c"):
             pass
 
-    asyncio.run(play())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places_module, "FEWEST", 1)
+        asyncio.run(play())
 
 
 async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> None:

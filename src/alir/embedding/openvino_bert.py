@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -56,7 +57,7 @@ class OpenVinoBert:
                 # and questions have all lengths in all numbers.
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
                 "ENABLE_CPU_PINNING": False,  # the cores are not ours alone
-                "INFERENCE_PRECISION_HINT": precision or fastest_precision(core),
+                "INFERENCE_PRECISION_HINT": precision or fastest_precision(),
             },
         )
         self._requests = threading.local()
@@ -77,12 +78,14 @@ class OpenVinoBert:
         return vectors
 
 
-def fastest_precision(core: ov.Core) -> str:
+@cache
+def fastest_precision() -> str:
     """Return bf16 or f32, whichever multiplies matrices sooner here; that takes 0.1 s. Blocks.
 
     OpenVINO takes bfloat16 wherever the processor has it. With AMX that is much the fastest; on a
     Xeon that has AVX-512's alone, float32 takes 0.6 times as long.
     """
+    core = ov.Core()
     if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return "f32"
     return min(("bf16", "f32"), key=lambda precision: _multiplied_s(core, precision))

@@ -33,6 +33,7 @@ from alir.server.health import Health
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
 from alir.server.logs import REQUEST_ID, Logged
+from alir.server.loop_lag import LoopLag
 from alir.server.mcp.cancelling import LABEL as MCP_LABEL
 from alir.server.mcp.http import HEADERS as MCP_HEADERS
 from alir.server.mcp.http import McpOverHTTP
@@ -68,15 +69,18 @@ class Service:
         settings = alir.settings
         self._alir = alir
         self._database = Database(settings.service_path)
+        places = Places(
+            settings.questions_at_once,
+            line=settings.questions_waiting,
+            longest_wait_s=settings.question_wait_s,
+        )
+        self._lag = LoopLag()
+        self._lag.listeners.append(places.follow)
         self.limits = Limits(
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
-            places=Places(
-                settings.questions_at_once,
-                line=settings.questions_waiting,
-                longest_wait_s=settings.question_wait_s,
-            ),
+            places=places,
         )
         health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
@@ -86,7 +90,7 @@ class Service:
         )
         self.ingesting = Ingesting(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
-        self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting)
+        self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting, lag=self._lag)
         self._runs = Runs(alir, self.limits, root, meanings)
         uploads = Uploads(self.ingesting, UploadLimits.of(settings))
         parts = (
@@ -174,7 +178,12 @@ class Service:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         alir = self._alir
         runs = [alir.ask, alir.agent, alir.ingest]
-        async with self._tracing.running(alone=runs), alir, self.metrics.fed():
+        async with (
+            self._tracing.running(alone=runs),
+            alir,
+            self.metrics.fed(),
+            self._lag.watched(),
+        ):
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.answers.start()

@@ -1,4 +1,9 @@
-"""The places for questions, and the line of those that wait for one: both bounded, and fair."""
+"""The places for questions, and the line of those that wait for one: both bounded, and fair.
+
+Questions that wait for a language model cost the event loop nothing; questions that compute share
+it, and so many at once that it is late make each other, and everything else, wait. So there are
+fewer places while it is late.
+"""
 
 import asyncio
 from collections import Counter, deque
@@ -8,6 +13,10 @@ from contextlib import asynccontextmanager
 from alir.server.problems import Problem, Refused
 
 BUSY_RETRY_AFTER_S = 2
+LATE_S = 0.03
+"""So late the event loop is too late: a look comes late by up to three of its turns."""
+FEWEST = 8
+"""Places, however late it is: it may be late for other reasons."""
 
 
 class Busy(Refused):
@@ -24,7 +33,9 @@ class Places:
     """
 
     def __init__(self, places: int, *, line: int, longest_wait_s: float) -> None:
-        self.most = places
+        self._most = places
+        self.allowed = places
+        """How many may be under way now."""
         self._line = line
         self._longest_wait_s = longest_wait_s
         self._held: Counter[str] = Counter()
@@ -41,7 +52,7 @@ class Places:
         Raises:
             Refused: no place was free in time, or the line is full.
         """
-        if self.under_way < self.most:
+        if self.under_way < self.allowed:
             self._take(key)
         else:
             await self._wait(key)
@@ -49,6 +60,18 @@ class Places:
             yield
         finally:
             self._leave(key)
+
+    def follow(self, lag_s: float) -> None:
+        """Allow fewer questions if the event loop is late, and one more if it is well in time.
+
+        As many as there are stay; of places that come free, some are not given again. They become
+        fewer by a quarter and more by one: additive increase, multiplicative decrease.
+        """
+        if lag_s > LATE_S and self.under_way >= self.allowed > FEWEST:
+            self.allowed = max(FEWEST, self.allowed * 3 // 4)
+        elif lag_s < LATE_S / 2 and self.allowed < self._most:
+            self.allowed += 1
+            self._give()
 
     async def _wait(self, key: str) -> None:
         if self.waiting >= self._line:
@@ -92,7 +115,11 @@ class Places:
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
-        while self._lines and self.under_way < self.most:
+        self._give()
+
+    def _give(self) -> None:
+        """Give the places that are free to who waits."""
+        while self._lines and self.under_way < self.allowed:
             # Among equals the first, and who has been served becomes the last.
             following = min(self._lines, key=lambda one: self._held[one])
             line = self._lines.pop(following)
@@ -110,6 +137,6 @@ class Places:
 
     def _busy(self) -> Busy:
         self.refused += 1
-        detail = f"{self.most} questions are under way, as many as may be, and no place came free."
+        detail = f"{self.allowed} questions may be under way now, and no place came free."
         problem = Problem(title="Busy", status=429, detail=detail)
         return Busy(problem, {"Retry-After": str(BUSY_RETRY_AFTER_S)})

@@ -1,6 +1,5 @@
 """What operators want to know of a service, as Prometheus asks for it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -21,8 +20,8 @@ from alir.server.caller import caller
 from alir.server.endpoint import Endpoint
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
+from alir.server.loop_lag import LoopLag
 from alir.server.problems import refusal
-from alir.server.telemetry.loop_lag import LoopLag
 from alir.server.telemetry.metered import RequestMetrics
 from alir.server.telemetry.overheard import RunMetrics
 from alir.server.telemetry.scraped import Scraped
@@ -35,18 +34,18 @@ LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 class Metrics:
     """The metrics of one service: a registry of its own, and what feeds it."""
 
-    def __init__(self, alir: Alir, *, limits: Limits, ingesting: Ingesting) -> None:
+    def __init__(self, alir: Alir, *, limits: Limits, ingesting: Ingesting, lag: LoopLag) -> None:
         self._alir = alir
         self.registry = CollectorRegistry(auto_describe=False)
         self.requests = RequestMetrics(self.registry)
-        lag = Histogram(
+        lags = Histogram(
             "alir_event_loop_lag_seconds",
             "How late the event loop was, each tenth of a second.",
             buckets=LAG_BUCKETS_S,
             registry=self.registry,
         )
-        self.lag = LoopLag(lag.observe)
-        self.registry.register(Scraped(alir, limits, ingesting, lambda: self.lag.worst_s))
+        lag.listeners.append(lags.observe)
+        self.registry.register(Scraped(alir, limits, ingesting, lag))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
@@ -66,7 +65,7 @@ class Metrics:
 
     @asynccontextmanager
     async def fed(self) -> AsyncIterator[None]:
-        """Watch the event loop and listen to LlamaIndex while this lasts."""
+        """Listen to LlamaIndex while this lasts."""
         alir = self._alir
         runs = RunMetrics(
             self.registry,
@@ -78,13 +77,8 @@ class Metrics:
                 *([("language_model", alir.llm)] if alir.llm is not None else []),
             ],
         )
-        watching = asyncio.create_task(self.lag.watch())
-        try:
-            with runs.heard():
-                yield
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        with runs.heard():
+            yield
 
     async def tell(self, request: Request) -> Response:
         """Answer with the metrics of the whole service; a tenant's key may not.

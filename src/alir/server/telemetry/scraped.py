@@ -1,6 +1,6 @@
 """What stands somewhere in the service anyway, and becomes metrics only when somebody asks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 
 from prometheus_client.core import (
@@ -16,6 +16,7 @@ from alir.app import Alir
 from alir.coalescer import CoalescerStats
 from alir.server.ingesting import Ingesting
 from alir.server.limits import Limits
+from alir.server.loop_lag import LoopLag
 
 Samples = Mapping[str, float]
 
@@ -23,20 +24,19 @@ Samples = Mapping[str, float]
 class Scraped(Collector):
     """Reads the counters of one service; on its event loop, to which Milvus's calls belong."""
 
-    def __init__(
-        self, alir: Alir, limits: Limits, ingesting: Ingesting, worst_lag_s: Callable[[], float]
-    ) -> None:
+    def __init__(self, alir: Alir, limits: Limits, ingesting: Ingesting, lag: LoopLag) -> None:
         self._alir = alir
         self._limits = limits
         self._ingesting = ingesting
-        self._worst_lag_s = worst_lag_s
+        self._lag = lag
 
     def collect(self) -> Iterator[Metric]:
         """Yield what there is now."""
         yield InfoMetricFamily("alir", "Which alir this is.", {"version": version("alir")})
         limits, ingesting = self._limits, self._ingesting
         yield _gauge("alir_questions_in_progress", "Questions under way.", limits.under_way)
-        yield _gauge("alir_questions_limit", "Questions that may be under way.", limits.places.most)
+        allowed = limits.places.allowed
+        yield _gauge("alir_questions_limit", "Questions that may be under way now.", allowed)
         waiting = limits.places.waiting
         yield _gauge("alir_questions_waiting", "Questions that wait for a place.", waiting)
         yield _gauge(
@@ -55,7 +55,7 @@ class Scraped(Collector):
         yield _gauge(
             "alir_event_loop_lag_worst_seconds",
             "Longest time the event loop was late in the last minute.",
-            self._worst_lag_s(),
+            self._lag.worst_s,
         )
         store = self._alir.vector_store
         yield _by(

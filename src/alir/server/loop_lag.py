@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 INTERVAL_S = 0.1
 """Between looks."""
@@ -11,14 +12,11 @@ REMEMBERED = 600
 
 
 class LoopLag:
-    """Looks again and again by how much the event loop is late.
+    """Looks again and again by how much the event loop is late, and tells its `listeners`."""
 
-    Args:
-        observe: called with each lag, in seconds.
-    """
-
-    def __init__(self, observe: Callable[[float], object]) -> None:
-        self._observe = observe
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[float], object]] = []
+        """Called with each lag, in seconds."""
         self._lags: deque[float] = deque(maxlen=REMEMBERED)
 
     @property
@@ -26,8 +24,17 @@ class LoopLag:
         """The longest lag in the last minute."""
         return max(self._lags, default=0.0)
 
-    async def watch(self) -> None:
-        """Look until this is cancelled."""
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Look while this lasts."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
             due = clock() + INTERVAL_S
@@ -38,4 +45,5 @@ class LoopLag:
         """Take in one lag."""
         lag_s = max(0.0, lag_s)
         self._lags.append(lag_s)
-        self._observe(lag_s)
+        for listener in self.listeners:
+            listener(lag_s)
