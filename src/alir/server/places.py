@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from alir.server.problems import Problem, Refused
 
 BUSY_RETRY_AFTER_S = 2
-LATE_S = 0.03
+LATE_S = 0.02
 """So late the event loop is too late: a look comes late by up to three of its turns."""
 FEWEST = 8
 """Places, however late it is: it may be late for other reasons."""

@@ -1,7 +1,5 @@
 """uvicorn, set up for a `Service`."""
 
-import sys
-from socket import socket
 from urllib.parse import unquote
 
 import uvicorn
@@ -14,9 +12,6 @@ from alir.server.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's first line and headers together; and of a chunked body's headers and trailers."""
-SWITCH_S = 0.0005
-"""So long a thread that computes keeps Python's lock while another waits for it; Python's own is
-ten times that. The event loop gives the lock away at each call to the system, dozens a question."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -69,20 +64,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server; while it serves, threads let each other go on sooner."""
-
-    async def serve(self, sockets: list[socket] | None = None) -> None:
-        """Serve until a signal says to stop."""
-        before_s = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_S)
-        try:
-            await super().serve(sockets)
-        finally:
-            sys.setswitchinterval(before_s)
-
-
-def server(app: ASGIApp, *, drain_s: int) -> Server:
+def server(app: ASGIApp, *, drain_s: int) -> uvicorn.Server:
     """Return what serves `app` on given sockets, without a word of its own.
 
     It counts no connections: what is too much is refused by the service, with 429 (`Crowd`).
@@ -90,7 +72,7 @@ def server(app: ASGIApp, *, drain_s: int) -> Server:
     Args:
         drain_s: longest wait for the answers under way when it is told to stop.
     """
-    return Server(
+    return uvicorn.Server(
         uvicorn.Config(
             app,
             loop="asyncio",
