@@ -1,10 +1,15 @@
-"""What a stranger's tool makes up from the OpenAPI file: no 5xx, and nothing that is not in it."""
+"""What a stranger's tool makes up from the OpenAPI file: no 5xx, and nothing that is not in it.
+
+`make soak` has it make up ten times as much.
+"""
 
 import asyncio
 import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 LEFT_OUT = (
     # What fits the schema may still be refused: a path that is not there, a kind that is not read.
@@ -15,8 +20,9 @@ LEFT_OUT = (
 
 
 async def test_no_request_that_is_made_up_finds_an_undocumented_answer(
-    served: Any, desk: Path
+    served: Any, desk: Path, request: pytest.FixtureRequest
 ) -> None:
+    long = request.config.getoption("--hypothesis-profile") == "soak"
     assert importlib.metadata.version("schemathesis")
     (served.root / "a.txt").write_text("The caldera of Batur has two villages.")
     secret = served.secret()
@@ -24,7 +30,7 @@ async def test_no_request_that_is_made_up_finds_an_undocumented_answer(
         *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
         *("run", f"{served.url}/openapi.json", "--header", f"Authorization: Bearer {secret}"),
         *("--checks", "all", "--exclude-checks", ",".join(LEFT_OUT)),
-        *("--max-examples", "10", "--seed", "6", "--workers", "1"),
+        *("--max-examples", "50" if long else "5", "--seed", "6", "--workers", "1"),
         cwd=desk,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
