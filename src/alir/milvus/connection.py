@@ -41,6 +41,8 @@ PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
 PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
 """Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
 a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
+LITE_STARTS = "has not been init"
+"""In what Milvus Lite says that is asked for its first collection while it still starts."""
 
 
 class _ClientLoop:
@@ -287,7 +289,9 @@ class MilvusConnection:
 def _may_pass(error: BaseException) -> bool:
     if not isinstance(error, MilvusException):
         return False
-    return error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe
+    if error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe:
+        return True
+    return LITE_STARTS in str(error.message)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
