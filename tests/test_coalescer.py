@@ -343,6 +343,13 @@ async def test_a_call_that_is_full_is_begun_while_others_still_ask() -> None:
 
     assert begun == [10, 20, 30]
 
+    # A call that was filled by its bytes tells how many items fill the next one.
+    asked, begun[:] = 0, []
+    coalescer = Coalescer(begin, max_items=10, max_bytes=40, size_bytes=lambda _: 10, in_flight=7)
+    await asyncio.gather(*(ask(number) for number in range(30)))
+
+    assert begun == [10, 10, 10, 14, 18, 22, 26, 30]
+
 
 async def test_a_call_is_made_in_no_callers_context() -> None:
     name: ContextVar[str] = ContextVar("name", default="nobody")

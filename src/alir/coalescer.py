@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -47,7 +47,7 @@ class _Request(Generic[Item, Result]):
         self.came = perf_counter()
         self.taken = 0
         self.unsettled = len(items)
-        self.results: dict[int, Result] = {}
+        self.results: list[Result] = [cast("Result", None)] * len(items)
         self.error: Exception | None = None
 
 
@@ -94,6 +94,8 @@ class Coalescer(Generic[Key, Item, Result]):
         self._is_divisible = is_divisible
         self._woken_at_once = woken_at_once
         self._room = asyncio.Semaphore(max_callers)
+        self._enough = max_items
+        """How many items filled a call the last time that one was full."""
         self._waiting: dict[Key, deque[_Request[Item, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
@@ -129,7 +131,7 @@ class Coalescer(Generic[Key, Item, Result]):
         # Not at once: everybody who is ready in this turn of the event loop comes along.
         if len(self._tasks) >= self._in_flight:
             return
-        if self.stats.waiting >= self._max_items:
+        if self.stats.waiting >= self._enough:
             self._dispatch()
         elif not self._scheduled:
             self._scheduled = True
@@ -176,6 +178,8 @@ class Coalescer(Generic[Key, Item, Result]):
                 requests.appendleft(request)
             elif request.taken < len(request.items):
                 requests.append(request)
+        if full:
+            self._enough = len(batch)
         if batch:
             self._count(batch)
         return batch
@@ -236,5 +240,5 @@ def _settle(request: "_Request[Item, Result]") -> bool:
     if request.error is not None:
         request.done.set_exception(request.error)
     else:
-        request.done.set_result([request.results[index] for index in range(len(request.items))])
+        request.done.set_result(request.results)
     return True

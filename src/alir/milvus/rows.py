@@ -136,7 +136,7 @@ def _embedding(node: BaseNode, dim: int) -> bytes:
         raise NodeRefused(node.node_id, f"its embedding is not of numbers ({error})") from error
     vector = np.frombuffer(packed, dtype=np.float32)
     # The product is quick, but may be too large where no number is.
-    if not math.isfinite(vector @ vector) and not np.isfinite(vector).all():
+    if not math.isfinite(np.vdot(vector, vector)) and not np.isfinite(vector).all():
         raise NodeRefused(node.node_id, "its embedding holds NaN or infinite values")
     return packed
 
