@@ -144,7 +144,9 @@ def test_questions_are_asked_on_all_sides_and_while_ingesting(bench: Bench) -> N
         "llama_index",
         "llama_index_fused",
         "drop_in",
+        "query_engine",
         "alir",
+        "workflow_engine",
         "alir_extractive",
     }
     for by_count in found["sides"].values():
@@ -156,7 +158,9 @@ def test_questions_are_asked_on_all_sides_and_while_ingesting(bench: Bench) -> N
     assert found["ratios"]["5"].keys() == {
         "llama_index_fused",
         "drop_in",
+        "query_engine",
         "alir",
+        "workflow_engine",
         "alir_extractive",
     }
     assert found["while_ingesting"]["p95_ratio"] > 0

@@ -9,9 +9,11 @@ All sides ask the same collection, which alir ingested. The JSON, beside what ev
   `.aquery` with LlamaIndex's store and embedding), `llama_index_fused` (the same over LlamaIndex's
   `QueryFusionRetriever`, which searches what alir's workflow does: by meaning and by words; missing
   where Milvus cannot search by words), `drop_in` (`llama_index`'s code with alir's store and
-  embedding), `alir` (alir's workflow: keyword search and checked citations as well) and
-  `alir_extractive` (the same without a language model, and at most 100 at once). The language model
-  of the others takes no time. Of each by number of questions asked at once, medians: `seconds` for
+  embedding), `query_engine` (their limit: LlamaIndex's query engine where the passages are known
+  already), `alir` (alir's workflow: keyword search and checked citations as well),
+  `workflow_engine` (its limit: LlamaIndex's workflow engine where alir's steps do nothing) and
+  `alir_extractive` (alir without a language model, and at most 100 at once). The language model of
+  the others takes no time. Of each by number of questions asked at once, medians: `seconds` for
   all, `per_s`, `p50_ms`, `p95_ms`, `p99_ms`, counted from the moment all were asked. For 1: 20
   questions, each after the other.
 - `ratios`, by number: how many times the questions per second of `llama_index` are those of each
@@ -133,7 +135,7 @@ async def _measured(
     if not asked:
         raise WrongResult("the corpus holds no sentence to ask about")
     questions = list(islice(cycle(asked), max(most, ASKED)))
-    async with askers(app) as sides:
+    async with askers(app, questions) as sides:
         by_name: dict[str, Asker] = {
             name: side for name in sides.__slots__ if (side := getattr(sides, name)) is not None
         }

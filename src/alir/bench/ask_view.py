@@ -8,7 +8,9 @@ SIDES = {
     "llama_index": "LlamaIndex",
     "llama_index_fused": "LlamaIndex, also by words",
     "drop_in": "LlamaIndex, alir's parts",
+    "query_engine": "limit: its query engine",
     "alir": "alir",
+    "workflow_engine": "limit: alir's empty steps",
     "alir_extractive": "alir, extractive",
 }
 

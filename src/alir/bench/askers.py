@@ -1,7 +1,7 @@
 """The ways to ask a question of one and the same collection."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,10 +23,12 @@ from llama_index.vector_stores.milvus import MilvusVectorStore
 from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 
 from alir.app import Alir
+from alir.bench.ask_limits import EmptySteps, KnownPassages
 from alir.bench.measure import WrongResult
 from alir.embedding import find_model
 from alir.events import Answer
 from alir.testing import HashEmbedding
+from alir.workflows.ask_corpus import AskCorpus
 from alir.workflows.retrieval import CANDIDATES_PER_PASSAGE
 
 Asker = Callable[[str], Awaitable[list[str]]]
@@ -70,13 +72,19 @@ class Askers:
     llama_index_fused: Asker | None
     """None where Milvus cannot search by words."""
     drop_in: Asker
+    query_engine: Asker
     alir: Asker
+    workflow_engine: Asker
     alir_extractive: Asker
 
 
 @asynccontextmanager
-async def askers(app: Alir) -> AsyncIterator[Askers]:
-    """Open all sides on the collection of `app`, whose language model is an `InstantLLM`."""
+async def askers(app: Alir, questions: Sequence[str]) -> AsyncIterator[Askers]:
+    """Open all sides on the collection of `app`, whose language model is an `InstantLLM`.
+
+    Args:
+        questions: all that are to be asked.
+    """
     settings = app.settings
     by_words = await app.vector_store.keyword_search()
     store = MilvusVectorStore(
@@ -91,13 +99,18 @@ async def askers(app: Alir) -> AsyncIterator[Askers]:
     theirs = VectorStoreIndex.from_vector_store(store, embed_model=their_embedding(app))
     ours = VectorStoreIndex.from_vector_store(app.vector_store, embed_model=app.embedding)
     extractive = Alir(settings, embedding=app.embedding)
+    empty = EmptySteps(embedding=app.embedding, vector_store=app.vector_store, catalog=app.catalog)
+    finds = ours.as_retriever(similarity_top_k=settings.top_k)
+    known = await KnownPassages.of(finds, questions)
     try:
         yield Askers(
             llama_index=_engine(theirs, settings.top_k),
             llama_index_fused=_fused(theirs, settings.top_k) if by_words else None,
             drop_in=_engine(ours, settings.top_k),
-            alir=_workflow(app, "llm"),
-            alir_extractive=_workflow(extractive, "extractive"),
+            query_engine=_asker(_query_engine(known)),
+            alir=_workflow(app.ask, "llm"),
+            workflow_engine=_workflow(empty, "llm"),
+            alir_extractive=_workflow(extractive.ask, "extractive"),
         )
     finally:
         await extractive.aclose()
@@ -135,7 +148,11 @@ def _fused(index: VectorStoreIndex, top_k: int) -> Asker:
         similarity_top_k=top_k,
         num_queries=1,
     )
-    return _asker(RetrieverQueryEngine.from_args(retriever, llm=InstantLLM(), use_async=True))
+    return _asker(_query_engine(retriever))
+
+
+def _query_engine(retriever: BaseRetriever) -> BaseQueryEngine:
+    return RetrieverQueryEngine.from_args(retriever, llm=InstantLLM(), use_async=True)
 
 
 def _asker(engine: BaseQueryEngine) -> Asker:
@@ -146,9 +163,9 @@ def _asker(engine: BaseQueryEngine) -> Asker:
     return ask
 
 
-def _workflow(app: Alir, mode: str) -> Asker:
+def _workflow(workflow: AskCorpus, mode: str) -> Asker:
     async def ask(question: str) -> list[str]:
-        answer = cast("Answer", await app.ask.run(question=question))
+        answer = cast("Answer", await workflow.run(question=question))
         if answer.degraded and not answer.removed_citations:
             raise WrongResult(f"alir's answer was degraded: {answer.degraded[0]}")
         if answer.mode != mode:
