@@ -30,6 +30,7 @@ LAYERS = [
         "fingerprint",
         "formats",
         "garbage",
+        "handover",
         "layers",
         "page_file",
         "per_loop",

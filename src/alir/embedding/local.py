@@ -1,6 +1,5 @@
 """The embedding model as LlamaIndex sees it."""
 
-import asyncio
 import gc
 import importlib.util
 import os
@@ -18,6 +17,8 @@ from alir.embedding.model_folder import ModelFolder
 from alir.embedding.model_threads import Encoder, ModelThreads
 from alir.embedding.waiting import Kind
 from alir.errors import ModelUnavailable
+from alir.handover import Handover
+from alir.per_loop import PerLoop
 from alir.settings import EmbedBackend
 
 NICENESS = {Kind.QUESTION: 5, Kind.SENTENCE: 5, Kind.DOCUMENT: 10}
@@ -43,6 +44,7 @@ class LocalEmbedding(BaseEmbedding):
 
     _threads: dict[Kind, ModelThreads] = PrivateAttr()
     _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
+    _handovers: PerLoop[Handover] = PrivateAttr(default_factory=lambda: PerLoop(Handover))
 
     def __init__(
         self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "auto"
@@ -95,7 +97,7 @@ class LocalEmbedding(BaseEmbedding):
         return _result(self._submit(texts, self._texts_are))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await asyncio.wrap_future(self._submit(texts, self._texts_are))
+        return await self._handovers.here().awaited(self._submit(texts, self._texts_are))
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -107,8 +109,7 @@ class LocalEmbedding(BaseEmbedding):
         return _result(self._submit([query], Kind.QUESTION))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        vectors = self._submit([query], Kind.QUESTION)
-        return (await asyncio.wrap_future(vectors))[0]
+        return (await self._handovers.here().awaited(self._submit([query], Kind.QUESTION)))[0]
 
     def _submit(self, texts: list[str], kind: Kind) -> Future[list[list[float]]]:
         return self._threads[kind].submit(texts, kind)
