@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.models import FilePart, chunk_id, digest, source_id
+from alir.models import FilePart, LoadedPart, Segment, chunk_id, digest, source_id
 
 NOTES = Path("/docs/notes.txt")
 
@@ -31,6 +31,13 @@ def test_a_chunk_id_is_always_the_same() -> None:
 
     assert chunk_id(source, version, 0) == "8ed44edd4943e73c9b31d5f040add197"
     assert chunk_id(source, version, 12) == "2d92c96c244f06933b00d61a2fbea292"
+
+
+def test_the_text_of_a_file_is_not_told_to_the_engine_at_each_step() -> None:
+    loaded = LoadedPart(FilePart(NOTES, 5), [Segment("The text.", {})], None)
+
+    assert "The text." not in repr(loaded)
+    assert "notes.txt" in repr(loaded)
 
 
 def test_another_source_version_or_position_is_another_chunk() -> None:

@@ -48,7 +48,7 @@ class FilePart:
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
-    first_chunk: TextNode | None = field(default=None, hash=False)
+    first_chunk: TextNode | None = field(default=None, hash=False, repr=False)
     """The file's head, embedded, from an earlier part; it is written last."""
 
     @property
@@ -114,10 +114,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPart:
-    """The text of one part of a file."""
+    """The text of one part of a file, which its repr is without: the engine asks for that."""
 
     part: FilePart
-    segments: list[Segment]
+    segments: list[Segment] = field(repr=False)
     next: Cursor | None
     """Where the file goes on; None where it ends."""
 
