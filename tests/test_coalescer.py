@@ -129,7 +129,7 @@ def test_who_gives_up_harms_nobody(
 
     async def main() -> None:
         wire = Wire()
-        coalescer = Coalescer(wire, **bounds)
+        coalescer = Coalescer(wire, size_bytes=lambda item: item % 20, **bounds)
         tasks = [asyncio.ensure_future(coalescer(key, items)) for key, items in asked]
         await turns(after)
         for position in given_up:
@@ -142,7 +142,7 @@ def test_who_gives_up_harms_nobody(
             if position not in given_up:
                 assert answer == [2 * item for item in items]
         await coalescer.drain()
-        assert (coalescer.stats.waiting, wire.under_way) == (0, 0)
+        assert (coalescer.stats.waiting, coalescer._waiting_bytes, wire.under_way) == (0, 0, 0)
 
     asyncio.run(main())
 
@@ -343,12 +343,12 @@ async def test_a_call_that_is_full_is_begun_while_others_still_ask() -> None:
 
     assert begun == [10, 20, 30]
 
-    # A call that was filled by its bytes tells how many items fill the next one.
+    # By its bytes, too.
     asked, begun[:] = 0, []
     coalescer = Coalescer(begin, max_items=10, max_bytes=40, size_bytes=lambda _: 10, in_flight=7)
     await asyncio.gather(*(ask(number) for number in range(30)))
 
-    assert begun == [10, 10, 10, 14, 18, 22, 26, 30]
+    assert begun == [4, 8, 12, 16, 20, 24, 28, 30]
 
 
 async def test_a_call_is_made_in_no_callers_context() -> None:

@@ -39,10 +39,13 @@ class CoalescerStats:
 class _Request(Generic[Item, Result]):
     """One caller's items, and what became of them so far."""
 
-    __slots__ = ("came", "done", "error", "items", "results", "taken", "unsettled")
+    __slots__ = ("came", "done", "error", "items", "results", "sizes", "taken", "unsettled")
 
-    def __init__(self, items: Sequence[Item], done: "asyncio.Future[list[Result]]") -> None:
+    def __init__(
+        self, items: Sequence[Item], sizes: Sequence[int], done: "asyncio.Future[list[Result]]"
+    ) -> None:
         self.items = items
+        self.sizes = sizes
         self.done = done
         self.came = perf_counter()
         self.taken = 0
@@ -94,9 +97,8 @@ class Coalescer(Generic[Key, Item, Result]):
         self._is_divisible = is_divisible
         self._woken_at_once = woken_at_once
         self._room = asyncio.Semaphore(max_callers)
-        self._enough = max_items
-        """How many items filled a call the last time that one was full."""
         self._waiting: dict[Key, deque[_Request[Item, Result]]] = {}
+        self._waiting_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduled = False
 
@@ -109,15 +111,18 @@ class Coalescer(Generic[Key, Item, Result]):
         if not items:
             return []
         async with self._room:
+            sizes = [self._size_bytes(item) for item in items]
             # Without its parameters: to make a generic alias takes longer than all of this.
-            request: _Request[Item, Result] = _Request(items, asyncio.Future())
+            request: _Request[Item, Result] = _Request(items, sizes, asyncio.Future())
             self._waiting.setdefault(key, deque()).append(request)
             self.stats.waiting += len(items)
+            self._waiting_bytes += sum(sizes)
             self._schedule()
             try:
                 return await request.done
             except asyncio.CancelledError:
                 self.stats.waiting -= len(items) - request.taken
+                self._waiting_bytes -= sum(sizes[request.taken :])
                 request.taken = len(items)
                 raise
 
@@ -131,7 +136,7 @@ class Coalescer(Generic[Key, Item, Result]):
         # Not at once: everybody who is ready in this turn of the event loop comes along.
         if len(self._tasks) >= self._in_flight:
             return
-        if self.stats.waiting >= self._enough:
+        if self.stats.waiting >= self._max_items or self._waiting_bytes >= self._max_bytes:
             self._dispatch()
         elif not self._scheduled:
             self._scheduled = True
@@ -167,19 +172,18 @@ class Coalescer(Generic[Key, Item, Result]):
         while requests and not full:
             request = requests.popleft()
             for index in range(request.taken, min(len(request.items), request.taken + share)):
-                size_bytes += self._size_bytes(request.items[index])
+                size_bytes += request.sizes[index]
                 too_large = bool(batch) and size_bytes > self._max_bytes
                 full = too_large or len(batch) == self._max_items
                 if full:
                     break
                 batch.append((request, index))
                 request.taken += 1
+                self._waiting_bytes -= request.sizes[index]
             if full:
                 requests.appendleft(request)
             elif request.taken < len(request.items):
                 requests.append(request)
-        if full:
-            self._enough = len(batch)
         if batch:
             self._count(batch)
         return batch
