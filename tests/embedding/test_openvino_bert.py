@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,30 @@ def with_weights_of(dtype: torch.dtype, folder: Path) -> ModelFolder:
     file = folder / "model.safetensors"
     save_file({name: one.to(dtype) for name, one in load_file(file).items()}, file)
     return ModelFolder("m", folder)
+
+
+def test_texts_of_every_length_are_computed_in_few_widths() -> None:
+    from alir.embedding.openvino_bert import OpenVinoBert
+
+    bert = OpenVinoBert(find_model(DEFAULT_MODEL), threads=1, precision="f32")
+    texts = ["word " * count for count in (1, 5, 6, 7, 13, 14, 15, 300)]
+    widths = []
+
+    class Watched:
+        def __init__(self) -> None:
+            self._request = bert._model.create_infer_request()
+
+        def infer(self, inputs: list[Any]) -> Any:
+            widths.append(inputs[0].shape[1])
+            return self._request.infer(inputs)
+
+    bert._requests.own = Watched()
+    alone = [bert.encode([text], is_question=False)[0] for text in texts]
+    together = bert.encode(texts, is_question=False)
+
+    # Two tokens more each, and the longest cut to what the model takes.
+    assert widths == [8, 8, 8, 16, 16, 16, 24, 256, 256]
+    np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
 def test_weights_of_half_the_bits_are_computed_with(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from openvino import opset13 as ops  # noqa: E402
 CPU_TOKENS = 512
 """Tokens of one call on a core. With 256 it computes 4% less."""
 KERNELS_KEPT = 64
+WIDTH_STEP = 8
+"""Texts are padded to a multiple of it: kernels for a width not seen lately take 8 ms to make, half
+of what a lone question takes."""
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 """NumPy's names of safetensors' types. It has none for bfloat16."""
 
@@ -43,8 +46,9 @@ class OpenVinoBert:
 
     def __init__(self, model: ModelFolder, *, threads: int, precision: str | None = None) -> None:
         self._query_instruction = model.query_instruction
+        self._widest = model.max_tokens + model.special_tokens
         self._tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(model.max_tokens + model.special_tokens)
+        self._tokenizer.enable_truncation(self._widest)
         self._tokenizer.no_padding()
         core = ov.Core()
         self._model = core.compile_model(
@@ -69,7 +73,8 @@ class OpenVinoBert:
         if not hasattr(self._requests, "own"):
             self._requests.own = self._model.create_infer_request()
         tokens = [one.ids for one in self._tokenizer.encode_batch_fast(texts)]
-        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int32)
+        width = -(-max(map(len, tokens)) // WIDTH_STEP) * WIDTH_STEP
+        ids = np.zeros((len(tokens), min(width, self._widest)), np.int32)
         mask = np.zeros_like(ids)
         for row, one in enumerate(tokens):
             ids[row, : len(one)] = one
