@@ -178,6 +178,10 @@ async def test_concurrent_adds_and_searches_all_arrive(make_store: Any) -> None:
     assert {one.ids[0] for one in found} == {"n39"}
 
 
+def test_two_stores_are_two_though_their_options_are_alike(tmp_path: Path) -> None:
+    assert AlirMilvusStore(str(tmp_path / "a.db")) != AlirMilvusStore(str(tmp_path / "b.db"))
+
+
 async def test_rows_with_long_vectors_go_to_lite_in_small_requests(
     make_store: Any, uri: str
 ) -> None:

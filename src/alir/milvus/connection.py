@@ -44,8 +44,6 @@ PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 9
 a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
 LITE_STARTS = "has not been init"
 """In what Milvus Lite says that is asked for its first collection while it still starts."""
-
-
 BEGINS_WITHIN_S = 0.002
 """How long a caller waits at most for the client's thread to send its request."""
 SENT_AFTER_TURNS = 2

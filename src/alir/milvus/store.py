@@ -8,6 +8,7 @@ options; every call has a timeout, only the needed fields travel, and every erro
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import (
     MetadataFilters,
@@ -95,9 +96,10 @@ class AlirMilvusStore(BlockingForms):
     output_fields: list[str]
     batch_size: int
 
-    if TYPE_CHECKING:  # plain attributes: pydantic takes 2 µs to find a private one of its own
-        _collection: Collection
-        _batches: Batches
+    _collection: Collection = PrivateAttr()
+    _batches: Batches = PrivateAttr()
+
+    if TYPE_CHECKING:  # each node's, plain attributes: pydantic takes 2 µs to find a private one
         _calls: PerLoop[Calls]
         _searches: Searches
         _writes: Writes
