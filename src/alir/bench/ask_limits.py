@@ -12,7 +12,6 @@ from workflows import Context, step
 from alir.bench.ways import at_once
 from alir.events import (
     Answer,
-    Ask,
     DenseSearchPlanned,
     KeywordSearchPlanned,
     NothingFound,
@@ -47,11 +46,6 @@ class KnownPassages(BaseRetriever):
 
 class EmptySteps(AskCorpus):
     """alir's workflow with nothing in its steps; what is left is LlamaIndex's workflow engine."""
-
-    @step
-    async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
-        """Go down both branches."""
-        return await self._planned(ev.question, ev.top_k)
 
     @step
     async def search_dense(self, ev: DenseSearchPlanned) -> PassagesRetrieved:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, number, seconds, times, with_notes
+from alir.bench.tables import Bar, Chart, Role, Table, number, seconds, times, with_notes
 
 SIDES = {
     "llama_index": "LlamaIndex",
@@ -69,7 +69,7 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
                     name,
                     found["sides"][side][count][key],
                     found["spread"]["sides"][side][count][key],
-                    "theirs" if side.startswith("llama_index") else "ours",
+                    _role(side),
                 )
                 for side, name in SIDES.items()
                 if count in found["sides"].get(side, {})
@@ -78,6 +78,12 @@ def ask_charts(found: dict[str, Any]) -> list[Chart]:
         }
         charts.append(Chart(title, unit, groups))
     return charts
+
+
+def _role(side: str) -> Role:
+    if side in {"query_engine", "workflow_engine"}:
+        return "limit"
+    return "theirs" if side.startswith("llama_index") else "ours"
 
 
 def _title(count: str) -> str:

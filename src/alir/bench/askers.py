@@ -101,8 +101,8 @@ async def askers(app: Alir, questions: Sequence[str]) -> AsyncIterator[Askers]:
     extractive = Alir(settings, embedding=app.embedding)
     empty = EmptySteps(embedding=app.embedding, vector_store=app.vector_store, catalog=app.catalog)
     finds = ours.as_retriever(similarity_top_k=settings.top_k)
-    known = await KnownPassages.of(finds, questions)
     try:
+        known = await KnownPassages.of(finds, questions)
         yield Askers(
             llama_index=_engine(theirs, settings.top_k),
             llama_index_fused=_fused(theirs, settings.top_k) if by_words else None,
