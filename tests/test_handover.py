@@ -79,7 +79,7 @@ async def test_nothing_is_lost_where_threads_hand_over_at_any_moment() -> None:
             assert await asyncio.wait_for(asked, 30) == list(range(200))
 
 
-def test_a_loop_that_ended_is_left_alone() -> None:
+def test_a_loop_that_ended_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     result: Future[int] = Future()
 
     async def begin() -> "asyncio.Future[int]":
@@ -89,3 +89,4 @@ def test_a_loop_that_ended_is_left_alone() -> None:
     result.set_result(1)
 
     assert not awaited.done()
+    assert caplog.messages == [], "where a future tells of a callback that failed"
