@@ -14,7 +14,7 @@ setup: .venv/local
 
 # What a developer needs on top of it.
 .venv/dev: .venv/local
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e benchmarks
 	touch $@
 
 demo: .venv/local
@@ -32,8 +32,8 @@ test: .venv/dev browser
 # Half an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server, 100 times
 # kill -9 of a service under load, and thousands of arbitrary changes, failures, runs and requests.
 soak: .venv/dev
-	$(BIN)/python -m alir.testing.kill_loop --cycles 200 --server-cycles 50
-	$(BIN)/python -m alir.testing.serve_kill_loop --cycles 100
+	$(BIN)/python -m tests.soak.kill_loop --cycles 200 --server-cycles 50
+	$(BIN)/python -m tests.soak.serve_kill_loop --cycles 100
 	$(BIN)/pytest tests/faults/test_state_machine.py tests/server/test_schemathesis.py \
 	  --hypothesis-profile=soak --timeout=0 -s
 

@@ -22,7 +22,8 @@ from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo,
 from llama_index.core.vector_stores.types import BasePydanticVectorStore, VectorStoreQuery
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
-from alir import Alir, AlirMilvusStore, Settings, Sources, Token, formats
+from alir import Alir, AlirMilvusStore, Settings, Sources, Token
+from alir.documents import formats
 
 SEED = Path(__file__).resolve().parents[2] / "shared" / "data" / "seed"
 FILES = [SEED / "paul_graham_essay.txt", SEED / "uber_2021.pdf"]

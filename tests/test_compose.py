@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
+from alir.cli.serve import serve
 from alir.errors import InvalidKey
-from alir.serve_command import serve
-from alir.server import keys
-from alir.server.database import opened
 from alir.server.telemetry.traces import FLUSH_S
 from alir.settings import Settings, variables
+from alir.storage import keys
+from alir.storage.service_database import opened
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docker-compose.yml"

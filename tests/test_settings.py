@@ -125,9 +125,9 @@ def test_the_ledger_of_each_file_and_of_each_server_is_another(
 
 
 def test_a_ledger_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALIR_LEDGER", "/state/alir.ledger")
+    monkeypatch.setenv("ALIR_LEDGER", "/state/alir.storage")
 
-    assert Settings.load().ledger_path == Path("/state/alir.ledger")
+    assert Settings.load().ledger_path == Path("/state/alir.storage")
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])

@@ -9,27 +9,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alir.agent_events import AgentAnswer, AskAgent, MeaningAsked, MeaningChosen
-    from alir.agent_tool import as_tool
-    from alir.app import Alir
-    from alir.events import (
-        Answer,
-        Ask,
+    from alir.app.agent_tool import as_tool
+    from alir.app.application import Alir
+    from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked, MeaningChosen
+    from alir.events.ask import Answer, Ask, SentenceChecked, Sources, Token
+    from alir.events.ingest import (
         Ingest,
         IngestPaused,
         IngestProgress,
         IngestReport,
         IngestResumed,
         LedgerRelearned,
-        SentenceChecked,
-        Sources,
-        Token,
     )
+    from alir.events.plan import FilesPlanned, IngestPlan, Plan, WatchPaused
+    from alir.events.search import Passages, Search
     from alir.milvus.store import AlirMilvusStore
-    from alir.models import Budget, CheckedSentence, Citation, Fusion, SourcePassage
-    from alir.plan_events import FilesPlanned, IngestPlan, Plan, WatchPaused
-    from alir.scope import below
-    from alir.search_events import Passages, Search
+    from alir.models.answers import Budget, CheckedSentence, Citation, Fusion, SourcePassage
+    from alir.models.path_filters import below
     from alir.settings import Settings
 
 __all__ = [
@@ -67,26 +63,37 @@ __all__ = [
 ]
 
 _HOME = {
-    "AgentAnswer": "alir.agent_events",
-    "AskAgent": "alir.agent_events",
-    "Budget": "alir.models",
-    "MeaningAsked": "alir.agent_events",
-    "MeaningChosen": "alir.agent_events",
-    "as_tool": "alir.agent_tool",
-    "below": "alir.scope",
-    "Alir": "alir.app",
+    "AgentAnswer": "alir.events.agent",
+    "Alir": "alir.app.application",
     "AlirMilvusStore": "alir.milvus.store",
-    "CheckedSentence": "alir.models",
-    "Citation": "alir.models",
-    "FilesPlanned": "alir.plan_events",
-    "Fusion": "alir.models",
-    "IngestPlan": "alir.plan_events",
-    "Passages": "alir.search_events",
-    "Plan": "alir.plan_events",
-    "Search": "alir.search_events",
+    "Answer": "alir.events.ask",
+    "Ask": "alir.events.ask",
+    "AskAgent": "alir.events.agent",
+    "Budget": "alir.models.answers",
+    "CheckedSentence": "alir.models.answers",
+    "Citation": "alir.models.answers",
+    "FilesPlanned": "alir.events.plan",
+    "Fusion": "alir.models.answers",
+    "Ingest": "alir.events.ingest",
+    "IngestPaused": "alir.events.ingest",
+    "IngestPlan": "alir.events.plan",
+    "IngestProgress": "alir.events.ingest",
+    "IngestReport": "alir.events.ingest",
+    "IngestResumed": "alir.events.ingest",
+    "LedgerRelearned": "alir.events.ingest",
+    "MeaningAsked": "alir.events.agent",
+    "MeaningChosen": "alir.events.agent",
+    "Passages": "alir.events.search",
+    "Plan": "alir.events.plan",
+    "Search": "alir.events.search",
+    "SentenceChecked": "alir.events.ask",
     "Settings": "alir.settings",
-    "SourcePassage": "alir.models",
-    "WatchPaused": "alir.plan_events",
+    "SourcePassage": "alir.models.answers",
+    "Sources": "alir.events.ask",
+    "Token": "alir.events.ask",
+    "WatchPaused": "alir.events.plan",
+    "as_tool": "alir.app.agent_tool",
+    "below": "alir.models.path_filters",
 }
 
 
@@ -94,4 +101,4 @@ def __getattr__(name: str) -> Any:
     # Lazily: the libraries below take seconds to import, and `alir --help` needs none of them.
     if name not in __all__:
         raise AttributeError(f"module 'alir' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME.get(name, "alir.events")), name)
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,5 +1,5 @@
 """`python -m alir`: the command line."""
 
-from alir.cli import main
+from alir.cli.main import main
 
 main()

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.errors import UnreadableFile
-from alir.formats import Place
-from alir.formats.reading import Reading
-from alir.models import Census, Index, Outage, StoredSource
-from alir.records import FailedFile, SourceRecord
+from alir.models.collection_version import Census, Index
+from alir.models.files import StoredSource
+from alir.models.outage import Outage
+from alir.models.reading import DocumentPosition, Reading
+from alir.models.records import FailedFile, SourceRecord
 
 T = TypeVar("T")
 
 
 class Read(Protocol):
-    """Reads documents as `alir.formats.read_group` does, in this process or in another. Blocks."""
+    """Reads documents as `alir.documents.formats.read_group` does, in any process. Blocks."""
 
     def __call__(
-        self, places: Sequence[Place], *, budget_chars: int
+        self, places: Sequence[DocumentPosition], *, budget_chars: int
     ) -> Iterable[Reading | UnreadableFile]:
         """Return what is at `places`, in order, or why it cannot be read, until the budget ends."""
         ...

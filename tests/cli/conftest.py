@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alir import AlirMilvusStore
-from alir.cli import cli
+from alir.cli.main import cli
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -138,7 +138,10 @@ def test_sigterm_ends_a_run_and_leaves_no_process_behind(docs: Path, spawn: Spaw
         time.sleep(0.05)
         children = psutil.Process(process.pid).children(recursive=True)
     programs = [" ".join(child.cmdline()) for child in children]
-    known = {name: [one for one in programs if name in one] for name in ("milvus", "alir.parsing")}
+    known = {
+        name: [one for one in programs if name in one]
+        for name in ("milvus", "alir.documents.sandbox")
+    }
     assert all(known.values())
     assert sum(map(len, known.values())) == len(programs), "and nothing else"
     process.terminate()

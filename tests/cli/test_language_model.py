@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alir.formats import document_text
+from alir.documents.formats import document_text
 from alir.testing import Cut, Fail, OpenAIServer, Say, Stall
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from alir.console import IngestBar
-from alir.events import IngestPaused, IngestResumed
+from alir.cli.console import IngestBar
+from alir.events.ingest import IngestPaused, IngestResumed
 
 
 def test_a_pause_and_its_end_are_told_on_stderr_in_plain_words(

@@ -19,7 +19,7 @@ def test_watch_prints_a_line_a_sync_and_ends_at_ctrl_c(desk: Path, spawn: Spawn)
         "-c",
         # A command in the background, as this suite may be, is deaf to Ctrl-C.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from alir.cli import main; main()",
+        "from alir.cli.main import main; main()",
         "watch",
         "docs",
         "--json",

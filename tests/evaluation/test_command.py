@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from alir.cli import cli
+from alir.cli.main import cli
 
 Beir = Callable[..., Path]
 

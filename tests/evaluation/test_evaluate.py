@@ -16,7 +16,7 @@ from alir.evaluation.evaluate import SEARCHES, EvalOptions, evaluate, ranking
 from alir.evaluation.judged import Judged
 from alir.evaluation.load import load
 from alir.evaluation.view import eval_charts, eval_tables
-from alir.models import Fusion
+from alir.models.answers import Fusion
 from alir.testing import HashEmbedding
 
 Beir = Callable[..., Path]

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from alir import Alir, Settings
-from alir.embedding import find_model
 from alir.evaluation.evaluate import SEARCHES, ranking
 from alir.evaluation.judged import Judged
 from alir.evaluation.load import load
 from alir.evaluation.measures import score
+from alir.inference.embeddings import find_model
 from alir.settings import DEFAULT_MODEL
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"

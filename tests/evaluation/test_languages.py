@@ -16,10 +16,10 @@ from typing import cast
 import pytest
 
 from alir import Alir, Ask, Settings
-from alir.events import Answer
-from alir.models import Fusion
-from alir.scope import below
-from alir.search_events import Passages, Search
+from alir.events.ask import Answer
+from alir.events.search import Passages, Search
+from alir.models.answers import Fusion
+from alir.models.path_filters import below
 
 LANGUAGES = tomllib.loads(
     (Path(__file__).parents[1] / "quality" / "languages.toml").read_text("utf-8")

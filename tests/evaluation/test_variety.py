@@ -26,7 +26,7 @@ from alir.evaluation.judged import Judged
 from alir.evaluation.load import load
 from alir.evaluation.measures import Ranking, interval, score
 from alir.milvus.store import AlirMilvusStore
-from alir.workflows.search_corpus import SearchCorpus
+from alir.workflows.search import SearchCorpus
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SEED_QUESTIONS = Path(__file__).parents[1] / "quality" / "seed.csv"

@@ -5,9 +5,8 @@ from pathlib import Path
 from random import SystemRandom
 
 import pytest
-
-from alir.testing.ingester import Ingester
-from alir.testing.kill_loop import Figures, KillLoop
+from tests.soak.ingester import Ingester
+from tests.soak.kill_loop import Figures, KillLoop
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def test_an_ingestion_killed_at_any_moment_is_made_good_by_the_next_one(
     print(found.to_json())
     assert found.cycles == cycles
     assert sum(found.kills.values()) >= cycles
-    assert wrong(found) == {}, f"python -m alir.testing.kill_loop --seed {seed} looks for it longer"
+    assert wrong(found) == {}, f"python -m tests.soak.kill_loop --seed {seed} looks for it longer"
 
 
 def wrong(found: Figures) -> dict[str, object]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import PrivateAttr
 
 from alir import Alir, Settings
-from alir.events import Answer
+from alir.events.ask import Answer
 from alir.testing import HashEmbedding, MilvusServer
 
 NAMES = ("apples", "bridges", "comets")

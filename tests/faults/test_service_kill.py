@@ -1,10 +1,10 @@
-"""kill -9 of a service under load: `python -m alir.testing.serve_kill_loop` does it for longer."""
+"""kill -9 of a service under load: `python -m tests.soak.serve_kill_loop` does it for longer."""
 
 from pathlib import Path
 from random import SystemRandom
 
-from alir.testing.serve_kill_loop import ServeKillLoop
-from alir.testing.service_host import ServiceHost
+from tests.soak.serve_kill_loop import ServeKillLoop
+from tests.soak.service_host import ServiceHost
 
 
 async def test_a_killed_service_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
@@ -18,5 +18,5 @@ async def test_a_killed_service_loses_nothing_that_it_acknowledged(tmp_path: Pat
     assert found.work["uploads"] > 0
     assert found.ended["done"] > 0
     assert found.bad == {}, (
-        f"python -m alir.testing.serve_kill_loop --seed {seed} looks for it longer"
+        f"python -m tests.soak.serve_kill_loop --seed {seed} looks for it longer"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alir import formats
+from alir.documents import formats
 
 SEED = (Path(__file__).resolve().parents[3] / "shared" / "data" / "seed").resolve()
 

@@ -17,13 +17,13 @@ import httpx
 import pytest
 
 from alir import AlirMilvusStore
-from alir.app import Alir
-from alir.server import keys
-from alir.server.build import Service, real_root
-from alir.server.database import opened
-from alir.server.scopes import Scope
-from alir.server.serving import server as uvicorn_server
+from alir.app.application import Alir
+from alir.models.key_scope import Scope
+from alir.server.app import Service, real_root
+from alir.server.uvicorn_server import server as uvicorn_server
 from alir.settings import Settings
+from alir.storage import keys
+from alir.storage.service_database import opened
 from alir.testing import HashEmbedding
 
 ENDED = {"done", "failed", "cancelled"}

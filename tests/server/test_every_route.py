@@ -11,7 +11,7 @@ import httpx
 from llama_index.core.schema import TextNode
 
 from alir import AlirMilvusStore
-from alir.milvus.tenants import TENANT_FIELD
+from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.testing import HashEmbedding
 
 COFFEE = "The harvest of the acme estate was ninety tons of coffee."

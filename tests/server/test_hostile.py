@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from alir.server.serving import MAX_HEAD_BYTES
+from alir.server.uvicorn_server import MAX_HEAD_BYTES
 
 OUTSIDE = "a secret that lies outside"
 

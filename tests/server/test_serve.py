@@ -15,7 +15,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from alir.cli import cli
+from alir.cli.main import cli
 
 TEXT = "The strait of Makassar divides two kinds of animals."
 Start = Callable[..., Any]
@@ -107,7 +107,7 @@ async def test_it_ends_in_order_though_a_stream_is_open(
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from alir.ledger import Ledger
+from alir.storage.ledger import Ledger
 async def hold():
     async with Ledger(Path(sys.argv[1]), "alir").lock("a test"):
         print("held", flush=True)

@@ -21,7 +21,7 @@ from llama_index.core.vector_stores.types import (
 from pydantic import Field
 
 from alir.errors import NodeRefused
-from alir.models import StoredSource
+from alir.models.files import StoredSource
 
 # The same examples on every machine, and no folder of them left behind.
 settings.register_profile("alir", derandomize=True, deadline=None, database=None)

@@ -11,8 +11,16 @@ import pytest
 from workflows.events import Event
 from workflows.testing import WorkflowTestRunner
 
-from alir import Alir, Settings, Sources, Token, formats
-from alir.agent_events import (
+from alir import Alir, Settings, Sources, Token
+from alir.documents import formats
+from alir.errors import (
+    EmptyQuestion,
+    InvalidTopK,
+    NothingIngested,
+    RetrievalFailed,
+    SessionsFailed,
+)
+from alir.events.agent import (
     AgentAnswer,
     AskAgent,
     BudgetSpent,
@@ -26,15 +34,8 @@ from alir.agent_events import (
     QuestionRestated,
     SubQuestionGivenUp,
 )
-from alir.errors import (
-    EmptyQuestion,
-    InvalidTopK,
-    NothingIngested,
-    RetrievalFailed,
-    SessionsFailed,
-)
-from alir.models import Budget
-from alir.search_events import Search
+from alir.events.search import Search
+from alir.models.answers import Budget
 from alir.testing import Fail, HashEmbedding, OpenAIServer, Reply, Say, Script, Stall
 from alir.workflows.agent import Agent
 

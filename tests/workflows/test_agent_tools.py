@@ -11,9 +11,9 @@ from llama_index.core.tools import BaseTool, FunctionTool
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir, Settings
-from alir.agent_events import AgentAnswer, AskAgent, ToolUsed
-from alir.agent_tool import as_tool
-from alir.models import Budget
+from alir.app.agent_tool import as_tool
+from alir.events.agent import AgentAnswer, AskAgent, ToolUsed
+from alir.models.answers import Budget
 from alir.testing import CallTools, Fail, HashEmbedding, OpenAIServer, Reply, Say
 
 QUESTION = "When do cats sleep?"

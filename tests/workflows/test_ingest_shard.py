@@ -6,7 +6,7 @@ from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir
-from alir.events import (
+from alir.events.ingest import (
     ChunksAdded,
     ChunksEmbedded,
     ChunksSplit,
@@ -16,7 +16,7 @@ from alir.events import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models import FilePart, source_id
+from alir.models.files import FilePart, source_id
 from alir.workflows.ingest_shard import IngestShard
 
 

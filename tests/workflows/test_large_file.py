@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from alir.formats import document_text
+from alir.documents.formats import document_text
 
 MEGABYTES = 3
 """50 take 17 times as long and no more memory (83 s and 315 MB on two slow cores)."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from alir.app import Alir
+from alir.app.application import Alir
 from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims
 from alir.evaluation.outcomes import Figures, Judged, JudgedQuestion, Outcome, Place, figures
 from alir.evaluation.sweep import Fitted, fit
-from alir.events import Answer
-from alir.steps.synthesize import NOT_ANSWERED
+from alir.events.ask import Answer
+from alir.steps.ask.synthesize import NOT_ANSWERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alir.bench.tables import Table
+from alir.evaluation.report.tables import Table
 
 _FIGURES = {
     "hit_at_5": "an expected passage among the five found (hit@5)",

@@ -16,9 +16,9 @@ from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.evaluation.judged import lines, refused
 from alir.evaluation.outcomes import Judged, Place
-from alir.steps.cite import Citations
-from alir.steps.stream import Claim
-from alir.steps.support import MIN_SUPPORT, check
+from alir.steps.ask.cite import Citations
+from alir.steps.ask.stream import Claim
+from alir.steps.ask.support import MIN_SUPPORT, check
 
 HEAD = ["sentence", "question", "is_supported"]
 VERDICTS = {"yes": True, "no": False}

@@ -27,18 +27,18 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
 from workflows import Workflow
 
-from alir.app import Alir
-from alir.bench import machine
-from alir.bench.measure import Progress
+from alir.app.application import Alir
+from alir.app.streaming import events
 from alir.errors import RetrievalFailed
 from alir.evaluation.answers import JudgedAnswers, evaluate_answers
 from alir.evaluation.judged import Judged
 from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, ir_measures, score
-from alir.events import Ingest, IngestProgress, IngestReport
-from alir.models import Fusion
-from alir.search_events import Passages, Search
+from alir.evaluation.report import machine
+from alir.evaluation.report.progress import Progress
+from alir.events.ingest import Ingest, IngestProgress, IngestReport
+from alir.events.search import Passages, Search
+from alir.models.answers import Fusion
 from alir.settings import Settings
-from alir.streamed import events
 
 AT_ONCE = 64
 """Questions under way."""

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alir import formats
+from alir.documents import formats
 from alir.evaluation.judged import refused
 from alir.evaluation.questions_csv import COVERED, Row, rows
-from alir.models import Citation, SourcePassage
+from alir.models.answers import Citation, SourcePassage
 
 HITS_AT = 5
 

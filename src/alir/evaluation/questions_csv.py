@@ -8,10 +8,10 @@ from pathlib import Path
 
 from llama_index.core.schema import BaseNode, TextNode
 
-from alir import formats
+from alir.documents import formats
 from alir.errors import InvalidTestSet
 from alir.evaluation.judged import Judged, lines, refused
-from alir.models import Span
+from alir.models.answers import Span
 
 HEADER = ["question", "file", "passage"]
 COVERED = 0.5
@@ -121,7 +121,9 @@ def _located(row: Row, questions: Path, documents: Path, texts: dict[Path, str])
     words = r"\s+".join(map(re.escape, row.passage.split()))
     spans = tuple(Span(*match.span()) for match in re.finditer(words, texts[path]))
     if not spans:
-        remedy = "Copy it from the file; alir reads it as `alir.formats.document_text` says."
+        remedy = (
+            "Copy it from the file; alir reads it as `alir.documents.formats.document_text` says."
+        )
         problem = f"the passage does not stand in {row.file}"
         raise refused(questions, row.line, problem, remedy)
     return _Passage(f"{row.file}, line {row.line}", str(path), spans)

@@ -14,8 +14,8 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.evaluation.outcomes import Figures, JudgedQuestion, Outcome, Place, figures
-from alir.models import SourcePassage
-from alir.steps.extract import Compared, Weights, choose, compare, scored
+from alir.models.answers import SourcePassage
+from alir.steps.ask.extract import Compared, Weights, choose, compare, scored
 
 GRID = [
     Weights(words, passage_words, keep)

@@ -3,8 +3,8 @@
 from itertools import groupby
 from typing import Any
 
-from alir.bench.tables import Bar, Chart, Table, with_notes
 from alir.evaluation.evaluate import MAIN
+from alir.evaluation.report.tables import Bar, Chart, Table, with_notes
 
 
 def eval_tables(found: dict[str, Any]) -> list[Table]:

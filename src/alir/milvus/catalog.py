@@ -13,7 +13,7 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from alir.milvus.filters import among, both
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
-from alir.models import StoredSource
+from alir.models.files import StoredSource
 
 _IS_COMPLETE = "chunk_count > 0"
 _IDS_PER_QUERY = 500

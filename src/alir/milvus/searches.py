@@ -18,16 +18,16 @@ from pymilvus import AnnSearchRequest
 from pymilvus.client.abstract import BaseRanker
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
-from alir.milvus.batches import Batches
-from alir.milvus.collection import Collection
+from alir.milvus.client.wire import Hit
+from alir.milvus.collection.batches import Batches
+from alir.milvus.collection.collection import Collection
+from alir.milvus.collection.schema import Found, Layout
+from alir.milvus.collection.sparse import SparseVectors
+from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.filters import among, both, to_expression
 from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
 from alir.milvus.scalar_filters import scalar_expression
-from alir.milvus.schema import Found, Layout
-from alir.milvus.sparse import SparseVectors
-from alir.milvus.tenants import TENANT_FIELD
-from alir.milvus.wire import Hit
 
 Options = Mapping[str, Any]
 """What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""

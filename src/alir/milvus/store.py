@@ -18,22 +18,22 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
-from alir.coalescer import CoalescerStats
-from alir.fingerprint import Fingerprint
+from alir.concurrency.coalescer import CoalescerStats
+from alir.concurrency.per_loop import PerLoop
 from alir.milvus import options
-from alir.milvus.batches import Batches
 from alir.milvus.blocking import BlockingForms
 from alir.milvus.calls import Calls, counted
-from alir.milvus.client import AsyncClient, Client
-from alir.milvus.collection import Collection
-from alir.milvus.connection import MilvusConnection
+from alir.milvus.client.connection import MilvusConnection
+from alir.milvus.client.raw_client import AsyncClient, Client
+from alir.milvus.collection.batches import Batches
+from alir.milvus.collection.collection import Collection
+from alir.milvus.collection.schema import Layout
+from alir.milvus.collection.sparse import SparseVectors
 from alir.milvus.filters import among
 from alir.milvus.rows import ID_FIELD
-from alir.milvus.schema import Layout
 from alir.milvus.searches import Searches
-from alir.milvus.sparse import SparseVectors
 from alir.milvus.writes import Writes
-from alir.per_loop import PerLoop
+from alir.models.fingerprint import Fingerprint
 
 T = TypeVar("T")
 
@@ -65,7 +65,8 @@ class AlirMilvusStore(BlockingForms):
         use_async_client: True; there is no other client.
         analyzer_params: how BM25 cuts text into words, in Milvus's terms.
         embedding_model: recorded in a new collection, compared with an existing one.
-        fingerprint: returns what else to record and compare, see `alir.fingerprint`; called once,
+        fingerprint: returns what else to record and compare, see `alir.models.fingerprint`;
+            called once,
             off the event loop.
         is_alias: collection_name is that of an index of alir's, which `alir rebuild` may replace:
             this store is the collection it means, and goes over to the next.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from alir.fingerprint import Fingerprint
-from alir.milvus.analyzers import ANALYZERS
+from alir.milvus.collection.analyzers import ANALYZERS
 from alir.milvus.store import AlirMilvusStore
+from alir.models.fingerprint import Fingerprint
 from alir.settings import Settings
 
 

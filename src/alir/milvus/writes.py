@@ -7,14 +7,14 @@ from typing import Any
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from alir.errors import NodeRefused
-from alir.milvus.batches import Batches
-from alir.milvus.collection import Collection
+from alir.milvus.client.wire import Operation
+from alir.milvus.collection.batches import Batches
+from alir.milvus.collection.collection import Collection
+from alir.milvus.collection.schema import Found, Layout
+from alir.milvus.collection.sparse import SparseVectors
+from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import Row, to_row
-from alir.milvus.schema import Found, Layout
-from alir.milvus.sparse import SparseVectors
-from alir.milvus.tenants import TENANT_FIELD
-from alir.milvus.wire import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alir.server.objects import Object
 from alir.server.problems import Problem, Refused, refusal
+from alir.server.schemas.base import Object
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request that is no upload."""

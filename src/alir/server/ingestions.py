@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from alir.server.objects import Object
 from alir.server.problems import Problem
+from alir.server.schemas.base import Object
 
 KEPT = 1000
 """Ended ones."""

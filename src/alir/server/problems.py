@@ -24,7 +24,7 @@ from alir.errors import (
     RunInProgress,
     ServiceFileFailed,
 )
-from alir.server.objects import Object
+from alir.server.schemas.base import Object
 
 MEDIA_TYPE = "application/problem+json"
 MCP_PATH = "/mcp"

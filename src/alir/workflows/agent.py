@@ -10,7 +10,12 @@ from llama_index.core.llms import LLM
 from llama_index.core.tools import BaseTool
 from workflows import Context, Workflow, step
 
-from alir.agent_events import (
+from alir.errors import (
+    DependencyError,
+    EmptyQuestion,
+    RetrievalFailed,
+)
+from alir.events.agent import (
     AgentAnswer,
     AskAgent,
     By,
@@ -28,25 +33,21 @@ from alir.agent_events import (
     ToolsOffered,
     ToolsUsed,
 )
-from alir.errors import (
-    DependencyError,
-    EmptyQuestion,
-    RetrievalFailed,
-)
-from alir.events import Sources
-from alir.models import AnsweredPart, Budget, FileVersion, Inquiry, SubQuestion
+from alir.events.ask import Sources
+from alir.events.search import Passages, Search
+from alir.models.answers import AnsweredPart, Budget, Inquiry, SubQuestion
+from alir.models.files import FileVersion
 from alir.ports import Sessions
-from alir.search_events import Passages, Search
-from alir.steps import decompose, rewrite
-from alir.steps.cite import Citations, source
-from alir.steps.grade import MIN_GRADE, grade
-from alir.steps.interleave import interleave
-from alir.steps.read import read, version_of
-from alir.steps.synthesize import prompt
-from alir.steps.synthesize_parts import evidence, synthesize_parts
+from alir.steps.agent import decompose, rewrite
+from alir.steps.agent.grade import MIN_GRADE, grade
+from alir.steps.agent.interleave import interleave
+from alir.steps.agent.synthesize_parts import evidence, synthesize_parts
+from alir.steps.ask.cite import Citations, source
+from alir.steps.ask.read import read, version_of
+from alir.steps.ask.synthesize import prompt
+from alir.workflows.budget_tracker import Purse, Spent
 from alir.workflows.conversation import meanings, remember, restated
-from alir.workflows.purse import Purse, Spent
-from alir.workflows.search_corpus import SearchCorpus
+from alir.workflows.search import SearchCorpus
 from alir.workflows.toolbox import use_tools
 from alir.workflows.writing import write
 

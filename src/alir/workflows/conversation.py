@@ -5,12 +5,12 @@ from dataclasses import replace
 from llama_index.core.llms import LLM
 from workflows import Context
 
-from alir.agent_events import By, QuestionRestated
 from alir.errors import InvalidSetting, SessionsFailed
-from alir.models import Inquiry
+from alir.events.agent import By, QuestionRestated
+from alir.models.answers import Inquiry
 from alir.ports import Sessions
-from alir.steps import clarify, restate
-from alir.workflows.purse import Purse, Spent
+from alir.steps.agent import clarify, restate
+from alir.workflows.budget_tracker import Purse, Spent
 
 
 async def restated(

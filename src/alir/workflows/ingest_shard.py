@@ -10,7 +10,8 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
-from alir.events import (
+from alir.concurrency.per_loop import PerLoop
+from alir.events.ingest import (
     ChunksAdded,
     ChunksEmbedded,
     ChunksSplit,
@@ -21,19 +22,18 @@ from alir.events import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models import FilePart, SplitPart
-from alir.per_loop import PerLoop
+from alir.models.files import FilePart, SplitPart
+from alir.models.records import SourceRecord
 from alir.ports import Catalog, Ledger, Readers
-from alir.records import SourceRecord
-from alir.steps.add import add
-from alir.steps.compare import compare, fingerprint
-from alir.steps.confirm import confirm
-from alir.steps.embed import embed, reuse
-from alir.steps.journal import journal
-from alir.steps.load import load
-from alir.steps.publish import publish
-from alir.steps.split import batches, split
-from alir.steps.verify import verify
+from alir.steps.ingest.add import add
+from alir.steps.ingest.compare import compare, fingerprint
+from alir.steps.ingest.confirm import confirm
+from alir.steps.ingest.embed import embed, reuse
+from alir.steps.ingest.journal import journal
+from alir.steps.ingest.load import load
+from alir.steps.ingest.publish import publish
+from alir.steps.ingest.split import batches, split
+from alir.steps.ingest.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""

@@ -19,7 +19,7 @@ from alir.errors import (
     NothingIngested,
     RetrievalFailed,
 )
-from alir.events import (
+from alir.events.search import (
     DenseSearchPlanned,
     KeywordSearchPlanned,
     NothingFound,
@@ -30,14 +30,14 @@ from alir.events import (
     SearchPlanned,
     VersionsMoved,
 )
-from alir.models import Branch, Fusion
+from alir.models.answers import Branch, Fusion
+from alir.models.path_filters import both, without
 from alir.ports import Catalog
-from alir.scope import both, without
-from alir.steps.embed import embed_question
-from alir.steps.fuse import fuse
-from alir.steps.read import read, version_of
-from alir.steps.rerank import rerank
-from alir.steps.retrieve import retrieve_dense, retrieve_keyword
+from alir.steps.ask.fuse import fuse
+from alir.steps.ask.read import read, version_of
+from alir.steps.ask.rerank import rerank
+from alir.steps.ask.retrieve import retrieve_dense, retrieve_keyword
+from alir.steps.ingest.embed import embed_question
 
 MAX_TOP_K = 100
 CANDIDATES_PER_PASSAGE = 4

@@ -10,10 +10,10 @@ from llama_index.core.schema import NodeWithScore
 from llama_index.core.tools import BaseTool
 from workflows import Context
 
-from alir.agent_events import ToolUsed
 from alir.errors import LanguageModelFailed
-from alir.steps.use_tools import choose_tools, passage, prompt, use_tool
-from alir.workflows.purse import Purse, Spent
+from alir.events.agent import ToolUsed
+from alir.steps.agent.use_tools import choose_tools, passage, prompt, use_tool
+from alir.workflows.budget_tracker import Purse, Spent
 
 
 async def use_tools(

@@ -11,11 +11,11 @@ from llama_index.core.schema import NodeWithScore
 from workflows import Context
 
 from alir.errors import LanguageModelFailed
-from alir.events import SentenceChecked, Token
-from alir.models import CheckedSentence
-from alir.steps.cite import Citations
-from alir.steps.inert import InertText, inert
-from alir.steps.synthesize import synthesize_with_llm
+from alir.events.ask import SentenceChecked, Token
+from alir.models.answers import CheckedSentence
+from alir.steps.ask.cite import Citations
+from alir.steps.ask.inert import InertText, inert
+from alir.steps.ask.synthesize import synthesize_with_llm
 
 Extracted = Callable[[Citations], AsyncIterator[str]]
 """The documents' own sentences, piece by piece, cited."""

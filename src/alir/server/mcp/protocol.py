@@ -19,9 +19,9 @@ from mcp.server import Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
-from alir.app import Alir
+from alir.app.application import Alir
 from alir.errors import AlirError
-from alir.server.caller import Caller
+from alir.server.auth.caller import Caller
 from alir.server.mcp.tools import Tool, Tools
 from alir.server.problems import DEFECT, Refused
 

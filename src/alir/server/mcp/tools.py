@@ -8,12 +8,13 @@ from typing import Any, cast
 from pydantic import BaseModel
 from workflows.handler import WorkflowHandler
 
-from alir.app import Alir
-from alir.events import Answer, Ask, Sources, Token
-from alir.search_events import Passages, Search
+from alir.app.application import Alir
+from alir.app.streaming import events
+from alir.events.ask import Answer, Ask, Sources, Token
+from alir.events.search import Passages, Search
+from alir.server.auth.caller import Tenant
 from alir.server.bodies import Body
-from alir.server.caller import Tenant
-from alir.server.mcp.wire import (
+from alir.server.mcp.schemas import (
     AskArguments,
     ListArguments,
     PassagesObject,
@@ -23,9 +24,8 @@ from alir.server.mcp.wire import (
     of_passages,
     passages_text,
 )
-from alir.server.sources import FilesObject, files_of
-from alir.server.wire import UnkeptAnswerObject, of_answer
-from alir.streamed import events
+from alir.server.routes.sources import FilesObject, files_of
+from alir.server.schemas.answers import UnkeptAnswerObject, of_answer
 
 Tell = Callable[[str], Awaitable[None]]
 """Tells whoever called a tool how far it is."""

@@ -16,16 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from workflows.handler import WorkflowHandler
 
-from alir.agent_events import AskAgent
-from alir.app import Alir
+from alir.app.application import Alir
+from alir.app.streaming import events
 from alir.errors import AlirError
-from alir.events import Answer, Ask, Token
-from alir.server.answers import Answers, Told
-from alir.server.asking import PING_S
+from alir.events.agent import AskAgent
+from alir.events.ask import Answer, Ask, Token
+from alir.server.auth.caller import caller
 from alir.server.bodies import read
-from alir.server.caller import caller
-from alir.server.endpoint import Endpoint
-from alir.server.openai.wire import (
+from alir.server.kept_answers import Answers, Told
+from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
     AssistantObject,
@@ -38,11 +37,12 @@ from alir.server.openai.wire import (
     UsageObject,
 )
 from alir.server.problems import openai_error, problem_of, refusal
-from alir.server.wire import MAX_QUESTION_CHARS, of_answer
-from alir.steps.consult import consult
-from alir.steps.restate import prompt, restate
-from alir.steps.spend import count_tokens
-from alir.streamed import events
+from alir.server.routes.endpoint import Endpoint
+from alir.server.routes.questions import PING_S
+from alir.server.schemas.answers import MAX_QUESTION_CHARS, of_answer
+from alir.steps.agent.consult import consult
+from alir.steps.agent.restate import prompt, restate
+from alir.steps.agent.spend import count_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ import time
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alir.app import Alir
+from alir.app.application import Alir
 from alir.server.bodies import read
-from alir.server.endpoint import Endpoint
-from alir.server.openai.wire import (
+from alir.server.openai.schemas import (
     EMBEDDING_MODEL,
     MODELS,
     EmbeddingObject,
@@ -21,7 +20,8 @@ from alir.server.openai.wire import (
     encoded,
 )
 from alir.server.problems import refusal
-from alir.steps.spend import count_tokens
+from alir.server.routes.endpoint import Endpoint
+from alir.steps.agent.spend import count_tokens
 
 MAX_INPUT_TOKENS = 8192
 """Of a text, as OpenAI's; the model reads as many of them as its window holds."""

@@ -15,16 +15,16 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alir.app import Alir
-from alir.server.caller import caller
-from alir.server.endpoint import Endpoint
-from alir.server.ingesting import Ingesting
-from alir.server.limits import Limits
-from alir.server.loop_lag import LoopLag
+from alir.app.application import Alir
+from alir.concurrency.loop_lag import LoopLag
+from alir.server.auth.caller import caller
+from alir.server.ingestion_queue import Ingesting
+from alir.server.limits.rate_limiter import Limits
 from alir.server.problems import refusal
-from alir.server.telemetry.metered import RequestMetrics
-from alir.server.telemetry.overheard import RunMetrics
-from alir.server.telemetry.scraped import Scraped
+from alir.server.routes.endpoint import Endpoint
+from alir.server.telemetry.metrics_collector import Scraped
+from alir.server.telemetry.request_metrics import RequestMetrics
+from alir.server.telemetry.run_metrics import RunMetrics
 
 PATH = "/metrics"
 OPENMETRICS = "application/openmetrics-text"

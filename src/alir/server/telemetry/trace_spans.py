@@ -22,7 +22,7 @@ from opentelemetry.util.types import AttributeValue
 from pydantic import PrivateAttr
 from workflows import Workflow
 
-from alir.server.logs import trace_id
+from alir.server.telemetry.logs import trace_id
 from alir.server.telemetry.traces import Trace, Traces, current
 
 _ID_CHARS = 37

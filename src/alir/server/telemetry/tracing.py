@@ -37,7 +37,7 @@ class Tracing:
         """Return what requests go through; those of `untraced` paths have no trace."""
         if self._traces is None:
             return []
-        from alir.server.telemetry.traced import Traced  # noqa: PLC0415  an extra
+        from alir.server.telemetry.trace_middleware import Traced  # noqa: PLC0415  an extra
 
         return [Middleware(Traced, traces=self._traces, untraced=untraced)]
 

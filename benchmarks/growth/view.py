@@ -1,0 +1,60 @@
+"""What `bench growth` shows of its JSON."""
+
+from typing import Any
+
+from alir.evaluation.report.tables import Bar, Chart, Table, number, seconds, times, with_notes
+
+KINDS = {"chunks": "chunks", "files": "tiny files", "giant": "MiB, one file"}
+
+TITLES = {"chunks": "More chunks", "files": "More tiny files", "giant": "One giant file"}
+
+
+def growth_tables(found: dict[str, Any]) -> list[Table]:
+    """Return a table for each kind of growth."""
+    tables = []
+    for kind, name in KINDS.items():
+        per = "file" if kind == "files" else "chunk"
+        rows = [
+            [
+                f"{int(size):,}",
+                f"{one['chunks']:,.0f}",
+                seconds(one["seconds"]),
+                f"{number(one['seconds'] * 1000 / one[f'{per}s'])} ms",
+                f"{number(one[f'cpu_ms_per_{per}'])} ms",
+                f"{one['peak_rss_mib']:,.0f} MiB",
+                f"{one['milvus_peak_rss_mib']:,.0f} MiB",
+            ]
+            for size, one in found[kind].items()
+        ]
+        head = [name, "chunks", "time", f"a {per}", f"CPU a {per}", "peak RSS", "Milvus Lite"]
+        if rows:
+            tables.append(Table(TITLES[kind], head, rows))
+    notes = [
+        f"Words hashed instead of a model run, 384 dimensions, Milvus Lite; median of "
+        f"{found['repeats']} interleaved repeats, each size in a process of its own."
+    ]
+    if growth := found["growth"]:
+        notes.append(
+            f"From the second largest number of chunks to the largest: a chunk takes "
+            f"{times(growth['ms_per_chunk'])} as long, the peak memory is "
+            f"{times(growth['peak_rss_mib'])}."
+        )
+    return with_notes(tables, *notes)
+
+
+def growth_charts(found: dict[str, Any]) -> list[Chart]:
+    """Return the cost of a chunk and the peak memory by size."""
+    charts = []
+    for key, title, unit in (
+        ("ms_per_chunk", "Time for a chunk", "ms"),
+        ("cpu_ms_per_file", "CPU time for a file", "ms"),
+        ("peak_rss_mib", "Peak memory of alir's process", "MiB"),
+    ):
+        bars = [
+            Bar(f"{int(size):,} {name}", one[key], found["spread"][kind][size][key])
+            for kind, name in KINDS.items()
+            for size, one in found[kind].items()
+            if key != "cpu_ms_per_file" or kind == "files"
+        ]
+        charts.append(Chart(title, unit, {"": bars}))
+    return [chart for chart in charts if any(chart.groups.values())]

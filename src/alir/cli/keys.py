@@ -1,0 +1,90 @@
+"""The commands `alir keys add`, `list` and `revoke`: a thin shell."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from alir.app.printable import say
+from alir.cli.exit_codes import reported
+from alir.models.key_scope import Scope
+
+keys = typer.Typer(
+    help="Who may use the service. A key that is revoked is refused at once, also by a "
+    "service that runs.\n\n"
+    "Example: alir keys add laptop --scope write",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(help="What you call the key.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@keys.command()
+def add(
+    name: Name,
+    scope: Annotated[
+        Scope, typer.Option(help="read asks, write also ingests, admin may do everything.")
+    ] = "read",
+    tenant: Annotated[
+        str,
+        typer.Option(metavar="T", help="It sees the files in ROOT/T alone; otherwise all of them."),
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a key and print its secret, which is shown this once and kept nowhere.
+
+    Example: alir keys add laptop --scope write --tenant acme
+    """
+    with reported():
+        from alir.settings import Settings  # noqa: PLC0415
+        from alir.storage import keys as held  # noqa: PLC0415
+        from alir.storage.service_database import opened  # noqa: PLC0415
+
+        with opened(Settings.load().service_path) as db:
+            secret = held.add(db, name, scope, tenant)
+    say(json.dumps({"name": name, "secret": secret}) if as_json else secret)
+
+
+@keys.command("list")
+def list_(as_json: Json = False) -> None:
+    """Print the keys, without their secrets.
+
+    Example: alir keys list
+    """
+    with reported():
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from alir.settings import Settings  # noqa: PLC0415
+        from alir.storage import keys as held  # noqa: PLC0415
+        from alir.storage.service_database import opened  # noqa: PLC0415
+
+        with opened(Settings.load().service_path) as db:
+            found = held.all_of(db)
+    if as_json:
+        say(json.dumps([asdict(key) for key in found]))
+        return
+    for key in found:
+        whose = f"tenant {key.tenant}" if key.tenant else "the house"
+        state = f"revoked {key.revoked}" if key.revoked else f"made {key.created}"
+        say(f"{key.id}  {key.name}  {key.scope}  {whose}  {state}")
+    if not found:
+        say("There are no keys: a service on this machine's loopback is open to its users.")
+
+
+@keys.command()
+def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id.")]) -> None:
+    """Have a key open nothing any more.
+
+    The service stays locked after the last one.
+
+    Example: alir keys revoke laptop
+    """
+    with reported():
+        from alir.settings import Settings  # noqa: PLC0415
+        from alir.storage import keys as held  # noqa: PLC0415
+        from alir.storage.service_database import opened  # noqa: PLC0415
+
+        with opened(Settings.load().service_path) as db:
+            held.revoke(db, name)
+    say(f"The key {name} is revoked.")

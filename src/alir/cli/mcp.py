@@ -1,0 +1,52 @@
+"""The command `alir mcp`: a thin shell."""
+
+import asyncio
+import signal
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alir.cli.exit_codes import reported
+
+if TYPE_CHECKING:
+    from alir.settings import Settings
+
+
+def mcp(
+    collection: Annotated[
+        str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+    ] = None,
+) -> None:
+    """Serve the index to the program that started this, over stdin and stdout, by MCP.
+
+    For hosts that start their tools: they get the tools search, ask and list_sources, until they
+    close stdin. The log goes to stderr. docs/service.md has a host's configuration.
+
+    Example: alir mcp --collection manuals
+    """
+    with reported():
+        from alir.settings import Settings  # noqa: PLC0415
+
+        asyncio.run(_served(Settings.load(collection=collection)))
+
+
+async def _served(settings: "Settings") -> None:
+    from mcp.server.stdio import stdio_server  # noqa: PLC0415
+
+    from alir.app.application import Alir  # noqa: PLC0415
+    from alir.server.auth.caller import Caller, Tenant  # noqa: PLC0415
+    from alir.server.mcp.protocol import Door, protocol  # noqa: PLC0415
+    from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
+
+    log_to_stderr()
+    # The SDK's thread waits for stdin and cannot be woken. Nothing is written: it may end at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    async with Alir(settings) as alir:
+        _ = alir.ask, alir.search  # what is wrong with the settings is said now
+        # Whoever can start this has the index: no key, no limits, and errors as they are.
+        owner = Caller("", "read", Tenant("", Path()))
+        server = protocol(alir, Door(lambda _: owner, lambda _: nullcontext(), str))
+        async with stdio_server() as (received, sent):
+            await server.run(received, sent, server.create_initialization_options())

@@ -1,0 +1,143 @@
+"""The command `alir serve`: a thin shell."""
+
+import asyncio
+import signal
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alir.app.printable import say
+from alir.cli.exit_codes import reported
+
+if TYPE_CHECKING:
+    from alir.settings import Settings
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; another than loopback needs keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of the files; ALIR_ROOT otherwise."),
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+    ] = None,
+    first_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="If there never was a key, make one of scope admin and write its secret here.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the index over HTTP until it is interrupted.
+
+    Prints the address it serves; its log goes to stderr. docs/service.md has the API.
+
+    Example: alir serve --port 8000 --root documents
+    """
+    with reported():
+        from alir.settings import Settings  # noqa: PLC0415
+
+        settings = Settings.load(collection=collection, root=root)
+        if first_key is not None:
+            _make_first_key(first_key, settings)
+        _refuse_open_doors(host, settings)
+        with _listening(host, port) as listener:
+            asyncio.run(_served(listener, host, settings))
+
+
+async def _served(listener: socket.socket, host: str, settings: "Settings") -> None:
+    from alir.app.application import Alir  # noqa: PLC0415
+    from alir.errors import InvalidSetting  # noqa: PLC0415
+    from alir.server import uvicorn_server  # noqa: PLC0415
+    from alir.server.app import Service, real_root  # noqa: PLC0415
+    from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
+
+    held = (settings.milvus_token, settings.llm_api_key)
+    log_to_stderr([one.get_secret_value() for one in held if one is not None])
+    alir = Alir(settings)
+    _ = alir.ask, alir.ingest  # what is wrong with the settings is said now
+    try:
+        root = real_root(settings.root)
+    except OSError as error:
+        raise InvalidSetting(
+            "ALIR_ROOT", f"{settings.root} cannot be made: {error.strerror}", "Name another folder."
+        ) from error
+    service = Service(alir, root=root, only_loopback=_is_loopback(host))
+    server = uvicorn_server.server(service.app, drain_s=settings.drain_s)
+    # uvicorn raises anew what it was stopped by; stopped in order, that is no failure.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    while not (server.started or running.done()):  # noqa: ASYNC110  uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    if not running.done():
+        name = f"[{host}]" if ":" in host else host
+        say(f"alir serves http://{name}:{listener.getsockname()[1]}")
+    await running
+    if server.lifespan.should_exit:  # it did not start; the log has it
+        raise typer.Exit(1)
+
+
+def _make_first_key(file: Path, settings: "Settings") -> None:
+    from alir.errors import InvalidSetting  # noqa: PLC0415
+    from alir.server.auth.first_key import make_first_key  # noqa: PLC0415
+    from alir.storage.service_database import opened  # noqa: PLC0415
+
+    if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
+        problem = "it would be among the documents, and might be cited"
+        raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
+    with opened(settings.service_path) as db:
+        if make_first_key(db, file):
+            say(f"The first key is in {file}: it may do everything. Take it and delete the file.")
+
+
+def _refuse_open_doors(host: str, settings: "Settings") -> None:
+    from alir.errors import InvalidSetting  # noqa: PLC0415
+    from alir.storage import keys  # noqa: PLC0415
+    from alir.storage.service_database import opened  # noqa: PLC0415
+
+    with opened(settings.service_path) as db:
+        if not _is_loopback(host) and all(key.revoked for key in keys.all_of(db)):
+            raise InvalidSetting(
+                f"--host {host}",
+                "there is no key, and whoever can reach this address could use the service",
+                "Make one with: alir keys add NAME --scope admin. Or serve 127.0.0.1.",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    from alir.errors import InvalidSetting  # noqa: PLC0415
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        where = f"--host {host} --port {port}"
+        problem = f"it cannot be listened on: {(error.strerror or str(error)).lower()}"
+        raise InvalidSetting(where, problem, "Name another, or end who has it.") from error
+    return listener

@@ -1,0 +1,1 @@
+"""Small awaits in, big calls out: what threads and event loops share."""

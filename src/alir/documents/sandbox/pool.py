@@ -1,0 +1,125 @@
+"""The pool of processes that read documents, and the finding of the one a process died of."""
+
+import asyncio
+import signal
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.process import Died, ParserProcess
+from alir.errors import ParserUnavailable, UnreadableFile
+from alir.models.reading import DocumentPosition, Reading, Segment
+from alir.ports import Read
+
+PROCESSES = 2
+"""While one is at a bad file, another reads on. The second is started when the first is busy."""
+
+T = TypeVar("T")
+
+
+class ParserPool:
+    """Reads documents in processes that are held to `limits`, from any event loop.
+
+    A process is started when it is needed, and lives until the pool is closed or the program ends,
+    however that ends. A thread waits for each, so that nobody else's does.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, processes: int = PROCESSES) -> None:
+        self._limits = limits or Limits()
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="alir-parsing")
+        self._lock = threading.Lock()
+        self._idle: list[ParserProcess] = []
+        self._all: set[ParserProcess] = set()
+        self._is_closed = False
+        self._closing = weakref.finalize(self, _close, self._all)
+
+    async def run(self, job: Callable[[Read], T]) -> T:
+        """Do `job` on a thread of the pool, with a way to read documents in its process.
+
+        Raises:
+            ParserUnavailable: no process starts.
+        """
+        return await asyncio.wrap_future(self._threads.submit(lambda: job(self._read)))
+
+    async def aclose(self) -> None:
+        """End the processes, whatever they are at; return when they are gone."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._all:
+                process.kill()
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._closing)
+
+    def _read(
+        self, places: Sequence[DocumentPosition], *, budget_chars: int
+    ) -> list[Reading | UnreadableFile]:
+        """Do `formats.read_group`; what ends a process, or reaches a limit, fails alone."""
+        answers: list[Reading | UnreadableFile] = []
+        while len(answers) < len(places):
+            rest = places[len(answers) :]
+            spent = sum(len(one.text) for done in answers for one in _segments(done))
+            process = self._take()
+            try:
+                # Keeps those that came before it died.
+                answers.extend(process.read(rest, budget_chars=budget_chars, spent_chars=spent))
+            except Died as death:
+                self._drop(process)
+                if self._is_closed:
+                    raise RuntimeError("The parsers are closed.") from death
+                too_slow = self._limits.too_slow(death.exit_code)
+                # One that has read others may have died of those, or while it waited: ask again.
+                if too_slow or not process.has_read:
+                    path = places[len(answers)].path
+                    answers.append(UnreadableFile(path, too_slow or self._crash(death)))
+            else:
+                self._put_back(process)
+                break
+        return answers
+
+    def _take(self) -> ParserProcess:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("The parsers are closed.")
+            if self._idle:
+                return self._idle.pop()
+            process = ParserProcess(self._limits)
+            self._all.add(process)
+        try:
+            process.greeted()
+        except ParserUnavailable as error:
+            self._drop(process)
+            if self._is_closed:
+                raise RuntimeError("The parsers are closed.") from error
+            raise
+        return process
+
+    def _put_back(self, process: ParserProcess) -> None:
+        with self._lock:
+            self._idle.append(process)
+
+    def _drop(self, process: ParserProcess) -> None:
+        process.close()
+        with self._lock:
+            self._all.discard(process)
+
+    def _crash(self, death: Died) -> str:
+        how = death.last_words or f"exit code {death.exit_code}"
+        if death.exit_code < 0 and not death.last_words:
+            name = signal.strsignal(-death.exit_code) or "unknown"
+            how = f"signal {-death.exit_code}, {name.lower()}"
+        reason = f"crashed its parser ({how}); leave it out"
+        # How C++ ends when it gets no memory.
+        is_aborted = death.exit_code == -signal.SIGABRT
+        return self._limits.perhaps_too_large(reason) if is_aborted else reason
+
+
+def _close(processes: set[ParserProcess]) -> None:
+    while processes:
+        processes.pop().close()
+
+
+def _segments(answer: Reading | UnreadableFile) -> Sequence[Segment]:
+    return answer.segments if isinstance(answer, Reading) else ()

@@ -1,0 +1,146 @@
+"""One process that reads documents, from its start to its end, as its owner sees it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from alir.documents.sandbox.limits import Limits
+from alir.errors import ParserUnavailable, UnreadableFile
+from alir.models.reading import Cursor, DocumentPosition, Reading, Segment
+
+# Not multiprocessing's spawn, nor anyio's: both run the program's main module again, which a script
+# without `if __name__ == "__main__"` does not survive. What can be imported is the same as here.
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[4:]; "
+    "from alir.documents.sandbox.child import Limits, main; "
+    "main(Limits(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))"
+)
+
+
+class Died(Exception):
+    """A process ended, or said what no process of ours says."""
+
+    def __init__(self, exit_code: int, last_words: str) -> None:
+        super().__init__(exit_code, last_words)
+        self.exit_code = exit_code
+        """Negative: the signal that ended it."""
+        self.last_words = last_words
+        """The exception it ended with, where it could say so."""
+
+
+class ParserProcess:
+    """A process of `alir.documents.sandbox.child`. For one thread at a time; `kill` is for any.
+
+    Raises:
+        ParserUnavailable: there can be none.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        arguments = [str(limits.cpu_s), str(limits.memory_mib), str(limits.waits), *sys.path]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  what it reads it does not run
+                [sys.executable, "-c", _PROGRAM, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for its owner, which ends it
+            )
+        except OSError as error:
+            raise ParserUnavailable(error.strerror or str(error)) from error
+        self.has_read = False
+        """Whether it has read a document: it may die of that later."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def greeted(self) -> None:
+        """Wait until it is ready to read.
+
+        Raises:
+            ParserUnavailable: it ended instead.
+        """
+        try:
+            self._hear()
+        except Died as death:
+            raise ParserUnavailable(f"it ended with exit code {death.exit_code}") from death
+
+    def read(
+        self, places: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int
+    ) -> Iterator[Reading | UnreadableFile]:
+        """Do `formats.read_group` there.
+
+        Raises:
+            Died: of the document that was next, or before it came to it.
+        """
+        asked = [[str(place.path), _fields(place.at)] for place in places]
+        self._ask({"places": asked, "budget_chars": budget_chars, "spent_chars": spent_chars})
+        for place in places:
+            answer = self._answer(place)
+            if answer is None:
+                return
+            self.has_read = True
+            yield answer
+        if self._answer(places[-1]) is not None:
+            raise self._death("it answered too often")
+
+    def kill(self) -> None:
+        """End it, whatever it is at; who reads from it is told."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and let go of it."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what was not sent is not wanted any more
+                if pipe is not None:
+                    pipe.close()
+
+    def _ask(self, job: object) -> None:
+        assert self._process.stdin is not None  # noqa: S101  for the type checker
+        try:
+            self._process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._death() from error
+
+    def _answer(self, place: DocumentPosition) -> Reading | UnreadableFile | None:
+        """What it says of `place`; None where it has come to its end."""
+        segments: list[Segment] = []
+        while True:
+            match self._hear():
+                case [str(text), int(start), int() | None as page]:
+                    segments.append(Segment(text, start, page))
+                case {"next": None}:
+                    return Reading(segments, None)
+                case {"next": [int(position), int(chars), str(encoding), str(carry)]}:
+                    return Reading(segments, Cursor(position, chars, encoding, carry))
+                case {"unreadable": str(reason)}:
+                    return UnreadableFile(place.path, reason)
+                case {"end": True}:
+                    return None
+                case {"broke": str(error)}:
+                    raise self._death(error)
+                case _:
+                    raise self._death("it answered nonsense")
+
+    def _hear(self) -> Any:
+        assert self._process.stdout is not None  # noqa: S101  for the type checker
+        try:
+            return json.loads(self._process.stdout.readline())
+        except ValueError as error:  # half a line, or none
+            raise self._death() from error
+
+    def _death(self, last_words: str = "") -> Died:
+        if last_words:
+            self.kill()
+        return Died(self._process.wait(), last_words)
+
+
+def _fields(at: Cursor | None) -> list[int | str] | None:
+    return None if at is None else [at.position, at.chars, at.encoding, at.carry]

@@ -1,0 +1,1 @@
+"""What `alir eval` found, as tables, plots and a page."""

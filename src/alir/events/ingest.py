@@ -1,0 +1,224 @@
+"""The events of `IngestCorpus` and `IngestShard`."""
+
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import TextNode
+from pydantic import Field
+from workflows.events import StartEvent, StopEvent
+
+from alir.events.base import Seconds, StrictEvent, rounded
+from alir.models.files import (
+    Failure,
+    FileOutcome,
+    FilePart,
+    LoadedPart,
+    Roots,
+    SplitPart,
+)
+
+
+class Ingest(StrictEvent, StartEvent):
+    """Make the index mirror these files and folders."""
+
+    paths: list[str | Path]
+    delete_many: bool = False
+    """Whether more than half of the files held may be deleted."""
+
+
+class PathsSurveyed(StrictEvent):
+    """The paths exist; so many files are below them."""
+
+    roots: Roots
+    started: float
+    """Clock reading, in seconds, when the run began."""
+    delete_many: bool = False
+
+
+class IndexRecovered(StrictEvent):
+    """What an earlier run that died left undone below the roots is done."""
+
+    roots: Roots
+    delete_many: bool = False
+    gone: frozenset[str]
+    """Content hashes of the files held that are gone from there."""
+    started: float
+
+
+class LedgerRelearned(StrictEvent):
+    """Streamed: the ledger knew nothing of what the index holds, and was made again from it."""
+
+    files: int
+
+
+class FilesIngested(StrictEvent):
+    """Every file below the roots is settled."""
+
+    roots: Roots
+    counts: dict[str, int]
+    """Outcome to number of files."""
+    failed: list[FileOutcome]
+    moved: frozenset[str]
+    """Content hashes of the files that were moved."""
+    embedded: int
+    reused: int
+    chunks_written: int
+    seconds: Seconds
+    started: float
+    delete_many: bool = False
+
+
+class IngestProgress(StrictEvent):
+    """Streamed: how far the run has come."""
+
+    files_done: int
+    files: int
+    chunks_written: int
+    failed: list[FileOutcome] = Field(default_factory=list)
+    """Files that failed since the last progress."""
+
+
+class IngestPaused(StrictEvent):
+    """Streamed: Milvus is gone, and the run waits for it to come back."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
+    waits_s: float
+    """Longest wait before the run stops."""
+
+
+class IngestResumed(StrictEvent):
+    """Streamed: Milvus is back, and the run goes on."""
+
+    after_s: float
+
+
+class IngestReport(StrictEvent, StopEvent):
+    """What a run did. After it, the index holds exactly the files below the paths."""
+
+    files: int
+    """Files below the paths."""
+    chunks: int
+    """Chunks the collection now holds."""
+    added: int
+    updated: int
+    moved: int
+    deleted: int
+    unchanged: int
+    failed: list[FileOutcome]
+    embedded: int
+    """Chunks whose vector was computed."""
+    reused: int
+    """Chunks whose text the index held already, with its vector."""
+    seconds: Seconds
+    """By stage, summed over what ran in parallel, and `total`, by the clock."""
+
+    @property
+    def bottleneck(self) -> str:
+        """The stage that took longest."""
+        stages = {stage: s for stage, s in self.seconds.items() if stage != "total"}
+        return max(stages, key=stages.__getitem__, default="")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as `alir ingest --json` prints it."""
+        return {
+            "files": self.files,
+            "chunks": self.chunks,
+            "added": self.added,
+            "updated": self.updated,
+            "moved": self.moved,
+            "deleted": self.deleted,
+            "unchanged": self.unchanged,
+            "failed": [{"file": str(one.path), "reason": one.reason} for one in self.failed],
+            "embedded": self.embedded,
+            "reused": self.reused,
+            "seconds": rounded(self.seconds),
+        }
+
+
+class IngestFiles(StrictEvent, StartEvent):
+    """Ingest a bounded group of files, or a part of a large one."""
+
+    parts: list[FilePart]
+    gone: frozenset[str] = frozenset()
+    """Content hashes of the files held that are gone from the folder."""
+
+
+class FilesCompared(StrictEvent):
+    """These parts are not in the index; those outcomes are settled already."""
+
+    changed: list[FilePart]
+    settled: list[FileOutcome]
+    seconds: float
+
+
+class DocumentsLoaded(StrictEvent):
+    """The parts' text was read, as far as the shard's budget went."""
+
+    loaded: list[LoadedPart]
+    untouched: list[FilePart]
+    failures: list[Failure]
+    settled: list[FileOutcome]
+    seconds: Seconds
+
+
+class ChunksSplit(StrictEvent):
+    """A batch of chunks, ready to embed."""
+
+    chunks: list[TextNode]
+    may_be_held: frozenset[str]
+    """Source ids of files of which the index may hold some text already."""
+
+
+class ChunksEmbedded(StrictEvent):
+    """The batch has its vectors."""
+
+    chunks: list[TextNode]
+    reused: int
+    """Of them, those whose vector the index held."""
+    seconds: float
+
+
+class ChunksAdded(StrictEvent):
+    """The batch is in the store, except the files' first chunks."""
+
+    written: dict[str, str]
+    """Chunk id to source id."""
+    embedded: int
+    reused: int
+    first_chunks: list[TextNode]
+    refused: dict[str, str]
+    seconds: Seconds
+
+
+class ShardSplit(StrictEvent):
+    """What the shard consists of: sent beside its batches, for the step that collects them."""
+
+    parts: list[SplitPart]
+    untouched: list[FilePart]
+    failures: list[Failure]
+    settled: list[FileOutcome]
+    seconds: Seconds
+
+
+class ChunksVerified(StrictEvent):
+    """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
+
+    shard: ShardSplit
+    first_chunks: list[TextNode]
+    refused: dict[str, str]
+    embedded: int
+    reused: int
+    seconds: Seconds
+
+
+class ShardIngested(StrictEvent, StopEvent):
+    """The shard is done; `remaining` is for another one."""
+
+    outcomes: list[FileOutcome]
+    remaining: list[FilePart]
+    written: int
+    embedded: int
+    reused: int
+    seconds: Seconds

@@ -1,0 +1,1 @@
+"""The models: the language model and the embeddings."""

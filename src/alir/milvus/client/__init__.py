@@ -1,0 +1,1 @@
+"""The connection to Milvus: calls, retries, outages, Milvus Lite."""

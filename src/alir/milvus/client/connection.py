@@ -1,0 +1,346 @@
+"""One Milvus, called from any thread or event loop, with a timeout on every call.
+
+`AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
+therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
+serialization, and a script may call `asyncio.run` as often as it likes.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+import grpc
+from pymilvus import AsyncMilvusClient
+from pymilvus.client.types import Status
+from pymilvus.exceptions import ConnectionConfigException, ErrorCode, MilvusException
+from pymilvus.grpc_gen import common_pb2
+
+from alir.errors import (
+    AccessRefused,
+    AlirError,
+    InvalidSetting,
+    MilvusFailed,
+    MilvusTimeout,
+    MilvusUnavailable,
+)
+from alir.milvus.client import lite, wire
+from alir.milvus.client.outages import Outages
+from alir.milvus.client.retries import Retries, always
+
+T = TypeVar("T")
+
+# Every failed call is logged with its full traceback by pymilvus, and raised as well.
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+# After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
+BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
+PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
+PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
+"""Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
+a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
+LITE_STARTS = "has not been init"
+"""In what Milvus Lite says that is asked for its first collection while it still starts."""
+BEGINS_WITHIN_S = 0.002
+"""How long a caller waits at most for the client's thread to send its request."""
+SENT_AFTER_TURNS = 2
+"""Turns of the client's loop from a call's begin until gRPC has its request."""
+
+
+class _ClientLoop:
+    """The event loop, on its own thread, that owns every Milvus client of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=self._loop.run_forever, name="alir-milvus", daemon=True
+                ).start()
+            return self._loop
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Begin `work`, and let it come as far as its request; from another thread.
+
+        A caller that goes on computing would keep Python's lock: for each call of the system the
+        client's thread gives it away, and gets it back only after 5 ms, five times in a request.
+        """
+        loop = self.get()
+        begun = asyncio.run_coroutine_threadsafe(_waited_for(work), loop)
+        sent = threading.Event()
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+            else:
+                sent.set()
+
+        loop.call_soon_threadsafe(turn, SENT_AFTER_TURNS)
+        sent.wait(BEGINS_WITHIN_S)
+        return begun
+
+
+_CLIENT_LOOP = _ClientLoop()
+
+
+class MilvusConnection:
+    """A lazily connected Milvus client; the constructor does no I/O.
+
+    Args:
+        uri: a Milvus Lite file (ends in .db) or a server's address.
+        token: `user:password` or an API key; empty for none.
+        timeout_s: longest wait for one answer.
+        outage_s: longest wait for Milvus to come back, of calls that wait for it; 0 is never.
+        options: what else `AsyncMilvusClient` takes.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        token: str = "",
+        *,
+        timeout_s: float = 10.0,
+        outage_s: float = 0.0,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.uri = uri
+        self.timeout_s = timeout_s
+        self._options = dict(options or {})
+        self._token = token
+        self._client: AsyncMilvusClient | None = None
+        self._lite_path: str | None = None
+        self._connecting: asyncio.Lock | None = None
+        self._retries = Retries(outage_s=outage_s)
+        self._lite_may_be_dead = False
+        self.lives = 1
+        """How often Milvus Lite's process was started; a new one has no collection loaded."""
+
+    @property
+    def outages(self) -> Outages:
+        """The times when calls wait for Milvus to come back."""
+        return self._retries.outages
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Calls that failed, each attempt, by the name of the error."""
+        return self._retries.failures
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether this is a Milvus Lite file, not a server."""
+        return "://" not in self.uri
+
+    async def call(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
+
+        It may be any of them: it is not made again once it may have reached Milvus.
+
+        Raises:
+            ConfigError: the credentials or the address are wrong, or the file is in use.
+            DependencyError: nothing answers, not in time, or with an error.
+        """
+        sent = False
+
+        async def call(client: AsyncMilvusClient) -> Any:
+            nonlocal sent
+            await wire.reached(client)
+            sent = True
+            return await self._method(client, operation)(*args, **kwargs)
+
+        return await self.begin(operation, call, repeatable=lambda: not sent)
+
+    def begin(
+        self,
+        operation: str,
+        work: Callable[[AsyncMilvusClient], Awaitable[T]],
+        *,
+        waits: bool = False,
+        repeatable: Callable[[], bool] = always,
+    ) -> Awaitable[T]:
+        """Begin `work` with the client, on its loop; `operation` names it in errors.
+
+        Args:
+            waits, repeatable: as in `Retries.run`.
+
+        Raises:
+            ConfigError, DependencyError: as `call` does.
+        """
+
+        def attempt() -> Awaitable[T]:
+            return self._perform(operation, work)
+
+        return self.begin_all(attempt, waits=waits, repeatable=repeatable)
+
+    def begin_all(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        waits: bool = False,
+        repeatable: Callable[[], bool] = always,
+    ) -> Awaitable[T]:
+        """Begin several calls (`call_once`) that are made again together, as `begin` does."""
+        retried = self._retries.run(attempt, waits=waits, repeatable=repeatable)
+        return self.on_client_loop(retried)
+
+    async def call_once(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call as `call` does, but never again: it is part of what is begun again as a whole."""
+
+        async def call(client: AsyncMilvusClient) -> Any:
+            return await self._method(client, operation)(*args, **kwargs)
+
+        return await self.once(operation, call)
+
+    def once(
+        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+    ) -> Awaitable[T]:
+        """Begin `work` as `begin` does, but never again."""
+        return self.on_client_loop(self._perform(operation, work))
+
+    def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
+        loop = _CLIENT_LOOP.get()
+        if asyncio.get_running_loop() is loop:
+            return work
+        return asyncio.wrap_future(_CLIENT_LOOP.begin(work))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the client's loop and block until it is done (never on that loop)."""
+        return asyncio.run_coroutine_threadsafe(work, _CLIENT_LOOP.get()).result()
+
+    async def close(self) -> None:
+        """Close the client; a later call connects again."""
+        await self.on_client_loop(self._close())
+
+    async def hurry(self) -> None:
+        """Let no call wait for Milvus to come back any longer, until this is closed."""
+        await self.on_client_loop(self._hurry())
+
+    async def _hurry(self) -> None:
+        self._retries.hurry()
+
+    def _method(self, client: AsyncMilvusClient, operation: str) -> Callable[..., Awaitable[Any]]:
+        # A server that is too busy says so, and pymilvus would ask it again: `retries.py` does.
+        method = getattr(client, operation)
+        return partial(method, timeout=self.timeout_s, retry_on_rate_limit=False)
+
+    async def _perform(
+        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
+    ) -> T:
+        try:
+            # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
+            async with asyncio.timeout(self.timeout_s):
+                return await work(await self._connected())
+        except AlirError:
+            raise
+        except (MilvusException, grpc.RpcError, TimeoutError) as error:
+            translated = self._translated(error, operation)
+            if self.is_lite and isinstance(translated, MilvusUnavailable):
+                self._lite_may_be_dead = True
+            raise translated from error
+
+    async def _connected(self) -> AsyncMilvusClient:
+        if self._connecting is None:
+            self._connecting = asyncio.Lock()
+        async with self._connecting:
+            if self._client is None:
+                self._client = await asyncio.to_thread(self._new_client)
+            elif self._lite_may_be_dead and self._lite_path is not None:
+                self.lives += await asyncio.to_thread(lite.revive, self._lite_path)
+                self._lite_may_be_dead = False
+            if not wire.is_connected(self._client):
+                await wire.connect(self._client)
+            return self._client
+
+    def _new_client(self) -> AsyncMilvusClient:
+        if self.is_lite:
+            self._lite_path = lite.acquire(self.uri)
+        try:
+            return AsyncMilvusClient(
+                uri=self._lite_path or self.uri,
+                token=self._token,
+                timeout=self.timeout_s,
+                dedicated=True,
+                grpc_options={
+                    **BACKOFF,
+                    # How long connecting takes is bounded by our own timeout, and told by it.
+                    "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
+                    # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
+                    "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
+                    "grpc.enable_retries": 0,  # `retries.py` alone makes calls again
+                    **self._options.get("grpc_options", {}),
+                },
+                **{name: self._options[name] for name in self._options if name != "grpc_options"},
+            )
+        except (ConnectionConfigException, ValueError) as error:
+            raise InvalidSetting(
+                "ALIR_MILVUS_URI", f"{self.uri!r} is not usable: {_sentence(error)}", "Correct it."
+            ) from error
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        path, self._lite_path = self._lite_path, None
+        if path is not None:
+            await asyncio.to_thread(lite.release, path)
+        self._retries.relax()
+
+    def _translated(self, error: BaseException, operation: str) -> AlirError:
+        chain = _chain(error)
+        codes = {one.code() for one in chain if isinstance(one, grpc.RpcError)}
+        if grpc.StatusCode.UNAUTHENTICATED in codes:
+            return AccessRefused(f"Milvus at {self.uri}", "ALIR_MILVUS_TOKEN")
+        timed_out = any(isinstance(one, TimeoutError) for one in chain)
+        if timed_out or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
+            return MilvusTimeout(self.uri, self.timeout_s)
+        not_connected = getattr(error, "code", None) == Status.CONNECT_FAILED
+        if not_connected or grpc.StatusCode.UNAVAILABLE in codes:
+            return MilvusUnavailable(self.uri)
+        return MilvusFailed(
+            self.uri,
+            operation,
+            _sentence(error),
+            retryable=bool(codes & PASSING) or _may_pass(error),
+        )
+
+
+def _may_pass(error: BaseException) -> bool:
+    if not isinstance(error, MilvusException):
+        return False
+    if error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe:
+        return True
+    return LITE_STARTS in str(error.message)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        cause = current.__cause__ if current.__cause__ is not current else None
+        current = cause or current.__context__
+    return chain
+
+
+def _sentence(error: BaseException) -> str:
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    return str(message).strip().splitlines()[0].rstrip(".")
+
+
+async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`; if it fails after its waiter left, it was cancelled: nobody would be told."""
+    try:
+        return await work
+    except Exception as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
+        raise

@@ -1,0 +1,82 @@
+"""Whether calls wait for a Milvus that is gone, and who is told of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from alir.models.outage import Outage
+
+
+@dataclass(slots=True, eq=False)
+class _Listener:
+    loop: asyncio.AbstractEventLoop
+    paused: Callable[[Outage], None]
+    resumed: Callable[[float], None]
+    listens: bool = True
+
+    def hear(self, told: Callable[[Any], None], value: object) -> None:
+        def hear() -> None:
+            if self.listens:
+                told(value)
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(hear)
+
+
+class Outages:
+    """The outages of one Milvus: there is one while a call waits for Milvus to come back.
+
+    Its state belongs to the event loop that owns the client; anyone may listen.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waiting = 0
+        self._began = 0.0
+        self._now: Outage | None = None
+        self._listeners: list[_Listener] = []
+
+    @contextmanager
+    def listened(
+        self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
+    ) -> Iterator[None]:
+        """Have each outage, and after how many seconds it ended, told on the running loop."""
+        listener = _Listener(asyncio.get_running_loop(), paused, resumed)
+        self._listeners.append(listener)
+        if (outage := self._now) is not None:
+            listener.hear(paused, outage)
+        try:
+            yield
+        finally:
+            listener.listens = False
+            self._listeners.remove(listener)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count a call that waits; with the last of them the outage ends."""
+        if not self._waiting:
+            self._began = self._clock()
+        self._waiting += 1
+        came_back = False
+        try:
+            yield
+            came_back = True
+        finally:
+            self._waiting -= 1
+            if not self._waiting and self._now is not None:
+                self._now = None
+                if came_back:
+                    for listener in list(self._listeners):
+                        listener.hear(listener.resumed, self._clock() - self._began)
+
+    def tell(self, reason: str, *, waits_s: float) -> None:
+        """Tell, once for each outage, why calls wait, and for how long at most."""
+        if self._now is not None:
+            return
+        since = time.time() - (self._clock() - self._began)
+        self._now = Outage(reason, since, waits_s)
+        for listener in list(self._listeners):
+            listener.hear(listener.paused, self._now)

@@ -1,0 +1,186 @@
+"""The only layer that makes a failed call to Milvus again.
+
+pymilvus's own (`retry_on_rpc_failure`: until the timeout, without jitter, and inserts too, whose
+acknowledgement may have got lost) and gRPC's are off; see `connection.py`. So a call that fails
+reaches this one at once, and nothing below it has repeated anything.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from alir.errors import AlirError, DependencyError, MilvusTimeout
+from alir.milvus.client.outages import Outages
+
+T = TypeVar("T")
+
+QUICK_RETRIES = 2
+"""For whoever waits for an answer; together they take 0.3 s at most."""
+FIRST_DELAY_S = 0.1
+LONGEST_DELAY_S = 2.0
+BACKOFF = wait_random_exponential(multiplier=FIRST_DELAY_S, max=LONGEST_DELAY_S)
+"""Full jitter: a delay is anything from nothing to a bound that doubles, up to the longest."""
+
+
+class Sleep(Protocol):
+    """Wait for some seconds, as `asyncio.sleep` does."""
+
+    def __call__(self, seconds: float, /) -> Awaitable[None]: ...
+
+
+def always() -> bool:
+    """Say that a call may be made again."""
+    return True
+
+
+class Retries:
+    """The calls to one Milvus that are made again, all on the event loop that owns its client.
+
+    Args:
+        outage_s: longest wait for a Milvus that is gone, of calls that wait for it; 0 is never.
+    """
+
+    def __init__(
+        self,
+        *,
+        outage_s: float = 0.0,
+        sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.outages = Outages(clock)
+        self.failures: Counter[str] = Counter()
+        """Attempts that failed, by the name of the error."""
+        self._outage_s = outage_s
+        self._sleep = sleep
+        self._clock = clock
+        self._has_answered = False
+        self._hurries = False
+        self._waits: set[asyncio.Timeout] = set()
+
+    async def run(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        waits: bool = False,
+        repeatable: Callable[[], bool] = always,
+    ) -> T:
+        """Make a call, again while its error may pass.
+
+        Args:
+            waits: for a Milvus that is gone, once it has answered: one that never did is more
+                likely a wrong address. Otherwise only a few quick repeats are made.
+            repeatable: asked after a failure whether the call may be made again.
+
+        Raises:
+            DependencyError: the last failure.
+        """
+        attempt = self._counted(attempt)
+        try:
+            result = await attempt()
+        except DependencyError as error:
+            if not (error.retryable and repeatable()):
+                raise
+            failed = error
+        else:
+            self._has_answered = True
+            return result
+        if waits and self._outage_s and self._has_answered and not self._hurries:
+            return await self._wait(attempt, failed, repeatable)
+        return await self._repeat(attempt, failed, repeatable)
+
+    def hurry(self) -> None:
+        """Let no call wait any longer, from now on: the connection is to be closed."""
+        self._hurries = True
+        while self._waits:
+            self._waits.pop().reschedule(0)
+
+    def relax(self) -> None:
+        """Let calls wait again."""
+        self._hurries = False
+
+    def _counted(self, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        async def counted() -> T:
+            try:
+                return await attempt()
+            except AlirError as error:
+                self.failures[type(error).__name__] += 1
+                raise
+
+        return counted
+
+    async def _repeat(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        failed: DependencyError,
+        repeatable: Callable[[], bool],
+    ) -> T:
+        def may_pass(error: BaseException) -> bool:
+            # What timed out has taken its time already.
+            return _may_pass(error) and repeatable() and not isinstance(error, MilvusTimeout)
+
+        retrying: AsyncRetrying = AsyncRetrying(
+            retry=retry_if_exception(may_pass),
+            stop=lambda state: state.attempt_number > QUICK_RETRIES,
+            wait=BACKOFF,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(_resumed(attempt, failed))
+
+    async def _wait(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        failed: DependencyError,
+        repeatable: Callable[[], bool],
+    ) -> T:
+        began, last = self._clock(), failed
+
+        def tell(state: RetryCallState) -> None:
+            nonlocal last
+            error = state.outcome and state.outcome.exception()
+            assert isinstance(error, DependencyError)  # noqa: S101  the only one that is repeated
+            last = error
+            # A hiccup that one quick repeat gets over is nobody's news.
+            if state.attempt_number > 1 or isinstance(error, MilvusTimeout):
+                self.outages.tell(str(error), waits_s=self._outage_s)
+
+        retrying: AsyncRetrying = AsyncRetrying(
+            retry=retry_if_exception(lambda error: _may_pass(error) and repeatable()),
+            stop=lambda _: self._clock() - began >= self._outage_s,
+            wait=BACKOFF,
+            sleep=self._sleep,
+            before_sleep=tell,
+            reraise=True,
+        )
+        try:
+            async with asyncio.timeout(None) as wait:
+                self._waits.add(wait)
+                try:
+                    with self.outages.waiting():
+                        return await retrying(_resumed(attempt, failed))
+                finally:
+                    self._waits.discard(wait)
+        except TimeoutError:  # it was told to hurry
+            raise last from None
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, DependencyError) and error.retryable
+
+
+def _resumed(
+    attempt: Callable[[], Awaitable[T]], failed: DependencyError
+) -> Callable[[], Awaitable[T]]:
+    """Return `attempt` as if it had not failed yet: for tenacity the first failure is to come."""
+    failures = [failed]
+
+    async def resumed() -> T:
+        if failures:
+            raise failures.pop()
+        return await attempt()
+
+    return resumed

@@ -1,0 +1,1 @@
+"""One Milvus collection: its schema, how it is opened, and the requests to it."""

@@ -1,0 +1,229 @@
+"""Which collection a name means: the live one of those that rebuilds have made.
+
+The collection of a rebuild is `<name>__1`, `<name>__2`, and so on. On a server the name is an alias
+of the live one, and `<name>__previous` of the one before. Milvus Lite has no aliases, and there the
+name is that of the first collection, until a row of a small one of our own says otherwise.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from pymilvus import AsyncMilvusClient, DataType
+from pymilvus.client.types import LoadState
+
+from alir.errors import MilvusFailed
+from alir.milvus.client.connection import MilvusConnection
+from alir.milvus.collection.schema import recorded
+from alir.milvus.filters import among
+from alir.models.fingerprint import Fingerprint
+
+JOURNAL = "alir__aliases"
+"""The collection in which Milvus Lite keeps what its names mean."""
+_OF_A_REBUILD = re.compile(r"(.+)__(\d+)")
+
+
+class Aliases(Protocol):
+    """What one name means. No method repeats a call that fails: `MilvusConnection.begin_all` may.
+
+    A collection that was never live is not meant by it, even while it is the only one.
+    """
+
+    async def live(self) -> str | None:
+        """Return the live collection; None while there is none."""
+        ...
+
+    async def previous(self) -> str | None:
+        """Return the one that was live before; None where it does not exist any more."""
+        ...
+
+    async def first(self) -> str:
+        """Return what the first collection is to be called."""
+        ...
+
+    async def prepare(self) -> bool:
+        """See to it that `switch` is possible; return whether that has renamed the live one."""
+        ...
+
+    async def switch(self, collection: str) -> None:
+        """Have the name mean `collection` from now on, for everybody at once."""
+        ...
+
+    async def release(self, collection: str) -> None:
+        """Have nothing mean `collection`, which is to be dropped."""
+        ...
+
+
+def aliases(connection: MilvusConnection, name: str) -> Aliases:
+    """Return the aliases that this Milvus has."""
+    return (_Journal if connection.is_lite else _ServerAliases)(connection, name)
+
+
+def number(collection: str, name: str) -> int | None:
+    """Return which of those called `name` a collection is; None if it is none of them."""
+    if collection == name:
+        return 0
+    found = _OF_A_REBUILD.fullmatch(collection)
+    return int(found[2]) if found and found[1] == name else None
+
+
+async def members(connection: MilvusConnection, name: str) -> dict[str, Fingerprint]:
+    """Return what each collection that `name` means, has meant or is to mean is made with.
+
+    They are told by what they are called, and by what they say of themselves: somebody else's
+    collection with such a name is none of them.
+    """
+    found: dict[str, Fingerprint] = {}
+    for collection in sorted(await connection.call_once("list_collections")):
+        if (of_name := number(collection, name)) is None:
+            continue
+        description = await connection.call_once("describe_collection", collection)
+        made_with = recorded(description.get("description", ""))
+        if made_with.get("index", "" if of_name else name) == name:
+            found[collection] = made_with
+    return found
+
+
+class _ServerAliases:
+    """Milvus's own aliases.
+
+    A collection that bears the name itself, because another program or an older alir made it, is
+    renamed to `<name>__0` before the name can mean another. The name means nothing for the 3 ms
+    between the two calls: `<name>__previous`, set before, tells then.
+    """
+
+    def __init__(self, connection: MilvusConnection, name: str) -> None:
+        self._call: Callable[..., Awaitable[Any]] = connection.call_once
+        self._name = name
+        self._previous = f"{name}__previous"
+
+    async def live(self) -> str | None:
+        return await self._meant(self._name) or await self._meant(self._previous)
+
+    async def previous(self) -> str | None:
+        previous = await self._meant(self._previous)
+        return None if previous == await self.live() else previous
+
+    async def first(self) -> str:
+        return f"{self._name}__1"
+
+    async def prepare(self) -> bool:
+        if not await self._meant(self._name):  # a process that died between the two calls
+            await self._point(self._name, await self.live())
+        renames = await self._meant(self._name) == self._name
+        if renames:
+            first = f"{self._name}__0"
+            await self._point(self._previous, self._name)
+            await self._call("rename_collection", self._name, first)
+            await self._point(self._previous, first)
+            await self._point(self._name, first)
+        return renames
+
+    async def switch(self, collection: str) -> None:
+        live = await self.live()
+        if live not in {None, collection}:
+            await self._point(self._previous, live)
+        await self._point(self._name, collection)
+
+    async def release(self, collection: str) -> None:
+        for alias in (self._previous, self._name):
+            if alias != collection and await self._meant(alias) == collection:
+                await self._call("drop_alias", alias)
+
+    async def _meant(self, name: str) -> str | None:
+        if not await self._call("has_collection", name):
+            return None
+        try:
+            return str((await self._call("describe_collection", name))["collection_name"])
+        except MilvusFailed:
+            if await self._call("has_collection", name):
+                raise
+            return None  # it was renamed or dropped between the two calls
+
+    async def _point(self, alias: str, collection: str | None) -> None:
+        meant = await self._meant(alias)
+        if meant == collection:
+            return
+        try:
+            await self._call("create_alias" if meant is None else "alter_alias", collection, alias)
+        except MilvusFailed:
+            if await self._meant(alias) != collection:  # another process was about to do the same
+                raise
+
+
+class _Journal:
+    """A row for each switch, the last of which holds: a row is there or is not.
+
+    To change one would take Milvus Lite two writes, and a reader sees what is between them.
+    """
+
+    def __init__(self, connection: MilvusConnection, name: str) -> None:
+        self._connection = connection
+        self._call: Callable[..., Awaitable[Any]] = connection.call_once
+        self._name = name
+        self._life = 0
+
+    async def live(self) -> str | None:
+        _, live, _ = await self._last()
+        return live if await self._call("has_collection", live) else None
+
+    async def previous(self) -> str | None:
+        _, live, previous = await self._last()
+        there = previous and previous != live and await self._call("has_collection", previous)
+        return previous if there else None
+
+    async def first(self) -> str:
+        return self._name
+
+    async def prepare(self) -> bool:
+        return False
+
+    async def switch(self, collection: str) -> None:
+        count, live, _ = await self._last()
+        if live == collection:
+            return
+        await self._make()
+        row = {
+            "id": f"{self._name} {count + 1}",
+            "name": self._name,
+            "switch": count + 1,
+            "live": collection,
+            "previous": live,
+            "vector": [0.0, 0.0],  # Milvus has no collection without one
+        }
+        await self._call("insert", JOURNAL, [row])
+
+    async def release(self, collection: str) -> None:
+        """Nothing to do: a collection that does not exist is not meant."""
+
+    async def _last(self) -> tuple[int, str, str]:
+        """The number of the last switch, and what is live since and was before."""
+        if not await self._call("has_collection", JOURNAL):
+            return 0, self._name, ""
+        if self._life != self._connection.lives:
+            if (await self._call("get_load_state", JOURNAL))["state"] != LoadState.Loaded:
+                await self._call("load_collection", JOURNAL)
+            self._life = self._connection.lives
+        rows = await self._call(
+            "query",
+            JOURNAL,
+            filter=among("name", [self._name]),
+            output_fields=["switch", "live", "previous"],
+            limit=16_384,
+            consistency_level="Strong",
+        )
+        switches = [(row["switch"], row["live"], row["previous"]) for row in rows]
+        return max(switches, default=(0, self._name, ""))
+
+    async def _make(self) -> None:
+        if await self._call("has_collection", JOURNAL):
+            return
+        schema = AsyncMilvusClient.create_schema(auto_id=False, enable_dynamic_field=True)
+        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=300)
+        schema.add_field("name", DataType.VARCHAR, max_length=255)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
+        indexes = AsyncMilvusClient.prepare_index_params()
+        indexes.add_index("vector", index_type="FLAT", metric_type="L2")
+        await self._call("create_collection", JOURNAL, schema=schema)
+        await self._call("create_index", JOURNAL, indexes)
+        await self._call("load_collection", JOURNAL)

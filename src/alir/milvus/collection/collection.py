@@ -1,0 +1,378 @@
+"""A collection: opened once and checked, made where it is missing, read row by row.
+
+Where its name is an alias, it is the collection that the name meant when it was opened, until the
+name is looked at again and means another that suits: see `_choose`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
+from time import monotonic
+from typing import Any, TypeVar
+
+from pymilvus import AsyncMilvusClient
+
+from alir.errors import CollectionMismatch, MilvusFailed
+from alir.milvus.client import wire
+from alir.milvus.client.connection import MilvusConnection
+from alir.milvus.collection.aliases import aliases, members
+from alir.milvus.collection.opening import Opening
+from alir.milvus.collection.schema import Found, Layout
+from alir.milvus.filters import after, among, both
+from alir.milvus.rows import ID_FIELD, Row
+
+LOOKS_AGAIN_S = 2.0
+"""How long a search may go on without a look at what an alias means."""
+
+T = TypeVar("T")
+
+
+class Collection:
+    """One collection of one Milvus; the constructor does no I/O.
+
+    Args:
+        layout: what a new collection is like, and what an existing one is compared with.
+        sparse: whether a new one gets sparse vectors; None means where the server can.
+        overwrite: drop an existing collection when it is first opened.
+    """
+
+    def __init__(
+        self,
+        connection: MilvusConnection,
+        layout: Layout,
+        *,
+        consistency_level: str,
+        sparse: bool | None,
+        overwrite: bool,
+    ) -> None:
+        self.connection = connection
+        self.name = layout.collection
+        """The collection's own name, once it is open."""
+        self._layout = layout
+        self._opening = Opening(
+            connection, layout, consistency_level=consistency_level, sparse=sparse
+        )
+        self._aliases = aliases(connection, layout.collection) if layout.is_alias else None
+        self._overwrite = overwrite
+        self._found: Found | None = None
+        self._life = 0
+        self._look_at = 0.0
+        self._one_at_a_time: asyncio.Lock | None = None
+
+    async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        """Call the client's method `operation`, one that may be repeated, on this collection."""
+        return await self.connection.begin_all(partial(self._call, operation, *args, **kwargs))
+
+    async def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
+        return await self._found_again(
+            lambda: self.connection.call_once(operation, self.name, *args, **kwargs)
+        )
+
+    async def _found_again(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`; once more, if what an alias meant was renamed or dropped meanwhile."""
+        try:
+            return await work()
+        except MilvusFailed:
+            if self._aliases is None or await self._aliases.live() == self.name:
+                raise
+            # Its name may be an alias by now, and then of another.
+            is_own = self.name != self._layout.collection
+            if is_own and await self._exists(self.name):
+                raise
+            await self._look_again()
+            return await work()
+
+    async def _exists(self, name: str) -> bool:
+        return bool(await self.connection.call_once("has_collection", name))
+
+    def write(
+        self, operation: wire.Operation, rows: Sequence[Row], *, partition: str | None = None
+    ) -> Awaitable[None]:
+        """Begin to insert or upsert `rows` in one request; all of them are written, or none.
+
+        An insert that may have reached Milvus is not made again: it would double its rows. An
+        upsert may be one where it is tried first, see `_is_new`; it is made again as itself, or,
+        where Milvus would put its rows into wrong partitions, always as a delete and an insert.
+        """
+        is_final, is_first = False, True
+
+        async def write(client: AsyncMilvusClient) -> None:
+            nonlocal is_final, is_first
+            found = self.found or await self._opened(None)
+            inserts = operation == "insert" or (is_first and await self._is_new(rows))
+            if operation == "upsert" and not found.upserts:
+                await self._make_room(rows)
+                inserts = True
+            is_first = False
+            if operation == "insert":
+                await wire.reached(client)
+                is_final = True
+            await wire.write(
+                client,
+                "insert" if inserts else "upsert",
+                self.name,
+                rows,
+                fields=found.written,
+                partition=partition,
+                timeout_s=self.connection.timeout_s,
+            )
+
+        return self.connection.begin(operation, write, waits=True, repeatable=lambda: not is_final)
+
+    async def _is_new(self, rows: Sequence[Row]) -> bool:
+        """Whether an insert does what an upsert of `rows` would, and sooner.
+
+        On Milvus Lite an upsert looks at every row there is: at 100,000 it takes eight times as
+        long as an insert.
+        """
+        return self.connection.is_lite and not await self._held(rows)
+
+    async def _make_room(self, rows: Sequence[Row]) -> None:
+        """Delete what has the ids of `rows`, for an insert to do what an upsert should."""
+        if await self._held(rows):
+            expression = among(ID_FIELD, [row.id for row in rows])
+            await self.connection.call_once("delete", self.name, filter=expression)
+
+    async def _held(self, rows: Sequence[Row]) -> bool:
+        """Whether there is a row with an id of one of `rows`."""
+        expression = among(ID_FIELD, [row.id for row in rows])
+        held = await self.connection.call_once(
+            "query",
+            self.name,
+            filter=expression,
+            output_fields=[ID_FIELD],
+            limit=1,
+            consistency_level="Strong",
+        )
+        return bool(held)
+
+    def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
+        """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""
+
+        async def search(client: AsyncMilvusClient) -> list[list[wire.Hit]]:
+            timeout_s = self.connection.timeout_s
+            return await wire.search(client, self.name, sought, timeout_s=timeout_s, **options)
+
+        once = partial(self.connection.once, "search", search)
+        return self.connection.begin_all(partial(self._found_again, once))
+
+    @property
+    def found(self) -> Found | None:
+        """What the collection turned out to be; None until it is open."""
+        return self._found if self._life == self.connection.lives else None
+
+    async def opened(self, dim: int | None) -> Found:
+        """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
+
+        Raises:
+            CollectionMismatch: it was made with another model, dimension or metric.
+        """
+        if (found := self.found) is not None:
+            return found
+        return await self.connection.begin_all(partial(self._opened, dim), waits=True)
+
+    async def opened_or_none(self, *, waits: bool = False) -> Found | None:
+        """Open the collection; None while it does not exist.
+
+        Args:
+            waits: for a Milvus that is gone.
+        """
+        if (found := self.found) is not None:
+            return found
+        opening = partial(self._open, self._layout.dim, create=False)
+        await self.connection.begin_all(opening, waits=waits)
+        return self.found
+
+    async def looked_at(self) -> Found | None:
+        """Open the collection as `opened_or_none` does; every now and then see what it is by now.
+
+        A name that means another collection since is followed there, if that suits. If not, this
+        stays what it is for as long as it exists.
+        """
+        if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
+            await self.connection.begin_all(self._look_again)
+        return self.found or await self.opened_or_none()
+
+    async def live(self) -> Found | None:
+        """Open what the name means at this moment; None while that does not exist.
+
+        Raises:
+            CollectionMismatch: it was made with another model; what was open stays so.
+        """
+        if self._aliases is None:
+            return await self.opened_or_none(waits=True)
+        await self.connection.begin_all(partial(self._look_again, only_live=True), waits=True)
+        return self.found
+
+    async def scan(
+        self,
+        expression: str,
+        fields: Sequence[str],
+        *,
+        page_rows: int = 1000,
+        partitions: Sequence[str] | None = None,
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
+
+        Reads are strongly consistent: what any process wrote before is seen.
+        """
+        if not await self.opened_or_none(waits=True):
+            return
+        last = ""
+        while True:
+            query = partial(
+                self._call,
+                "query",
+                filter=both(after(ID_FIELD, last), expression),
+                output_fields=[ID_FIELD, *fields],
+                limit=page_rows,
+                partition_names=partitions,
+                consistency_level="Strong",
+            )
+            page = await self.connection.begin_all(query, waits=True)
+            if not page:  # a short page may still be followed by another
+                return
+            for row in page:
+                yield row
+            last = max(row[ID_FIELD] for row in page)
+
+    async def count(
+        self, expression: str = "", *, partitions: Sequence[str] | None = None, waits: bool = False
+    ) -> int:
+        """Return how many rows match `expression`; 0 for a collection that does not exist.
+
+        Args:
+            waits: for a Milvus that is gone.
+        """
+        if not await self.opened_or_none(waits=waits):
+            return 0
+        counting = partial(self._count, expression, partitions)
+        return await self.connection.begin_all(counting, waits=waits)
+
+    async def _count(self, expression: str, partitions: Sequence[str] | None) -> int:
+        rows = await self._call(
+            "query",
+            filter=expression,
+            output_fields=["count(*)"],
+            partition_names=partitions,
+            consistency_level="Strong",
+        )
+        return int(rows[0]["count(*)"])
+
+    async def delete(self, expression: str, *, partition: str | None = None) -> None:
+        """Delete the rows that match `expression`, and see to it that they are gone."""
+        if not await self.opened_or_none(waits=True):
+            return
+        deleting = partial(self._delete, expression, partition)
+        await self.connection.begin_all(deleting, waits=True)
+
+    async def _delete(self, expression: str, partition: str | None) -> None:
+        await self._call("delete", filter=expression, partition_name=partition)
+        # pymilvus's async client does not look at what a server answers to a delete.
+        if left := await self._count(expression, [partition] if partition else None):
+            problem = f"{left} rows that were to go are still there"
+            raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
+
+    async def drop(self) -> None:
+        """Drop the collection if it exists; with an alias, whatever that has ever meant."""
+        await self.connection.begin_all(self._drop)
+        self._found = None
+
+    async def _drop(self) -> None:
+        if self._aliases is None:
+            if await self._exists(self.name):
+                await self.connection.call_once("drop_collection", self.name)
+            return
+        for name in await members(self.connection, self._layout.collection):
+            await self._aliases.release(name)
+            await self.connection.call_once("drop_collection", name)
+
+    async def close(self) -> None:
+        """Close the connection; a later call opens it and the collection again."""
+        self._found = None
+        await self.connection.close()
+
+    async def _opened(self, dim: int | None) -> Found:
+        await self._open(self._layout.dim or dim, create=True)
+        if self.found is None:
+            problem = f"the collection {self._layout.collection!r} vanished"
+            raise MilvusFailed(self.connection.uri, "open", problem, retryable=True)
+        return self.found
+
+    def _alone(self) -> asyncio.Lock:
+        if self._one_at_a_time is None:
+            self._one_at_a_time = asyncio.Lock()
+        return self._one_at_a_time
+
+    async def _open(self, dim: int | None, *, create: bool) -> None:
+        async with self._alone():
+            if self.found is not None:
+                return
+            if self._overwrite:
+                await self._drop()
+            life = self.connection.lives
+            chosen = await self._choose()
+            if chosen is None and create:
+                chosen = await self._create(dim)
+            if chosen is not None or create:
+                # Only now: a failed creation must not leave a later call to drop what exists.
+                self._overwrite = False
+            self._take(chosen, life)
+
+    async def _look_again(self, *, only_live: bool = False) -> None:
+        async with self._alone():
+            life = self.connection.lives
+            is_open = self.found is not None
+            if not (is_open and self._aliases and await self._aliases.live() == self.name):
+                self._take(await self._choose(only_live=only_live), life)
+            self._look_at = monotonic() + LOOKS_AGAIN_S
+
+    def _take(self, chosen: tuple[str, Found] | None, life: int) -> None:
+        self._found = None
+        if chosen is not None:
+            self.name, self._found = chosen
+            self._life = life
+            self._look_at = monotonic() + LOOKS_AGAIN_S
+
+    async def _choose(self, *, only_live: bool = False) -> tuple[str, Found] | None:
+        """Open what the name means: the collection, and what it is; None where there is none.
+
+        What was open already, by its name or by the one that it got since, is kept to where the
+        name means something made with another model now: a question to it is in progress, or
+        comes from a program that was started before.
+        """
+        if self._aliases is None:
+            found = await self._opening.existing(self.name)
+            return (self.name, found) if found else None
+        live = await self._aliases.live()
+        names = [live]
+        if self._life and not only_live:
+            names += [self.name, await self._aliases.previous()]
+        try:
+            return await self._first_that_suits(names)
+        except MilvusFailed:
+            if await self._aliases.live() == live:
+                raise
+        return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
+
+    async def _first_that_suits(self, names: Sequence[str | None]) -> tuple[str, Found] | None:
+        refused: CollectionMismatch | None = None
+        for name in dict.fromkeys(names):
+            try:
+                found = await self._opening.existing(name) if name else None
+            except CollectionMismatch as error:
+                refused = refused or error
+            else:
+                if name and found:
+                    return name, found
+        if refused is not None:
+            raise refused
+        return None
+
+    async def _create(self, dim: int | None) -> tuple[str, Found] | None:
+        name = self.name if self._aliases is None else await self._aliases.first()
+        if not await self._exists(name):
+            await self._opening.create(name, dim)
+        if self._aliases is not None:
+            await self._aliases.switch(name)
+        return await self._choose()

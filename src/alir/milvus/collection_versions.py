@@ -1,0 +1,130 @@
+"""The collections of one index: the live one, the one kept for rollback, the one being built."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from alir.errors import NothingKept, NothingToRebuild
+from alir.milvus.catalog import MilvusCatalog
+from alir.milvus.collection.aliases import aliases, members, number
+from alir.milvus.collection.collection import LOOKS_AGAIN_S
+from alir.milvus.rows import ID_FIELD
+from alir.milvus.store import AlirMilvusStore
+from alir.models.collection_version import Census, Index
+from alir.models.fingerprint import Fingerprint, is_same
+
+T = TypeVar("T")
+
+
+class MilvusIndexes:
+    """What the name of `store`, an alias, means, has meant and is to mean.
+
+    Args:
+        at: opens one of the collections by its own name, to read.
+        present: returns what a collection made now is made with. Blocks.
+    """
+
+    def __init__(
+        self,
+        store: AlirMilvusStore,
+        *,
+        at: Callable[[str], AlirMilvusStore],
+        present: Callable[[], Fingerprint],
+    ) -> None:
+        self.name = store.collection_name
+        self._connection = store.connection
+        self._aliases = aliases(store.connection, store.collection_name)
+        self._at = at
+        self._present = present
+        self._open: dict[str, AlirMilvusStore] = {}
+
+    async def live(self) -> Index | None:
+        """Return the one that the name means now; None while there is none."""
+        live = await self._do(self._aliases.live)
+        return None if live is None else Index(live, (await self._members()).get(live, {}))
+
+    async def previous(self) -> Index | None:
+        """Return the one that `roll_back` would go back to."""
+        previous = await self._do(self._aliases.previous)
+        return None if previous is None else Index(previous, (await self._members())[previous])
+
+    async def kept(self) -> list[Index]:
+        """Return all but the live one."""
+        live = await self._do(self._aliases.live)
+        return [Index(*one) for one in (await self._members()).items() if one[0] != live]
+
+    async def begin(self) -> str:
+        """Return the collection to build the next one in; see `ports.Indexes`."""
+        if await self._do(self._aliases.prepare):
+            # Whoever has the live one open by the name it had learns the new one meanwhile.
+            await asyncio.sleep(1.5 * LOOKS_AGAIN_S)
+        live = await self._do(self._aliases.live)
+        previous = await self._do(self._aliases.previous)
+        found = await self._members()
+        present = await asyncio.to_thread(self._present)
+        if live is not None and is_same(found[live], present):
+            raise NothingToRebuild(self.name, "was made with the present settings")
+        begun = [one for one in found if one != live and is_same(found[one], present)]
+        for name in found.keys() - {live, previous, *begun}:
+            await self._drop(name)
+        numbers = [number(name, self.name) or 0 for name in found]
+        return begun[-1] if begun else f"{self.name}__{max(numbers, default=0) + 1}"
+
+    def catalog(self, collection: str) -> MilvusCatalog:
+        """Return what a collection holds, whatever it is made with."""
+        return MilvusCatalog(self._store(collection), waits=True)
+
+    async def census(self, collection: str) -> Census:
+        """Read every id of a collection, and what each file says of itself."""
+        store = self._store(collection)
+        files, ids = set(), set()
+        due = 0
+        async for row in store.scan("", [store.doc_id_field, "chunk_count"]):
+            ids.add(row[ID_FIELD])
+            if count := row.get("chunk_count"):
+                files.add(row[store.doc_id_field])
+                due += count
+        return Census(frozenset(files), due, len(ids), await store.count(waits=True))
+
+    async def switch(self, collection: str) -> None:
+        """Have the name mean `collection` from now on."""
+        await self._do(lambda: self._aliases.switch(collection))
+
+    async def roll_back(self) -> Index:
+        """Have the name mean what it meant before; return that.
+
+        Raises:
+            NothingKept: that was dropped, or there never was another.
+        """
+        previous = await self.previous()
+        if previous is None:
+            raise NothingKept(self.name)
+        await self.switch(previous.collection)
+        return previous
+
+    async def drop_kept(self) -> list[str]:
+        """Drop all but the live one; return their names."""
+        kept = [index.collection for index in await self.kept()]
+        for name in kept:
+            await self._drop(name)
+        return kept
+
+    async def aclose(self) -> None:
+        """Close what was opened to read."""
+        while self._open:
+            await self._open.popitem()[1].aclose()
+
+    async def _drop(self, name: str) -> None:
+        await self._do(lambda: self._aliases.release(name))
+        await self._connection.call("drop_collection", name)
+
+    async def _members(self) -> dict[str, Fingerprint]:
+        return await self._do(lambda: members(self._connection, self.name))
+
+    def _do(self, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        return self._connection.begin_all(work, waits=True)
+
+    def _store(self, collection: str) -> AlirMilvusStore:
+        if collection not in self._open:
+            self._open[collection] = self._at(collection)
+        return self._open[collection]

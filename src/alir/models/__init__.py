@@ -1,0 +1,1 @@
+"""The values that alir passes around: frozen and typed."""

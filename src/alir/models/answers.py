@@ -1,0 +1,135 @@
+"""Questions, passages, citations and answers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from llama_index.core.schema import NodeWithScore
+from llama_index.core.vector_stores.types import MetadataFilters
+
+Branch = Literal["dense", "keyword"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How the passages of both searches become one list: by a weighted sum of their worth.
+
+    A passage is worth `1 / (60 + rank)` by rank (reciprocal rank fusion); by score what its score
+    is of the branch's highest; by spread where it lies between the lowest found, 0, and the
+    highest, 1. docs/quality.md has the figures that the default was chosen by.
+    """
+
+    by: Literal["rank", "score", "spread"] = "rank"
+    keyword_weight: float = 0.5
+    """From 0, only the search by meaning is made, to 1, only the one by words."""
+
+    def weight(self, branch: Branch) -> float:
+        """Return what counts of a branch's worth: the weights' sum is 1."""
+        return self.keyword_weight if branch == "keyword" else 1 - self.keyword_weight
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A stretch of a passage's text that an answer rests on."""
+
+    passage: int
+    """Index of the passage in the list of passages, from 0."""
+    start: int
+    """Character offset in the passage's text."""
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A verified quote: `quote` stands at characters `start` to `end` of the document `file`."""
+
+    file: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSentence:
+    """A sentence of a language model's answer, and how far what it cites bears it out."""
+
+    text: str
+    """Without its citations."""
+    citations: tuple[int, ...]
+    """The numbers of those that hold; none if it cites nothing, or nothing that holds."""
+    support: float
+    """0 to 1: see `alir.steps.ask.support`."""
+    is_supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePassage:
+    """A passage an answer could rest on."""
+
+    file: str
+    page: int | None
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the agent may spend on one question; None is no limit."""
+
+    seconds: float | None = None
+    calls: int | None = None
+    """Searches, calls of the language model and of tools, together."""
+    tokens: int | None = None
+    """Of the language model: what it is sent and what it replies, by LlamaIndex's tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A question that the agent is at."""
+
+    question: str
+    session: str | None
+    """The conversation that it belongs to."""
+    top_k: int | None
+    budget: Budget
+    started: float
+    """Clock reading, in seconds, when it came."""
+    filters: MetadataFilters | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """A part of a question, and how far the search for it has come."""
+
+    number: int
+    """From 1, in the order of the question."""
+    question: str
+    query: str
+    """What it is searched with: the question itself at first."""
+    tried: tuple[str, ...] = ()
+    """The queries before this one."""
+    passages: tuple[NodeWithScore, ...] = ()
+    """The best of each search, as many as one search finds."""
+    grade: float = 0.0
+    """Of the best search, 0 to 1.5: see `alir.steps.agent.grade`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredPart:
+    """A part of a question, as an answer tells of it."""
+
+    question: str
+    queries: list[str]
+    """What it was searched with, one after the other."""
+    grade: float
+    """Of the best passages found: see `alir.steps.agent.grade`."""
+    is_found: bool
+    """Whether they were good enough not to search again."""

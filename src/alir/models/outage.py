@@ -1,0 +1,14 @@
+"""An outage of a service that alir needs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A service is gone, and calls wait for it to come back."""
+
+    reason: str
+    since: float
+    """Seconds since the epoch."""
+    waits_s: float
+    """Longest wait before the calls fail."""

@@ -1,0 +1,62 @@
+"""The first key of a service that was just set up, for the person who did."""
+
+import os
+import secrets
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from alir.errors import InvalidSetting
+from alir.storage import keys
+
+NAME = "first"
+_MOST_BYTES = 200
+"""More than a secret has: what is longer is none."""
+
+
+def make_first_key(db: sqlite3.Connection, file: Path) -> bool:
+    """Make a key of scope admin if there never was one, with its secret in `file`; return if so.
+
+    Only its owner may read the file. A crash leaves both or neither, or a file whose secret opens
+    nothing and which the next start writes anew.
+
+    Raises:
+        InvalidSetting: the file cannot be written, or is there and holds something else.
+    """
+    db.execute("BEGIN IMMEDIATE")  # two that start at once make one
+    try:
+        is_first = not keys.present(db, None).any_exist
+        if is_first:
+            _write(file, keys.add(db, NAME, "admin"))
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+    return is_first
+
+
+def _write(file: Path, secret: str) -> None:
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        if os.path.lexists(file) and not _holds_a_secret(file):
+            problem = "there is a file of that name, with something else in it"
+            raise InvalidSetting(f"--first-key {file}", problem, "Name another.")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+                new.write(f"{secret}\n")
+                new.flush()
+                os.fsync(new.fileno())
+            draft.replace(file)
+        finally:
+            with suppress(FileNotFoundError):
+                draft.unlink()
+    except OSError as error:
+        problem = f"it cannot be written: {(error.strerror or str(error)).lower()}"
+        raise InvalidSetting(f"--first-key {file}", problem, "Name another file.") from error
+
+
+def _holds_a_secret(file: Path) -> bool:
+    if file.is_symlink() or not file.is_file() or file.stat().st_size > _MOST_BYTES:
+        return False
+    return keys.SECRET.fullmatch(file.read_text("ascii", "replace").strip()) is not None

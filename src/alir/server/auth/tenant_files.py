@@ -1,0 +1,67 @@
+"""The files of a caller on the disk: what it may name, and what its uploads are called."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+from alir.models.file_kinds import kind
+from alir.server.auth.caller import Tenant
+from alir.server.problems import Refused, refusal
+
+MAX_NAME_BYTES = 200
+_UNSAFE = frozenset('<>:"|?*')
+
+
+def named(given: str, tenant: Tenant) -> Path:
+    """Return what `given` names below the tenant's folder: a real path.
+
+    Raises:
+        Refused: it is not below it, whether there is anything or not; or hidden; or not there.
+    """
+    folder = tenant.folder
+    if "\0" in given:
+        raise _outside()
+    try:
+        real = Path(os.path.realpath(folder / given))
+        str(real).encode()  # JSON could not say it
+    except (OSError, ValueError) as error:
+        raise _outside() from error
+    if not real.is_relative_to(folder):
+        raise _outside()
+    inside = real.relative_to(folder)
+    if any(part.startswith(".") for part in inside.parts):
+        raise _outside()
+    if not os.path.exists(real):  # noqa: PTH110  `Path.exists` raises where it may not look
+        detail = f"There is no {inside} in your folder."
+        raise refusal(422, "Path Not Found", detail)
+    return real
+
+
+def is_own(file: Path, tenant: Tenant) -> bool:
+    """Return whether a file lies below the tenant's folder, and no link leads out of it."""
+    return Path(os.path.realpath(file)) == file and file.is_relative_to(tenant.folder)
+
+
+def safe_name(given: str) -> str:
+    """Return what an uploaded file is called: its last name, without what means something.
+
+    Raises:
+        Refused: nothing of it is left, or it is of a kind that alir does not read.
+    """
+    last = unicodedata.normalize("NFC", given).replace("\\", "/").rpartition("/")[2]
+    plain = (c if c.isprintable() and c not in _UNSAFE else "_" for c in last)
+    name = "".join(plain).strip().lstrip(".").strip()
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or not suffix or len(suffix.encode()) > MAX_NAME_BYTES // 4:
+        detail = "A file needs a name with a suffix, such as report.pdf."
+        raise refusal(422, "Unusable Name", detail)
+    room = MAX_NAME_BYTES - len(dot + suffix.encode().decode()) - 3
+    stem = stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore").rstrip()
+    name = f"{stem}{dot}{suffix}"
+    if kind(Path(name)) is None:
+        raise refusal(415, "Unsupported Media Type", f"alir reads no .{suffix} files.")
+    return name
+
+
+def _outside() -> Refused:
+    return refusal(403, "Outside", "Name files and folders below your own folder.")

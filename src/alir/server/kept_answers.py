@@ -1,0 +1,238 @@
+"""Answers that were given: kept for a while, so that who asked can say what they are worth."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from alir.errors import AlirError
+from alir.server.schemas.base import Object
+from alir.storage.service_database import Database
+
+KEPT_DAYS = 30
+"""Those that nobody rated."""
+RATED_KEPT = 10_000
+"""Of each tenant, the last ones."""
+GATHER_S = 0.25
+"""Between two writes: the file is synced at each, and keys are looked up on the same thread."""
+
+Rating = Literal["up", "down"]
+Kind = Literal["ask", "agent", "chat"]
+
+_log = logging.getLogger(__name__)
+
+
+class CitedObject(Object):
+    """What a number in an answer's text stands for."""
+
+    source: str
+    """The file's id."""
+    start: int
+    end: int
+
+
+class Told(Object):
+    """A question and its answer, as far as they are kept."""
+
+    kind: Kind
+    """How it was asked: `/v1/ask`, `/v1/agent` or `/v1/chat/completions`."""
+    question: str
+    text: str
+    mode: Literal["extractive", "llm"]
+    citations: list[CitedObject]
+
+    @classmethod
+    def of(cls, kind: Kind, question: str, answer: dict[str, Any]) -> "Told":
+        """Return what is kept of an answer as it went to the client."""
+        cited = [
+            {name: one[name] for name in CitedObject.model_fields} for one in answer["citations"]
+        ]
+        told = {"text": answer["text"], "mode": answer["mode"], "citations": cited}
+        return cls.model_validate({"kind": kind, "question": question, **told})
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer that can be rated."""
+
+    id: str
+    tenant: str
+    at_ms: int
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """An answer that was rated."""
+
+    given: Given
+    rating: Rating
+    comment: str
+    rated_ms: int
+
+
+class Answers:
+    """Keeps the answers of one collection; who answers does not wait for the disk.
+
+    Args:
+        most: how many that nobody rated are kept of each tenant; 0 keeps none.
+    """
+
+    def __init__(self, database: Database, collection: str, *, most: int) -> None:
+        self._database = database
+        self._collection = collection
+        self._most = most
+        self._new: list[Given] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Forget what is too old, or too much."""
+        await self._database.run(_forget_unrated, self._collection, self._most)
+
+    async def stop(self) -> None:
+        """Write what is not yet written."""
+        if self._writing is not None:
+            self._writing.cancel()
+        await self.flush()
+
+    def keep(self, id_: str, tenant: str, told: Told) -> None:
+        """Keep an answer; what comes within a quarter of a second is written at once."""
+        if not self._most:
+            return
+        self._new.append(Given(id_, tenant, _now_ms(), told))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+
+    async def flush(self) -> None:
+        """Write what is not yet written: what is asked of the file after this finds it."""
+        new, self._new = self._new, []
+        if not new:
+            return
+        try:
+            await self._database.run(_add, self._collection, new, self._most)
+        except AlirError as error:
+            _log.error("%s %d answers cannot be rated.", error, len(new))
+
+    async def rate(self, tenant: str, id_: str, rating: Rating, comment: str) -> bool:
+        """Keep what a tenant says of its answer, instead of what it said before; False if none."""
+        await self.flush()
+        said = {"rating": rating, "comment": comment}
+        return await self._database.run(_rate, self._collection, tenant, id_, **said)
+
+    async def rated(
+        self, tenant: str | None, *, limit: int, after: tuple[int, str] | None
+    ) -> list[Rated]:
+        """Return ratings, the last first; of all tenants if `tenant` is None."""
+        return await self._database.run(_rated, self._collection, tenant, limit, after)
+
+    async def forget(self, tenant: str | None, id_: str) -> Rated | None:
+        """Delete an answer that was rated, and return it; None if there is none."""
+        return await self._database.run(_forget, self._collection, tenant, id_)
+
+    async def _write(self) -> None:
+        while self._new:
+            await asyncio.sleep(GATHER_S)
+            await self.flush()
+        self._writing = None
+
+
+_COLUMNS = "id, tenant, at_ms, told, rating, comment, rated_ms"
+_VISIBLE = "collection = ? AND (? IS NULL OR tenant = ?) AND rating IS NOT NULL"
+
+
+def _add(db: sqlite3.Connection, collection: str, new: Sequence[Given], most: int) -> None:
+    rows = [(one.id, collection, one.tenant, one.at_ms, one.told.model_dump_json()) for one in new]
+    with _at_once(db):
+        db.executemany(
+            "INSERT INTO answer (id, collection, tenant, at_ms, told) VALUES (?, ?, ?, ?, ?)", rows
+        )
+        for tenant in {one.tenant for one in new}:
+            _forget_unrated_of(db, collection, tenant, most)
+
+
+def _rate(
+    db: sqlite3.Connection, collection: str, tenant: str, id_: str, *, rating: str, comment: str
+) -> bool:
+    with _at_once(db):
+        changed = db.execute(
+            "UPDATE answer SET rating = ?, comment = ?, rated_ms = ? "
+            "WHERE id = ? AND collection = ? AND tenant = ?",
+            (rating, comment, _now_ms(), id_, collection, tenant),
+        )
+        mine = "collection = ? AND tenant = ? AND rating IS NOT NULL"
+        db.execute(
+            f"DELETE FROM answer WHERE {mine} AND (rated_ms, id) <= "  # noqa: S608
+            f"(SELECT rated_ms, id FROM answer WHERE {mine} "
+            "ORDER BY rated_ms DESC, id DESC LIMIT 1 OFFSET ?)",
+            (collection, tenant, collection, tenant, RATED_KEPT),
+        )
+    return bool(changed.rowcount)
+
+
+def _rated(
+    db: sqlite3.Connection,
+    collection: str,
+    tenant: str | None,
+    limit: int,
+    after: tuple[int, str] | None,
+) -> list[Rated]:
+    before = "" if after is None else "AND (rated_ms, id) < (?, ?) "
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM answer WHERE {_VISIBLE} {before}"  # noqa: S608
+        "ORDER BY rated_ms DESC, id DESC LIMIT ?",
+        (collection, tenant, tenant, *(after or ()), limit),
+    )
+    return [_of(row) for row in rows]
+
+
+def _forget(db: sqlite3.Connection, collection: str, tenant: str | None, id_: str) -> Rated | None:
+    # One statement, so no transaction: all rows are read, or it would not be finished.
+    rows = db.execute(
+        f"DELETE FROM answer WHERE id = ? AND {_VISIBLE} RETURNING {_COLUMNS}",  # noqa: S608
+        (id_, collection, tenant, tenant),
+    ).fetchall()
+    return _of(rows[0]) if rows else None
+
+
+def _forget_unrated(db: sqlite3.Connection, collection: str, most: int) -> None:
+    query = "SELECT DISTINCT tenant FROM answer WHERE collection = ? AND rating IS NULL"
+    with _at_once(db):
+        for (tenant,) in db.execute(query, (collection,)).fetchall():
+            _forget_unrated_of(db, collection, tenant, most)
+
+
+def _forget_unrated_of(db: sqlite3.Connection, collection: str, tenant: str, most: int) -> None:
+    mine = "collection = ? AND tenant = ? AND rating IS NULL"
+    oldest_ms = _now_ms() - KEPT_DAYS * 24 * 3600 * 1000
+    db.execute(
+        f"DELETE FROM answer WHERE {mine} AND (at_ms < ? OR number <= "  # noqa: S608
+        f"(SELECT number FROM answer WHERE {mine} ORDER BY number DESC LIMIT 1 OFFSET ?))",
+        (collection, tenant, oldest_ms, collection, tenant, most),
+    )
+
+
+def _of(row: Sequence[Any]) -> Rated:
+    id_, tenant, at_ms, told, rating, comment, rated_ms = row
+    return Rated(
+        Given(id_, tenant, at_ms, Told.model_validate_json(told)), rating, comment, rated_ms
+    )
+
+
+@contextmanager
+def _at_once(db: sqlite3.Connection) -> Iterator[None]:
+    """Write all of it, or nothing, and sync the file once."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""How much may be asked for, by each key and at once."""

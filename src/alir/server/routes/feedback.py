@@ -1,0 +1,144 @@
+"""Feedback: what those who asked say of an answer, for the operator to learn from."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alir.server.auth.caller import caller
+from alir.server.bodies import Body, read, read_query
+from alir.server.kept_answers import Answers, Rated, Rating, Told
+from alir.server.problems import refusal
+from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.base import Object
+from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.times import iso
+
+MAX_COMMENT_CHARS = 2_000
+
+
+class FeedbackBody(Body):
+    """What an answer is worth."""
+
+    rating: Rating
+    comment: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT_CHARS)
+    ] = ""
+
+
+class FeedbackTaken(Object):
+    """What is kept of it."""
+
+    id: str
+    """The answer's."""
+    rating: Rating
+    comment: str
+
+
+class FeedbackObject(FeedbackTaken):
+    """An answer that was rated, and the question to it."""
+
+    tenant: str
+    """Empty is the house."""
+    rated: str
+    """When, in ISO 8601."""
+    answered: str
+    """When, in ISO 8601."""
+    answer: Told
+
+
+class FeedbackPage(Object):
+    """Answers that were rated, the last rated first."""
+
+    feedback: list[FeedbackObject]
+    next: str | None
+    """What the next page is asked for with, as `after`; null if this is the last one."""
+
+
+class Feedback:
+    """Takes feedback, and shows it to the operator."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "POST",
+                "/v1/answers/{id}/feedback",
+                self.rate,
+                "read",
+                "Say what an answer is worth",
+                FeedbackTaken,
+                body=FeedbackBody,
+            ),
+            Endpoint(
+                "GET",
+                "/v1/feedback",
+                self.list,
+                "admin",
+                "The answers that were rated",
+                FeedbackPage,
+                query=PageQuery,
+            ),
+            Endpoint(
+                "DELETE",
+                "/v1/feedback/{id}",
+                self.delete,
+                "admin",
+                "Delete an answer that was rated",
+                FeedbackObject,
+            ),
+        ]
+
+    async def rate(self, request: Request) -> Response:
+        """Rate an answer of the caller's tenant; what was said of it before is replaced.
+
+        The question and the answer are kept with it.
+        """
+        body = await read(request, FeedbackBody)
+        id_, tenant = request.path_params["id"], caller(request).tenant.name
+        if not await self._answers.rate(tenant, id_, body.rating, body.comment):
+            raise _unknown()
+        taken = FeedbackTaken(id=id_, rating=body.rating, comment=body.comment)
+        return JSONResponse(taken.model_dump())
+
+    async def list(self, request: Request) -> Response:
+        """Answer with the ratings of the caller's tenant, those of all tenants to the house."""
+        query = read_query(request, PageQuery)
+        found = await self._answers.rated(
+            caller(request).tenant.name or None, limit=query.limit + 1, after=query.cursor
+        )
+        shown = found[: query.limit]
+        last = shown[-1] if len(found) > len(shown) else None
+        page = FeedbackPage(
+            feedback=[_told(one) for one in shown],
+            next=None if last is None else cursor_of(last.rated_ms, last.given.id),
+        )
+        return JSONResponse(page.model_dump())
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a rating with its question and answer; answer with what is gone."""
+        tenant = caller(request).tenant.name or None
+        gone = await self._answers.forget(tenant, request.path_params["id"])
+        if gone is None:
+            raise _unknown()
+        return JSONResponse(_told(gone).model_dump())
+
+
+def _told(one: Rated) -> FeedbackObject:
+    return FeedbackObject(
+        id=one.given.id,
+        rating=one.rating,
+        comment=one.comment,
+        tenant=one.given.tenant,
+        rated=iso(one.rated_ms / 1000),
+        answered=iso(one.given.at_ms / 1000),
+        answer=one.given.told,
+    )
+
+
+def _unknown() -> Exception:
+    return refusal(404, "Not Found", "There is no such answer, or it is not kept any more.")

@@ -1,0 +1,55 @@
+"""The web page: its files, and the picture of the workflow that it shows."""
+
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from workflows import Workflow
+
+from alir.visualize.svg import svg
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing inline and nothing from elsewhere: were markup of a document ever to reach the page, it
+could neither run nor load."""
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_ROOM = ("did not run".ljust(14), "")
+"""Below a step's name, as wide as what the page writes there when the step ran."""
+
+
+def routes(**workflows: Workflow) -> Sequence[Route]:
+    """Return the routes of the page: `/`, its files and the workflows' pictures below `/page/`."""
+    folder = files("alir.server") / "static"
+    contents = {
+        one.name: one.read_bytes()
+        for one in folder.iterdir()
+        if one.name.rpartition(".")[2] in _TYPES
+    } | {f"{name}.svg": _picture(workflow) for name, workflow in workflows.items()}
+    return [
+        Route("/", partial(_answer, contents, "index.html")),
+        *(Route(f"/page/{name}", partial(_answer, contents, name)) for name in contents),
+    ]
+
+
+def _picture(workflow: Workflow) -> bytes:
+    graph = svg(workflow, measured={}, passed=(), unmeasured=_ROOM)
+    return graph.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()
+
+
+async def _answer(contents: dict[str, bytes], name: str, _: Request) -> Response:
+    return Response(
+        contents[name],
+        media_type=_TYPES[name.rpartition(".")[2]],
+        headers={"Content-Security-Policy": POLICY},
+    )

@@ -1,0 +1,165 @@
+"""Questions: answered as one JSON object, or streamed as server-sent events."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from workflows.handler import WorkflowHandler
+
+from alir.app.application import Alir
+from alir.app.streaming import events
+from alir.errors import AlirError
+from alir.events.agent import AskAgent, MeaningAsked
+from alir.events.ask import Answer, Ask
+from alir.server.auth.caller import caller
+from alir.server.bodies import read, unfit
+from alir.server.kept_answers import Answers, Kind, Told
+from alir.server.problems import problem_of
+from alir.server.routes.endpoint import Endpoint
+from alir.server.routes.meanings import Meanings
+from alir.server.routes.sessions import kept_as
+from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
+from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
+
+OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
+
+PING_S = 15
+"""Between comments on a silent stream, so that no proxy takes it for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question that is being answered."""
+
+    kind: Kind
+    id: str
+    """Of its run and of its answer."""
+    text: str
+    tenant: str
+    run: WorkflowHandler
+    of_event: OfEvent
+    steps: bool
+
+
+class Asking:
+    """Answers questions with one `Alir`."""
+
+    def __init__(self, app: Alir, answers: Answers, meanings: Meanings) -> None:
+        self._app = app
+        self._answers = answers
+        self._meanings = meanings
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "POST",
+                "/v1/ask",
+                self.ask,
+                "read",
+                "Answer a question",
+                AnswerObject,
+                body=AskBody,
+                streams=STREAMED,
+                problems=(409, 422, 502, 503, 504),
+                is_question=True,
+            ),
+            Endpoint(
+                "POST",
+                "/v1/agent",
+                self.ask_agent,
+                "read",
+                "Answer a question of several parts",
+                AgentAnswerObject,
+                body=AgentBody,
+                streams=AGENT_STREAMED,
+                problems=(409, 422, 502, 503, 504),
+                is_question=True,
+            ),
+        ]
+
+    async def ask(self, request: Request) -> Response:
+        """Answer a question from the index."""
+        body = await read(request, AskBody)
+        tenant = caller(request).tenant
+        start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
+        run = self._app.ask.run(start_event=start)
+        question = _Question(
+            "ask", token_hex(16), body.question, tenant.name, run, of_event, body.steps
+        )
+        return await self._answered(question, request)
+
+    async def ask_agent(self, request: Request) -> Response:
+        """Answer a question of several parts, searching for each until enough is found.
+
+        What the agent decides comes as events. A session's earlier questions say what the
+        question's pronouns mean. With `may_ask`, a stream may ask back what the question means,
+        and waits a while to be told.
+        """
+        body = await read(request, AgentBody)
+        if body.may_ask and not accepts_events(request):
+            raise unfit("/may_ask", "Only a stream asks back: accept text/event-stream")
+        tenant = caller(request).tenant
+        start = AskAgent(
+            question=body.question,
+            top_k=body.top_k,
+            filters=tenant.filters,
+            session=kept_as(tenant, body.session) if body.session else None,
+            budget=body.budget.budget() if body.budget else None,
+            may_ask=body.may_ask,
+        )
+        run = self._app.agent.run(start_event=start)
+        question = _Question(
+            "agent", token_hex(16), body.question, tenant.name, run, of_agent_event, body.steps
+        )
+        return await self._answered(question, request)
+
+    async def _answered(self, question: _Question, request: Request) -> Response:
+        if accepts_events(request):
+            return EventSourceResponse(self._streamed(question), ping=PING_S)
+        async for _ in events(question.run):  # a client that goes away ends it
+            pass
+        return JSONResponse(self._told(question, await question.run))
+
+    async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
+        try:
+            # Closed with this: a client that goes while it is sent something ends the run, too.
+            async with aclosing(events(question.run, steps=question.steps)) as happening:
+                async for event in happening:
+                    if (told := self._event(question, event)) is not None:
+                        yield sent(*told)
+            yield sent("answer", self._told(question, await question.run))
+        except AlirError as error:
+            yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
+        finally:
+            self._meanings.leave(question.id)
+
+    def _event(self, question: _Question, event: object) -> tuple[str, dict[str, Any]] | None:
+        if not isinstance(event, MeaningAsked):
+            return question.of_event(event)
+        asked = self._meanings.ask(question.id, question.tenant, question.run, event)
+        return None if asked is None else ("meaning_asked", asked.model_dump())
+
+    def _told(self, question: _Question, answer: object) -> dict[str, Any]:
+        """The answer as it goes to the client; kept, so that it can be rated."""
+        assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+        told = of_answer(answer)
+        kept = Told.of(question.kind, question.text, told)
+        self._answers.keep(question.id, question.tenant, kept)
+        return {"id": question.id, **told}
+
+
+def accepts_events(request: Request) -> bool:
+    """Whether the client asks for server-sent events."""
+    return "text/event-stream" in request.headers.get("accept", "")
+
+
+def sent(name: str, value: dict[str, Any]) -> ServerSentEvent:
+    """Return an event for the wire."""
+    return ServerSentEvent(json.dumps(value, ensure_ascii=False), event=name)

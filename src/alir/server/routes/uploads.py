@@ -1,0 +1,282 @@
+"""Uploads: streamed to the disk under another name, and only whole ones are ever called theirs."""
+
+import asyncio
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from alir.models.files import source_id
+from alir.server.auth.caller import caller
+from alir.server.auth.tenant_files import is_own, safe_name
+from alir.server.ingestion_queue import Ingesting
+from alir.server.ingestions import Ingestion
+from alir.server.limits.disk_quota import Room
+from alir.server.problems import Refused, refusal
+from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.base import Object
+from alir.settings import Settings
+
+PATH = "/v1/files"
+PART_PREFIX = ".alir-upload-"
+"""Hidden, so no ingestion reads it."""
+_FORM_BYTES = 64 * 1024
+"""Of what is around the files, besides their own bytes."""
+_MIB = 1024 * 1024
+
+
+class UploadedFile(Object):
+    """A file as it was kept."""
+
+    file: str
+    """Its name, below the caller's folder."""
+    source: str
+    """The id of the source that it will be."""
+    size_bytes: int
+
+
+class Uploaded(Object):
+    """The files are on the disk, and will be ingested, whatever happens now."""
+
+    files: list[UploadedFile]
+    ingestion: Ingestion
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """Of one request, and of what it adds to."""
+
+    file_bytes: int
+    all_bytes: int
+    files: int
+    tenant_bytes: int | None
+    """Of all in a tenant's folder."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "UploadLimits":
+        """Return those of the settings."""
+        return cls(
+            settings.upload_file_mib * _MIB,
+            settings.upload_mib * _MIB,
+            settings.upload_files,
+            settings.tenant_mib * _MIB or None,
+        )
+
+    @property
+    def body_bytes(self) -> int:
+        """The longest body."""
+        return self.all_bytes + _FORM_BYTES
+
+
+class Uploads:
+    """Takes files into the caller's folder, and has them ingested."""
+
+    def __init__(self, ingesting: Ingesting, limits: UploadLimits) -> None:
+        self._ingesting = ingesting
+        self._limits = limits
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what can be asked of it."""
+        return [
+            Endpoint(
+                "POST",
+                PATH,
+                self.upload,
+                "write",
+                "Upload files",
+                Uploaded,
+                status=202,
+                uploads=True,
+                problems=(409, 507),
+            )
+        ]
+
+    async def upload(self, request: Request) -> Response:
+        """Keep the files of a form, and ingest them. One of the same name takes a file's place.
+
+        They are on the disk when this answers: they will be ingested though the service is
+        killed. If one is refused, none is kept.
+        """
+        tenant = caller(request).tenant
+        self._ingesting.refuse_if_full()
+        kind, options = parse_options_header(request.headers.get("content-type"))
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not boundary:
+            detail = "Send a form with files, as multipart/form-data."
+            raise refusal(415, "Unsupported Media Type", detail)
+        if not await asyncio.to_thread(is_own, tenant.folder, tenant):
+            raise refusal(409, "Not A Folder", "Your folder is a link to elsewhere.")
+        may_take = self._limits.tenant_bytes if tenant.name else None
+        room = await asyncio.to_thread(Room, tenant.folder, may_take)
+        form = _Form(tenant.folder, self._limits, room)
+        try:
+            parser = _parser(boundary, form)
+            async for piece in request.stream():
+                await asyncio.to_thread(parser.write, piece)
+            if not form.is_whole:
+                raise refusal(400, "Bad Request", "The form has no end.")
+            if not form.parts:
+                raise refusal(422, "Invalid Body", "The form has no file.")
+            await asyncio.to_thread(form.keep)
+            paths = [part.path for part in form.parts]
+            ingestion = await self._ingesting.take_on(tenant, "ingest", paths)
+        except FormParserError as error:
+            detail = "The form is damaged."
+            raise refusal(400, "Bad Request", detail) from error
+        except OSError as error:
+            raise _unkept(error) from error
+        finally:
+            await asyncio.to_thread(form.drop)
+        files = [
+            UploadedFile(file=one.path.name, source=source_id(one.path), size_bytes=one.size_bytes)
+            for one in form.parts
+        ]
+        answer = Uploaded(files=files, ingestion=ingestion)
+        where = {"Location": f"/v1/ingestions/{ingestion.id}"}
+        return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers=where)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A file of a form, under the name it has until it is whole."""
+
+    path: Path
+    draft: Path
+    file: BinaryIO
+    size_bytes: int = 0
+
+
+class _Form:
+    """What a form's parser finds; works with the disk, so off the event loop."""
+
+    def __init__(self, folder: Path, limits: UploadLimits, room: Room) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._room = room
+        self._size_bytes = 0
+        self._header = ("", "")
+        self._disposition = ""
+        self._current: _Part | None = None
+        self.parts: list[_Part] = []
+        self.is_whole = False
+
+    def begin(self) -> None:
+        """A part begins."""
+        self._header, self._disposition, self._current = ("", ""), "", None
+
+    def header_name(self, piece: str) -> None:
+        """A piece of a header's name."""
+        self._header = (self._header[0] + piece, self._header[1])
+
+    def header_value(self, piece: str) -> None:
+        """A piece of a header's value."""
+        self._header = (self._header[0], self._header[1] + piece)
+
+    def header_end(self) -> None:
+        """A header has ended."""
+        name, value = self._header
+        if name.lower() == "content-disposition":
+            self._disposition = value
+        self._header = ("", "")
+
+    def headers_end(self) -> None:
+        """What follows is the part's own: a file has a name, another field is passed over."""
+        _, options = parse_options_header(self._disposition)
+        given = options.get(b"filename")
+        if given is None:
+            return
+        if len(self.parts) == self._limits.files:
+            detail = f"A request may bring {self._limits.files} files."
+            raise refusal(413, "Content Too Large", detail)
+        # Browsers write UTF-8; the parser has read bytes as Latin-1.
+        path = self._folder / safe_name(given.decode("utf-8", "replace"))
+        if any(other.path == path for other in self.parts):
+            raise refusal(422, "Unusable Name", f"Two files are called {path.name}.")
+        if path.is_dir() or path.is_symlink():
+            raise refusal(409, "Unusable Name", f"{path.name} is there, and no file.")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._room.replaces(path)
+        draft = self._folder / f"{PART_PREFIX}{secrets.token_hex(8)}"
+        # Exclusively: what is there already is not written through.
+        self._current = _Part(path, draft, draft.open("xb"))
+        self.parts.append(self._current)
+
+    def write(self, piece: bytes) -> None:
+        """A piece of the part."""
+        part = self._current
+        if part is None:
+            return
+        part.size_bytes += len(piece)
+        if part.size_bytes > self._limits.file_bytes:
+            detail = f"{part.path.name} has more than {self._limits.file_bytes} bytes."
+            raise refusal(413, "Content Too Large", detail)
+        self._size_bytes += len(piece)
+        self._room.takes(self._size_bytes)
+        part.file.write(piece)
+
+    def end(self) -> None:
+        """The form is whole."""
+        self.is_whole = True
+
+    def keep(self) -> None:
+        """Give every file its name, each when it is on the disk, whole."""
+        for part in self.parts:
+            part.file.flush()
+            os.fsync(part.file.fileno())
+            part.file.close()
+        self._room.took()
+        for part in self.parts:
+            part.draft.replace(part.path)
+        _sync_folder(self._folder)
+        _sync_folder(self._folder.parent)
+
+    def drop(self) -> None:
+        """Delete what has not got its name."""
+        for part in self.parts:
+            part.file.close()
+            with suppress(FileNotFoundError):
+                part.draft.unlink()
+
+
+def clear_drafts(root: Path) -> None:
+    """Delete what uploads that were cut off left in `root` and in the folders of tenants."""
+    for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
+        for draft in root.glob(pattern):
+            with suppress(FileNotFoundError):
+                draft.unlink()
+
+
+def _parser(boundary: bytes, form: _Form) -> MultipartParser:
+    return MultipartParser(
+        boundary,
+        {
+            "on_part_begin": form.begin,
+            "on_header_field": lambda data, at, to: form.header_name(data[at:to].decode("latin-1")),
+            "on_header_value": lambda data, at, to: form.header_value(
+                data[at:to].decode("latin-1")
+            ),
+            "on_header_end": form.header_end,
+            "on_headers_finished": form.headers_end,
+            "on_part_data": lambda data, at, to: form.write(data[at:to]),
+            "on_end": form.end,
+        },
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unkept(error: OSError) -> Refused:
+    return refusal(507, "Insufficient Storage", f"The disk refused it: {error.strerror}.")

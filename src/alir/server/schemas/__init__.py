@@ -1,0 +1,1 @@
+"""The JSON objects that the HTTP API takes and gives."""

@@ -1,0 +1,261 @@
+"""What LlamaIndex tells of workflows and models as they run, as metrics.
+
+So a question counts whichever way it came: over `/v1`, in OpenAI's protocol, or any other.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
+from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
+from llama_index.core.llms import LLM
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.span import BaseSpan
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from pydantic import PrivateAttr
+from workflows import Workflow
+
+from alir.events.ask import Answer
+from alir.events.ingest import IngestReport
+from alir.events.search import Passages
+
+STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
+RUN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+OUTCOMES = ("added", "updated", "moved", "deleted", "unchanged")
+"""Of files, besides those that failed."""
+
+
+class RunMetrics:
+    """What is known of the runs of one `Alir` and of its models' calls.
+
+    Args:
+        parts: workflows, embeddings and the language model, by the name to count them under;
+            several may have one.
+    """
+
+    def __init__(self, registry: CollectorRegistry, parts: list[tuple[str, object]]) -> None:
+        self._names: Mapping[int, str] = {id(one): name for name, one in parts}
+        self._parts = parts  # kept, so that no other object gets one of these ids
+        self._streams: dict[str, float] = {}
+        self._runs = Counter(
+            "alir_runs", "Runs of workflows.", ["workflow", "outcome"], registry=registry
+        )
+        self._degraded = Counter(
+            "alir_degraded",
+            "Answers and searches in which something did not work as it should.",
+            ["workflow"],
+            registry=registry,
+        )
+        self._run_seconds = Histogram(
+            "alir_run_duration_seconds",
+            "Runs of workflows that came to their end.",
+            ["workflow"],
+            buckets=RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._stage_seconds = Histogram(
+            "alir_stage_duration_seconds",
+            "Stages of answers and searches.",
+            ["workflow", "stage"],
+            buckets=STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._ingest_seconds = Counter(
+            "alir_ingest_stage_seconds",
+            "Seconds in the stages of ingestions, summed over what ran in parallel.",
+            ["stage"],
+            registry=registry,
+        )
+        self._files = Counter(
+            "alir_ingested_files", "Files, by what became of them.", ["outcome"], registry=registry
+        )
+        self._chunks = Counter(
+            "alir_ingested_chunks",
+            "Chunks written, by whether their vector was computed or held already.",
+            ["vector"],
+            registry=registry,
+        )
+        self._model_seconds = Histogram(
+            "alir_language_model_duration_seconds",
+            "Calls of the language model, to the end of its reply.",
+            buckets=RUN_BUCKETS_S,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "alir_errors",
+            "Runs and calls of models that failed, by the kind of the error.",
+            ["part", "kind"],
+            registry=registry,
+        )
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen to LlamaIndex while this lasts."""
+        dispatcher = get_dispatcher()
+        spans = _Spans(self)
+        events = _Events(self, spans)
+        dispatcher.add_span_handler(spans)
+        dispatcher.add_event_handler(events)
+        try:
+            yield
+        finally:
+            dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
+            dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
+
+    def name(self, instance: object) -> str | None:
+        """Return what an object is counted under; None if it is none of these."""
+        return self._names.get(id(instance))
+
+    def ended(self, workflow: str, result: object) -> None:
+        """Take in the result of a run; None is one that was cancelled."""
+        self._runs.labels(workflow, "cancelled" if result is None else "done").inc()
+        if isinstance(result, IngestReport):
+            self._ingested(result)
+        if isinstance(result, Answer | Passages | IngestReport):
+            self._run_seconds.labels(workflow).observe(result.seconds["total"])
+        if isinstance(result, Answer | Passages):
+            self._degraded.labels(workflow).inc(bool(result.degraded))
+            for stage, seconds in result.seconds.items():
+                if stage != "total":
+                    self._stage_seconds.labels(workflow, stage).observe(seconds)
+
+    def failed(self, part: str, error: BaseException | None, *, is_run: bool = False) -> None:
+        """Take in that a run or a call of a model failed; one that was given up did not."""
+        was_given_up = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        if is_run:
+            self._runs.labels(part, "cancelled" if was_given_up else "failed").inc()
+        if not was_given_up:
+            self._errors.labels(part, type(error).__name__).inc()
+
+    def model_called(self, call: str) -> None:
+        """Take in that the language model is asked something."""
+        self._streams[call] = perf_counter()
+
+    def model_replied(self, call: str, error: BaseException | None = None) -> None:
+        """Take in that it has replied, or will not to its end."""
+        if (started := self._streams.pop(call, None)) is None:
+            return
+        if error is None:
+            self._model_seconds.observe(perf_counter() - started)
+        else:
+            self.failed("language_model", error)
+
+    def _ingested(self, report: IngestReport) -> None:
+        for stage, seconds in report.seconds.items():
+            if stage != "total":
+                self._ingest_seconds.labels(stage).inc(seconds)
+        for outcome in OUTCOMES:
+            self._files.labels(outcome).inc(getattr(report, outcome))
+        self._files.labels("failed").inc(len(report.failed))
+        self._chunks.labels("computed").inc(report.embedded)
+        self._chunks.labels("reused").inc(report.reused)
+
+
+class _Spans(BaseSpanHandler[BaseSpan]):
+    """Hears where a run or a call of a model begins and ends; it keeps no span."""
+
+    _metrics: RunMetrics = PrivateAttr()
+    _calls: set[str] = PrivateAttr(default_factory=set)
+    """Of the language model, until they return."""
+
+    def __init__(self, metrics: RunMetrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    @property
+    def calls(self) -> set[str]:
+        """The calls of the language model that have not returned."""
+        return self._calls
+
+    def span_enter(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        parent_id: str | None = None,
+        tags: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(instance, LLM) and self._metrics.name(instance):
+            self._calls.add(id_)
+
+    def span_exit(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        result: Any | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(instance, LLM):
+            self._calls.discard(id_)
+        elif isinstance(instance, Workflow) and (name := self._metrics.name(instance)):
+            self._metrics.ended(name, result)
+
+    def span_drop(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        err: BaseException | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(instance, LLM):
+            self._calls.discard(id_)
+            self._metrics.model_replied(id_, err)
+        elif isinstance(instance, Workflow) and (name := self._metrics.name(instance)):
+            self._metrics.failed(name, err, is_run=True)
+        elif (
+            isinstance(instance, BaseEmbedding)
+            and not _is_inner(id_)
+            and (name := self._metrics.name(instance))
+        ):
+            self._metrics.failed(name, err)
+
+    def new_span(self, *_: Any, **__: Any) -> None:
+        """Keep none."""
+
+    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
+        """There is none."""
+
+    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
+        """There is none."""
+
+
+class _Events(BaseEventHandler):
+    """Hears when the language model is asked and when its reply, which may stream, has come."""
+
+    _metrics: RunMetrics = PrivateAttr()
+    _spans: _Spans = PrivateAttr()
+
+    def __init__(self, metrics: RunMetrics, spans: _Spans) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._spans = spans
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return LlamaIndex's name of it."""
+        return "AlirMetrics"
+
+    def handle(self, event: Any, **_: Any) -> None:
+        """Take in an event."""
+        match event:
+            case LLMChatStartEvent(span_id=str(call)) if call in self._spans.calls:
+                self._metrics.model_called(call)
+            case LLMChatEndEvent(span_id=str(call)):
+                self._metrics.model_replied(call)
+            case ExceptionEvent(span_id=str(call), exception=error):
+                self._metrics.model_replied(call, error)
+
+
+def _is_inner(id_: str) -> bool:
+    """Whether a call is what another of the same object comes to: `Class._name-id`."""
+    return id_.partition(".")[2].startswith("_")

@@ -1,0 +1,54 @@
+"""The agent on the workflow server; it may ask what a question means, and wait for a person."""
+
+from typing import Any
+
+from workflows import Context, step
+
+from alir.events.agent import AskAgent, MeaningAsked, MeaningChosen
+from alir.events.ask import Answer
+from alir.server.schemas.agent import of_agent_event
+from alir.server.schemas.answers import of_answer
+from alir.server.workflow_runs.events import Answered, AskAgentQuestion
+from alir.server.workflow_runs.workflows import Served, run_id, told_on
+
+
+class AgentRuns(Served):
+    """Answer a question of several parts from the index."""
+
+    @step
+    async def answer(self, ctx: Context, ev: AskAgentQuestion) -> Answered:
+        """Run the agent, and tell what it decides and what it asks."""
+        async with self.work(ctx) as (tenant, telling):
+            # No name of a session has a slash: nobody names one of another tenant's.
+            session = f"{tenant.name}/{ev.session}" if tenant.name else ev.session
+            start = AskAgent(
+                question=ev.question,
+                top_k=ev.top_k,
+                filters=tenant.filters,
+                session=session if ev.session else None,
+                budget=ev.budget.budget() if ev.budget else None,
+                may_ask=ev.may_ask,
+            )
+            run = self.desk.app.agent.run(start_event=start)
+
+            def of(event: object) -> tuple[str, dict[str, Any]] | None:
+                if not isinstance(event, MeaningAsked):
+                    return of_agent_event(event)
+                told = self.desk.meanings.ask(run_id.get(), tenant.name, run, event)
+                return ("meaning_asked", told.model_dump()) if told is not None else None
+
+            try:
+                answer = await told_on(run, telling, of, steps=ev.steps)
+            finally:
+                self.desk.meanings.leave(run_id.get())
+            assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+            return Answered(answer=of_answer(answer))
+
+    @step
+    async def listen(self, ev: MeaningChosen) -> None:
+        """Tell the agent what a person said; once, and not after the time for it."""
+        self.desk.meanings.say(run_id.get(), ev.meaning)
+
+    def waits(self, run_id: str) -> bool:
+        """Return whether a run waits for a person to say something."""
+        return self.desk.meanings.waits(run_id)

@@ -1,0 +1,77 @@
+"""What a run of the workflow server is asked and tells: plain JSON, every field of it.
+
+alir's own events carry nodes and scores that are not JSON. One of those would be lost on its way
+to the file of runs, and the run with it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from workflows.events import StartEvent, StopEvent
+
+from alir.events.base import StrictEvent
+from alir.server.schemas.agent import BudgetBody
+from alir.server.schemas.answers import Question
+from alir.workflows.retrieval import MAX_TOP_K
+
+TopK = Annotated[int | None, Field(ge=1, le=MAX_TOP_K)]
+Session = Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class AskQuestion(StrictEvent, StartEvent):
+    """Answer a question, as `/v1/ask` does."""
+
+    question: Question
+    top_k: TopK = None
+    """Passages to answer from; null is the service's setting."""
+    steps: bool = False
+    """Whether it tells of each step of the workflow that begins or ends."""
+
+
+class AskAgentQuestion(StrictEvent, StartEvent):
+    """Answer a question of several parts, as `/v1/agent` does."""
+
+    question: Question
+    top_k: TopK = None
+    """Passages to find for each part; null is the service's setting."""
+    session: Session = None
+    """The conversation it belongs to, by any name; each tenant has its own."""
+    budget: BudgetBody | None = None
+    may_ask: bool = False
+    """Whether it may tell of `meaning_asked`, and wait for a `MeaningChosen`; that needs a language
+    model."""
+    steps: bool = False
+    """Whether it tells of each step of the workflow that begins or ends."""
+
+
+class FindPassages(StrictEvent, StartEvent):
+    """Find the passages that a question is answered from."""
+
+    question: Question
+    top_k: TopK = None
+    """Passages to find; null is the service's setting."""
+
+
+class Told(StrictEvent):
+    """Streamed: an event of `/v1/ask` or `/v1/agent`, or `problem`, why the run has failed."""
+
+    event: str
+    """Its name there."""
+    data: dict[str, Any]
+    """Its object there."""
+
+
+class Answered(StrictEvent, StopEvent):
+    """The answer, as `/v1/ask` or `/v1/agent` gives it."""
+
+    answer: dict[str, Any]
+
+
+class Found(StrictEvent, StopEvent):
+    """The passages, best first, each as a source of an answer."""
+
+    passages: list[dict[str, Any]]
+    degraded: list[str]
+    """What did not work as it should, one sentence each."""
+    seconds: dict[str, float]
+    """By step, and `total`."""

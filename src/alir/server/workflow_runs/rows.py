@@ -1,0 +1,255 @@
+"""The rows of the file of runs: each run, what it went through, and what it told.
+
+Functions of a connection, each of which is done whole or not at all.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from llama_agents.server import HandlerQuery, PersistentHandler
+from workflows.context import JsonSerializer
+
+from alir.server.workflow_runs.owner import Owner
+
+APPLICATION_ID = int.from_bytes(b"alir", "big") ^ 1
+KEPT = 100
+"""Runs of a tenant that have ended."""
+KEPT_FOR = timedelta(days=7)
+"""After their end."""
+_FIRST = (
+    """
+    CREATE TABLE run (
+        handler_id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL UNIQUE,
+        collection TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        key TEXT NOT NULL,
+        workflow_name TEXT NOT NULL,
+        status TEXT NOT NULL,
+        error TEXT,
+        result TEXT, -- JSON
+        started_at TEXT,
+        updated_at TEXT,
+        completed_at TEXT,
+        idle_since TEXT
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX run_by_tenant ON run (collection, tenant, completed_at)",
+    """
+    CREATE TABLE tick ( -- what a run that has not ended went through; JSON
+        run_id TEXT NOT NULL REFERENCES run (run_id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (run_id, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE event ( -- what a run told; JSON
+        run_id TEXT NOT NULL REFERENCES run (run_id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (run_id, number)
+    ) WITHOUT ROWID
+    """,
+)
+MIGRATIONS = (_FIRST,)
+_COLUMNS = (
+    *("handler_id", "workflow_name", "status", "run_id", "error", "result"),
+    *("started_at", "updated_at", "completed_at", "idle_since"),
+)
+_BEGUN = "EXISTS (SELECT 1 FROM tick WHERE tick.run_id = run.run_id AND number = 1)"
+"""First of all a run goes through the engine's start, and then through its start event."""
+_MOST_NUMBER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which rows there are for whom: those of a collection, and of one tenant or of all."""
+
+    collection: str
+    owner: Owner | None
+    """None sees all, and so does the house."""
+
+    def where(self, query: HandlerQuery) -> tuple[str, list[str]]:
+        """Return the condition of what `query` finds for it."""
+        clauses, values = ["collection = ?"], [self.collection]
+        if self.owner is not None and self.owner.tenant:
+            clauses.append("tenant = ?")
+            values.append(self.owner.tenant)
+        wanted: dict[str, Sequence[str] | None] = {
+            "handler_id": query.handler_id_in,
+            "run_id": query.run_id_in,
+            "workflow_name": query.workflow_name_in,
+            "status": query.status_in,
+        }
+        for column, any_of in wanted.items():
+            if any_of is not None:
+                clauses.append(f"{column} IN ({', '.join('?' * len(any_of))})")
+                values += any_of
+        if query.is_idle is not None:
+            clauses.append(f"idle_since IS {'NOT ' if query.is_idle else ''}NULL")
+        return " AND ".join(clauses), values
+
+
+def find(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> list[dict[str, Any]]:
+    """Return the runs that `query` asks for, the newest first."""
+    where, values = part.where(query)
+    rows = db.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY started_at DESC",  # noqa: S608
+        values,
+    )
+    return [_told(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
+def write(db: sqlite3.Connection, part: Part, handler: PersistentHandler) -> None:
+    """Keep how far a run has come; of the tenant's that have ended, forget the oldest.
+
+    Raises:
+        PermissionError: another tenant has a run of that id.
+    """
+    owner = part.owner or Owner("", "")
+    query = "SELECT collection, tenant FROM run WHERE handler_id = ?"
+    row = db.execute(query, [handler.handler_id]).fetchone()
+    if row is not None and (row[0] != part.collection or owner.tenant not in {"", row[1]}):
+        raise PermissionError(handler.handler_id)
+    values = _kept(handler)
+    if row is None:
+        values |= {"collection": part.collection, "tenant": owner.tenant, "key": owner.key}
+        places = ", ".join("?" * len(values))
+        db.execute(
+            f"INSERT INTO run ({', '.join(values)}) VALUES ({places})",  # noqa: S608
+            [*values.values()],
+        )
+        return
+    changes = ", ".join(f"{name} = ?" for name in values)
+    db.execute(
+        f"UPDATE run SET {changes} WHERE handler_id = ?",  # noqa: S608
+        [*values.values(), handler.handler_id],
+    )
+    if handler.status != "running":
+        db.execute("DELETE FROM tick WHERE run_id = ?", [handler.run_id])
+        forget(db, part.collection, row[1])
+
+
+def forget(db: sqlite3.Connection, collection: str, tenant: str) -> None:
+    """Forget the runs of a tenant that ended long ago, or before many others."""
+    ended = "collection = ? AND tenant = ? AND completed_at IS NOT NULL"
+    of_tenant = [collection, tenant]
+    db.execute(
+        f"DELETE FROM run WHERE {ended} AND (completed_at < ? OR completed_at <= ("  # noqa: S608
+        f"SELECT completed_at FROM run WHERE {ended} "
+        "ORDER BY completed_at DESC LIMIT 1 OFFSET ?))",
+        [*of_tenant, (datetime.now(UTC) - KEPT_FOR).isoformat(), *of_tenant, KEPT],
+    )
+
+
+def remove(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> int:
+    """Forget the runs that `query` asks for; return how many."""
+    where, values = part.where(query)
+    return db.execute(f"DELETE FROM run WHERE {where}", values).rowcount  # noqa: S608
+
+
+def give_up(db: sqlite3.Connection, collection: str, known: Sequence[str]) -> None:
+    """End the runs that nobody can go on with.
+
+    Those of workflows that are not served any more, and those that a kill met before it was kept
+    what they begin with; nobody was told that one of these has begun.
+    """
+    _fail(
+        db,
+        f"collection = ? AND workflow_name NOT IN ({', '.join('?' * len(known))})",
+        [collection, *known],
+        "Its workflow is served no more.",
+    )
+    _fail(db, f"collection = ? AND NOT {_BEGUN}", [collection], "It was killed as it began.")
+
+
+def _fail(db: sqlite3.Connection, where: str, values: Sequence[str], error: str) -> None:
+    now = datetime.now(UTC).isoformat()
+    db.execute(
+        "UPDATE run SET status = 'failed', error = ?, completed_at = ?, updated_at = ? "  # noqa: S608
+        f"WHERE status = 'running' AND {where}",
+        [error, now, now, *values],
+    )
+
+
+def owner_of(db: sqlite3.Connection, run_id: str) -> Owner:
+    """Return whose a run is.
+
+    Raises:
+        LookupError: there is none of that id.
+    """
+    row = db.execute("SELECT tenant, key FROM run WHERE run_id = ?", [run_id]).fetchone()
+    if row is None:
+        raise LookupError(run_id)
+    return Owner(*row)
+
+
+def has_begun(db: sqlite3.Connection, run_id: str) -> bool:
+    """Return whether a restart could go on with a run, or need not."""
+    query = f"SELECT 1 FROM run WHERE run_id = ? AND status = 'running' AND NOT {_BEGUN}"  # noqa: S608
+    return db.execute(query, [run_id]).fetchone() is None
+
+
+def is_running(db: sqlite3.Connection, run_id: str) -> bool:
+    """Return whether a run is kept as one that has not ended."""
+    query = "SELECT 1 FROM run WHERE run_id = ? AND status = 'running'"
+    return db.execute(query, [run_id]).fetchone() is not None
+
+
+def add_tick(db: sqlite3.Connection, run_id: str, value: str) -> None:
+    """Keep a thing that a run went through, if it has not ended."""
+    db.execute(
+        "INSERT INTO tick SELECT run_id, (SELECT coalesce(max(number), -1) + 1 FROM tick "
+        "WHERE run_id = ?1), ?2, ?3 FROM run WHERE run_id = ?1 AND status = 'running'",
+        (run_id, datetime.now(UTC).isoformat(), value),
+    )
+
+
+def add_event(db: sqlite3.Connection, run_id: str, value: str) -> None:
+    """Keep what a run told, if it is not forgotten."""
+    db.execute(
+        "INSERT INTO event SELECT run_id, (SELECT coalesce(max(number), -1) + 1 FROM event "
+        "WHERE run_id = ?1), ?2, ?3 FROM run WHERE run_id = ?1",
+        (run_id, datetime.now(UTC).isoformat(), value),
+    )
+
+
+def ticks(db: sqlite3.Connection, run_id: str) -> list[tuple[int, str, str]]:
+    """Return what a run went through: numbers, times and JSON, in order."""
+    query = "SELECT number, at, value FROM tick WHERE run_id = ? ORDER BY number"
+    return db.execute(query, [run_id]).fetchall()
+
+
+def events(
+    db: sqlite3.Connection, run_id: str, after: int | None, limit: int | None
+) -> list[tuple[int, str, str]]:
+    """Return what a run told after event `after`: numbers, times and JSON, in order."""
+    after = -1 if after is None else max(-1, min(after, _MOST_NUMBER))
+    query = (
+        "SELECT number, at, value FROM event WHERE run_id = ? AND number > ? "
+        "ORDER BY number LIMIT ?"
+    )
+    return db.execute(query, (run_id, after, -1 if limit is None else limit)).fetchall()
+
+
+def _kept(handler: PersistentHandler) -> dict[str, str | None]:
+    values: dict[str, Any] = {name: getattr(handler, name) for name in _COLUMNS}
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            values[name] = value.isoformat()
+    if handler.result is not None:
+        values["result"] = JsonSerializer().serialize(handler.result)
+    return values
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    times = ("started_at", "updated_at", "completed_at", "idle_since")
+    told = row | {name: datetime.fromisoformat(row[name]) for name in times if row[name]}
+    return told | ({"result": json.loads(row["result"])} if row["result"] else {})

@@ -1,0 +1,47 @@
+"""Restate: a question that follows others, so that it stands alone.
+
+Only what was asked is looked at, never what was answered: that is the documents' text.
+"""
+
+import re
+from collections.abc import Sequence
+
+from llama_index.core.llms import ChatMessage
+
+from alir.steps.agent.consult import messages
+
+_INSTRUCTIONS = """\
+Somebody asks several questions one after the other. Rewrite the last one so that it is understood \
+without the others: say whom and what its pronouns mean. Keep its words otherwise. If it is \
+understood as it is, repeat it.
+Reply with the question alone, on one line."""
+
+_LEANS = re.compile(
+    r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|this|these|those|dia|ia|mereka|"
+    r"itu|ini|tersebut|\w{3,}nya)\b|^(?:and|what about|how about|dan|bagaimana dengan)\b",
+    re.IGNORECASE,
+)
+
+
+def leans(question: str) -> bool:
+    """Return whether `question` refers to what was said before it, as far as its words tell."""
+    return bool(_LEANS.search(question))
+
+
+def restate(question: str, earlier: Sequence[str]) -> str | None:
+    """Return `question` with the last of the `earlier` ones that stands alone; None if it does.
+
+    If none of those seems to, with the first, which had nothing to lean on.
+
+    This does not find out what a pronoun means: both questions are searched for together.
+    """
+    if not earlier or not leans(question):
+        return None
+    before = next((one for one in reversed(earlier) if not leans(one)), earlier[0])
+    return f"{question.rstrip('?？ ')} ({before.rstrip('?？ ')})?"
+
+
+def prompt(question: str, earlier: Sequence[str]) -> list[ChatMessage]:
+    """Return the messages that ask a language model to restate `question`."""
+    before = "\n".join(f"- {one}" for one in earlier)
+    return messages(_INSTRUCTIONS, f"Asked before:\n{before}\n\nThe last question: {question}")

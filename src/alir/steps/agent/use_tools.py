@@ -1,0 +1,62 @@
+"""Use tools: let a language model choose which ones a question needs, and call them.
+
+The model that chooses sees the question and nothing else, so no document can have a tool called.
+"""
+
+from collections.abc import Sequence
+
+from llama_index.core.llms import ChatMessage, ChatResponse
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.tools import BaseTool, ToolOutput
+from llama_index.core.tools.calling import acall_tool
+
+from alir.steps.agent.consult import messages
+
+MAX_CALLS = 4
+"""Tools called for one question."""
+MAX_OUTPUT_CHARS = 8_000
+"""What a tool says beyond is cut off: it goes into a prompt beside the documents."""
+
+_INSTRUCTIONS = """\
+Documents are searched for the answer to a question. Call the tools, if any, whose result is \
+needed beside the documents. If none is needed, call none and reply: none"""
+
+
+def prompt(question: str) -> list[ChatMessage]:
+    """Return the messages that ask a model which tools `question` needs."""
+    return messages(_INSTRUCTIONS, question)
+
+
+async def choose_tools(
+    question: str, *, tools: Sequence[BaseTool], llm: FunctionCallingLLM
+) -> list[ToolSelection]:
+    """Return the calls, four at most, that `llm` asks for; those of `tools` that exist."""
+    responses = await llm.astream_chat_with_tools(
+        tools, chat_history=prompt(question), allow_parallel_tool_calls=True
+    )
+    last: ChatResponse | None = None
+    async for response in responses:
+        last = response
+    if last is None:
+        return []
+    names = {tool.metadata.get_name() for tool in tools}
+    calls = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+    return [call for call in calls if call.tool_name in names][:MAX_CALLS]
+
+
+async def use_tool(call: ToolSelection, *, tools: Sequence[BaseTool]) -> ToolOutput:
+    """Return what a tool says; what it raises is such an output too, `is_error`."""
+    [tool, *_] = [one for one in tools if one.metadata.get_name() == call.tool_name]
+    return await acall_tool(tool, call.tool_kwargs)
+
+
+def passage(output: ToolOutput, number: int) -> NodeWithScore:
+    """Return what a tool said as a passage, to be cited as `tool:` and its name."""
+    node = TextNode(
+        id_=f"tool:{output.tool_name}:{number}",
+        text=output.content[:MAX_OUTPUT_CHARS],
+        metadata={"file_path": f"tool:{output.tool_name}"},
+    )
+    return NodeWithScore(node=node, score=1.0)

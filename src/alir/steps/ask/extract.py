@@ -1,0 +1,156 @@
+"""Extract: an answer of the documents' own sentences, for when there is no language model."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+
+import numpy as np
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import MetadataMode, NodeWithScore
+from numpy.typing import NDArray
+
+from alir.models.answers import Quote
+from alir.steps.ask.sentences import content_words, sentences
+
+MAX_SENTENCES = 3
+_OF_DOCUMENTS = content_words("author document text article passage according mention describe")
+"""How a question speaks of the documents themselves: they need not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a sentence's score is made of, beside its cosine similarity to the question.
+
+    Measured: docs/citations.md.
+    """
+
+    words: float = 0.5
+    """For the share of the question's words that stand in the sentence."""
+    passage_words: float = 1.0
+    """For the share of them that stand in its passage."""
+    keep: float = 0.85
+    """A further sentence must score at least this share of the best one's score."""
+    least: float = 1.2
+    """Below this score, no sentence answers."""
+
+
+DEFAULT = Weights()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The sentences of the passages found for a question, and how each compares to it."""
+
+    quotes: Sequence[Quote]
+    cosines: NDArray[np.float32]
+    shares: NDArray[np.float32]
+    """Of the question's words, in the sentence."""
+    passage_shares: NDArray[np.float32]
+    """Of the question's words, in the sentence's passage."""
+
+
+async def extract(
+    question: str, passages: Sequence[NodeWithScore], *, embedding: BaseEmbedding
+) -> list[Quote]:
+    """Return the sentences of `passages` that answer `question` best, in reading order.
+
+    At most three, verbatim, none twice; none at all if the best one scores too low.
+    """
+    return choose(await compare(question, passages, embedding=embedding), DEFAULT)
+
+
+async def compare(
+    question: str, passages: Sequence[NodeWithScore], *, embedding: BaseEmbedding
+) -> Compared:
+    """Return how the sentences of `passages` compare to `question`.
+
+    A word of the question counts the more, the fewer of the sentences have it. The words of a
+    file's name stand in each of its sentences.
+    """
+    quotes, texts = _candidates(passages)
+    if not quotes:
+        nothing = np.zeros(0, np.float32)
+        return Compared([], nothing, nothing, nothing)
+    vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
+    asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
+    names = [_name(passage) for passage in passages]
+    words = [
+        content_words(text) | names[quote.passage]
+        for quote, text in zip(quotes, texts, strict=True)
+    ]
+    within = [
+        content_words(_text(passage)) | name for passage, name in zip(passages, names, strict=True)
+    ]
+    rarity = _rarity(content_words(question) - _OF_DOCUMENTS, words)
+    return Compared(
+        quotes,
+        _unit(vectors) @ _unit(asked),
+        np.asarray([_share(rarity, one) for one in words], np.float32),
+        np.asarray([_share(rarity, within[quote.passage]) for quote in quotes], np.float32),
+    )
+
+
+def choose(compared: Compared, weights: Weights) -> list[Quote]:
+    """Return the sentences that score best, in reading order."""
+    if not compared.quotes:
+        return []
+    scores = scored(compared, weights)
+    if scores.max() < weights.least:
+        return []
+    order = np.argsort(-scores, kind="stable")[:MAX_SENTENCES]
+    best = [compared.quotes[i] for i in order if scores[i] >= weights.keep * scores[order[0]]]
+    return sorted(best, key=lambda quote: (quote.passage, quote.start))
+
+
+def scored(compared: Compared, weights: Weights) -> NDArray[np.float32]:
+    """Return the score of each sentence."""
+    words = weights.words * compared.shares + weights.passage_words * compared.passage_shares
+    scores: NDArray[np.float32] = compared.cosines + words
+    return scores
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.maximum(lengths, 1e-9)
+    return unit
+
+
+def _rarity(asked: set[str], sentences: Sequence[set[str]]) -> dict[str, float]:
+    count = len(sentences)
+    return {word: log(1 + count / (1 + sum(word in one for one in sentences))) for word in asked}
+
+
+def _share(rarity: dict[str, float], words: set[str]) -> float:
+    return sum(rare for word, rare in rarity.items() if word in words) / (
+        sum(rarity.values()) or 1.0
+    )
+
+
+def _candidates(passages: Sequence[NodeWithScore]) -> tuple[list[Quote], list[str]]:
+    quotes: list[Quote] = []
+    texts: dict[str, None] = {}
+    for index, passage in enumerate(passages):
+        text = _text(passage)
+        for span in sentences(text):
+            sentence = " ".join(text[span.start : span.end].split())
+            # Neighbouring chunks overlap: the same sentence counts once, where it ranks best.
+            # And a question does not answer one.
+            is_question = sentence.rstrip("\"'”’」』）)*_ ").endswith(("?", "？", "؟"))
+            if len(content_words(sentence)) >= 2 and not is_question and sentence not in texts:
+                texts[sentence] = None
+                quotes.append(Quote(index, span.start, span.end))
+    return quotes, list(texts)
+
+
+def _name(passage: NodeWithScore) -> set[str]:
+    return content_words(re.sub("[_-]", " ", Path(_file(passage)).stem))
+
+
+def _file(passage: NodeWithScore) -> str:
+    return str(passage.node.metadata.get("file_path", ""))
+
+
+def _text(passage: NodeWithScore) -> str:
+    return passage.node.get_content(metadata_mode=MetadataMode.NONE)

@@ -1,0 +1,69 @@
+"""Read: the passages' chunks once more, and whether they are still what the index holds.
+
+While a file is brought up to date the store holds chunks of two versions of it. A version is live
+from the moment its head, the first chunk, is written, until the next version's head is. Each chunk
+says its version and its generation, and so where to look for both.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+
+from alir.models.files import FileVersion, head_id
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The passages' chunks, as they are now."""
+
+    texts: dict[str, str]
+    """By chunk id; a vanished one is left out."""
+    stale: frozenset[FileVersion]
+    """Those that are not live: not yet, or no more."""
+
+
+async def read(
+    passages: Sequence[NodeWithScore],
+    *,
+    vector_store: BasePydanticVectorStore,
+    excluded: Collection[FileVersion] = (),
+) -> Read:
+    """Read the chunks of `passages` and the heads of their files, all in one call.
+
+    A passage that knows of no generation was not ingested by alir, and counts as live.
+
+    Args:
+        excluded: versions the passages were searched without; they are looked at, too.
+    """
+    nodes = [passage.node for passage in passages]
+    versions = {version for node in nodes if (version := version_of(node))} | {*excluded}
+    heads = {head_id(one.source_id, at) for one in versions for at in _heads(one)}
+    wanted = {node.node_id for node in nodes} | heads
+    if not wanted:
+        return Read({}, frozenset())
+    found = {node.node_id: node for node in await vector_store.aget_nodes(node_ids=[*wanted])}
+    texts = {
+        node.node_id: found[node.node_id].get_content(metadata_mode=MetadataMode.NONE)
+        for node in nodes
+        if node.node_id in found
+    }
+    return Read(texts, frozenset(one for one in versions if not _is_live(one, found)))
+
+
+def version_of(node: BaseNode) -> FileVersion | None:
+    """Return the version of a file that `node` is a chunk of; None if alir did not ingest it."""
+    metadata = node.metadata
+    if "generation" not in metadata or "version" not in metadata:
+        return None
+    return FileVersion(node.ref_doc_id or "", str(metadata["version"]), int(metadata["generation"]))
+
+
+def _heads(one: FileVersion) -> tuple[int, int]:
+    return one.generation, one.generation + 1
+
+
+def _is_live(one: FileVersion, found: dict[str, BaseNode]) -> bool:
+    own, following = (found.get(head_id(one.source_id, at)) for at in _heads(one))
+    return own is not None and own.metadata.get("version") == one.version and following is None

@@ -1,0 +1,49 @@
+"""Journal: into the ledger, how far each file came."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from alir.models.files import FileOutcome, FilePart
+from alir.models.records import SourceRecord, Stage
+from alir.ports import Ledger
+from alir.steps.ingest.walk import looked_up
+
+
+async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: Ledger | None) -> None:
+    """Record that the versions of `parts` came as far as `stage`."""
+    if ledger is not None and parts:
+        await ledger.record([_record(part, stage) for part in parts])
+
+
+async def journal_failures(
+    failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger | None, now_s: float
+) -> None:
+    """Record the files that failed, and forget those below `roots` that do not any more."""
+    if ledger is None:
+        return
+    reasons = {one.path: one.reason for one in failed}
+    if reasons:
+        await ledger.failed(reasons, now_s)
+    others = [one for one in await ledger.failures() if one.path not in reasons]
+    known = await asyncio.to_thread(looked_up, others, roots)
+    well = [one.path for one, is_there in known if is_there is not None]
+    if well:
+        await ledger.recovered(well)
+
+
+def _record(part: FilePart, stage: Stage) -> SourceRecord:
+    content = part.content
+    # Of times that may hide a write since, none is kept: the file is read again.
+    times_tell = content is not None and content.is_old
+    return SourceRecord(
+        source_id=part.source_id,
+        path=part.path,
+        size_bytes=part.size_bytes if content is None else content.size_bytes,
+        mtime_ns=content.mtime_ns if content is not None and times_tell else 0,
+        ctime_ns=content.ctime_ns if content is not None and times_tell else 0,
+        content_hash=part.content_hash,
+        version=part.version,
+        chunks=part.chunks,
+        stage=stage,
+    )

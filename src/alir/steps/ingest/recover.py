@@ -1,0 +1,59 @@
+"""Recover: see what the index holds, and finish what a run that died left undone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    MetadataFilter,
+    MetadataFilters,
+)
+
+from alir.ports import Catalog
+from alir.steps.ingest.walk import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the index holds, and what of it below the roots is not right."""
+
+    versions: int
+    below: int
+    """Of these, those of files below the roots."""
+    superseded: list[tuple[str, int]]
+    """Source id and generation of the complete versions that a newer one replaced."""
+    gone: frozenset[str]
+    """Content hashes of the files that are gone; a new file with one of them was moved there."""
+
+
+async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
+    """Read what the index holds, once, and look which of its files are below `roots`."""
+    newest: dict[str, int] = {}
+    superseded: list[tuple[str, int]] = []
+    gone: set[str] = set()
+    versions = below = 0
+    async for source, is_there in listed(catalog.sources(), roots):
+        versions += 1
+        if is_there is None:
+            continue
+        below += 1
+        if not is_there:
+            gone.add(source.content_hash)
+        other = newest.setdefault(source.source_id, source.generation)
+        if other != source.generation:
+            older, newest[source.source_id] = sorted((other, source.generation))
+            superseded.append((source.source_id, older))
+    return Holding(versions, below, superseded, frozenset(gone))
+
+
+async def recover(
+    superseded: Sequence[tuple[str, int]], *, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the versions `superseded`: source ids and generations."""
+    for source_id, generation in superseded:
+        one = [
+            MetadataFilter(key="doc_id", value=source_id),
+            MetadataFilter(key="generation", value=generation),
+        ]
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*one]))

@@ -1,0 +1,102 @@
+"""Sweep: take out of the index the files that are gone from the folder."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from llama_index.core.vector_stores.types import (
+    BasePydanticVectorStore,
+    MetadataFilter,
+    MetadataFilters,
+)
+
+from alir.errors import TooManyDeletions
+from alir.ports import Catalog
+from alir.steps.ingest.walk import listed
+
+FEW_FILES = 10
+"""So many may always be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was taken out."""
+
+    deleted: list[Path] = field(default_factory=list)
+    moved: list[Path] = field(default_factory=list)
+    """Files whose content is elsewhere now."""
+    source_ids: list[str] = field(default_factory=list)
+    """Of both."""
+    chunks: int = 0
+    """Chunks the index holds now."""
+
+
+async def sweep(
+    roots: Sequence[Path],
+    *,
+    catalog: Catalog,
+    vector_store: BasePydanticVectorStore,
+    moved: Collection[str] = (),
+    empty: Collection[Path] = (),
+    delete_many: bool = False,
+) -> Swept:
+    """Delete the chunks of every file below `roots` that is not there any more.
+
+    Only the file system's own word that a file does not exist deletes it; a file or folder that
+    cannot be read keeps what it has. What a crash left of versions that were never complete goes
+    too. Files outside `roots` are not touched.
+
+    Args:
+        moved: content hashes of files that were found elsewhere.
+        empty: those of `roots` that hold no file at all, as a folder where no disk is mounted.
+        delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
+
+    Raises:
+        TooManyDeletions: more would go, or all that a root held; nothing was deleted.
+    """
+    swept = Swept()
+    held = chunks = 0
+    async for source, is_there in listed(catalog.sources(), roots):
+        held += is_there is not None
+        if is_there is not False:
+            chunks += source.chunks
+            continue
+        swept.source_ids.append(source.source_id)
+        is_elsewhere = source.content_hash in moved
+        (swept.moved if is_elsewhere else swept.deleted).append(source.path)
+    refused = brake(swept.deleted, held=held, empty=empty)
+    if refused is not None and not delete_many:
+        raise refused
+    for source_id in swept.source_ids:
+        await vector_store.adelete(source_id)
+    counted = await catalog.chunks()
+    if counted != chunks:
+        await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
+        counted = await catalog.chunks()
+    return replace(swept, chunks=counted)
+
+
+def brake(
+    deleted: Sequence[Path], *, held: int, empty: Collection[Path]
+) -> TooManyDeletions | None:
+    """Return why `deleted`, of so many files `held`, are not to go unasked; None if they may."""
+    lost = len(deleted)
+    emptied = [path for path in deleted if any(root in path.parents for root in empty)]
+    if emptied or (lost > FEW_FILES and 2 * lost > held):
+        return TooManyDeletions(lost, held, (emptied or deleted)[0])
+    return None
+
+
+async def _sweep_unfinished(
+    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete what a crash left of versions below `roots` that were never complete."""
+    complete = {source.version async for source in catalog.sources()}
+    found = listed(catalog.unfinished(complete), roots)
+    left_over = [source async for source, is_there in found if is_there is not None]
+    for source in left_over:
+        version = [
+            MetadataFilter(key="doc_id", value=source.source_id),
+            MetadataFilter(key="version", value=source.version),
+        ]
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))

@@ -1,0 +1,1 @@
+"""What is kept on the disk beside Milvus: the ledger, the sessions, the keys."""

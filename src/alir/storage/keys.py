@@ -1,0 +1,126 @@
+"""Keys: who may use the service, and for what.
+
+A secret is 256 random bits, so its SHA-256 is as hard to guess as it is: the slow hashes, made for
+passwords that people think up, would only cost time at each request. The file holds the hash alone.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from alir.errors import InvalidKey
+from alir.models.key_scope import Scope
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+SECRET = re.compile(r"alir_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+"""The key's id, and what is random of it."""
+_NOBODY = hashlib.sha256(b"").digest()
+_COLUMNS = "id, name, scope, tenant, created, revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    scope: Scope
+    tenant: str
+    """Empty is the house."""
+    created: str
+    revoked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a secret was found to be."""
+
+    key: Key | None
+    """None if it is none, or was revoked."""
+    any_exist: bool
+    """Whether a key was ever made: one that was revoked still locks the door."""
+
+
+def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> str:
+    """Make a key; return its secret, which is kept nowhere.
+
+    Raises:
+        InvalidKey: the name or the tenant cannot be one, or the name is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidKey(name, "is no name for a key", "Use letters, digits, dots and hyphens.")
+    if tenant and not _TENANT.fullmatch(tenant):
+        # It is a folder's name.
+        raise InvalidKey(tenant, "is no name for a tenant", "Use a-z, 0-9 and hyphens, up to 63.")
+    identity, random = secrets.token_hex(6), secrets.token_urlsafe(32)
+    row = (identity, name, _hash(random), scope, tenant, _now())
+    try:
+        db.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
+    except sqlite3.IntegrityError as error:
+        raise InvalidKey(name, "is the name of another key", "Revoke that one first.") from error
+    return f"alir_{identity}_{random}"
+
+
+def all_of(db: sqlite3.Connection) -> list[Key]:
+    """Return the keys, those revoked too, oldest first."""
+    return [Key(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")]  # noqa: S608
+
+
+def revoke(db: sqlite3.Connection, name: str) -> None:
+    """Have the key of this name, or id, open nothing any more.
+
+    Raises:
+        InvalidKey: there is none.
+    """
+    changed = db.execute(
+        "UPDATE key SET revoked = ? WHERE (name = ? OR id = ?) AND revoked IS NULL",
+        (_now(), name, name),
+    )
+    if not changed.rowcount:
+        raise InvalidKey(name, "is the name of no key in use", "See: alir keys list.")
+
+
+def present(db: sqlite3.Connection, secret: str | None) -> Presented:
+    """Return what `secret` is the secret of."""
+    if (parts := SECRET.fullmatch(secret or "")) is not None:
+        query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
+        held, *row = db.execute(query, (parts[1],)).fetchone() or (_NOBODY,)
+        # In the same time wherever they begin to differ.
+        is_same = hmac.compare_digest(held, _hash(parts[2]))
+        key = Key(*row) if row and is_same else None
+        if key is not None and not key.revoked:
+            return Presented(key, any_exist=True)
+    any_exist = bool(db.execute("SELECT EXISTS (SELECT 1 FROM key)").fetchone()[0])
+    return Presented(None, any_exist)
+
+
+def spend(db: sqlite3.Connection, key: str, tokens: int) -> None:
+    """Add to what the questions of a key have cost today, and forget other days."""
+    day = _now()[:10]
+    db.execute("DELETE FROM spent WHERE day <> ?", (day,))
+    db.execute(
+        "INSERT INTO spent VALUES (?, ?, ?) "
+        "ON CONFLICT (key, day) DO UPDATE SET tokens = tokens + excluded.tokens",
+        (key, day, tokens),
+    )
+
+
+def spent(db: sqlite3.Connection, key: str) -> int:
+    """Return the tokens that the questions of a key have cost since midnight, UTC."""
+    query = "SELECT tokens FROM spent WHERE key = ? AND day = ?"
+    row = db.execute(query, (key, _now()[:10])).fetchone()
+    return cast("int", row[0]) if row else 0
+
+
+def _hash(random: str) -> bytes:
+    return hashlib.sha256(random.encode()).digest()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat("T", "seconds")

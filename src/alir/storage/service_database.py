@@ -1,0 +1,166 @@
+"""The service's own SQLite file: keys, what they cost, what it is to ingest, answers and ratings.
+
+It is not made again when it is damaged, as a ledger is: without its keys the service would be open.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from alir.storage.sqlite_file import connected, told
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+APPLICATION_ID = int.from_bytes(b"alis", "big")
+_FIRST = (
+    """
+    CREATE TABLE key (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        secret_hash BLOB NOT NULL,
+        scope TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        created TEXT NOT NULL,
+        revoked TEXT
+    ) WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX key_by_name ON key (name) WHERE revoked IS NULL",
+    """
+    CREATE TABLE spent (
+        key TEXT NOT NULL,
+        day TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        PRIMARY KEY (key, day)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE ingestion (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        collection TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        is_ended INTEGER NOT NULL,
+        told TEXT NOT NULL -- JSON
+    )
+    """,
+)
+_ANSWERS = (
+    """
+    CREATE TABLE answer (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        collection TEXT NOT NULL,
+        tenant TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        told TEXT NOT NULL, -- JSON
+        rating TEXT,
+        comment TEXT NOT NULL DEFAULT '',
+        rated_ms INTEGER
+    )
+    """,
+    "CREATE INDEX answer_unrated ON answer (collection, tenant, number, at_ms) "
+    "WHERE rating IS NULL",
+    "CREATE INDEX answer_rated ON answer (collection, tenant, rated_ms, id) "
+    "WHERE rating IS NOT NULL",
+)
+MIGRATIONS = (_FIRST, _ANSWERS)
+"""What makes each version of the file of the one before; the first, of an empty one."""
+VERSION = len(MIGRATIONS)
+
+
+class Database:
+    """Opens the file at first use; what waits for the disk does so on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-service")
+        self._connection: sqlite3.Connection | None = None
+        self._reading: sqlite3.Connection | None = None
+
+    async def look(
+        self,
+        read: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return `read(connection, ...)` of what is committed, some rows found by their keys.
+
+        It is read here and now, in some microseconds: what each request asks for would wait for
+        the thread several times as long. Where something is just being written it waits for that.
+
+        Raises:
+            ServiceFileFailed: as `run`.
+        """
+        if self._reading is not None:
+            with suppress(sqlite3.Error):
+                return read(self._reading, *args, **kwargs)
+        return await self.run(read, *args, **kwargs)
+
+    async def run(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return `work(connection, ...)`; in the order of the calls.
+
+        Raises:
+            ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
+        """
+
+        def done() -> T:
+            with told(self.path):
+                if self._connection is None:
+                    self._connection = _connected(self.path)
+                    self._reading = _reading(self.path)
+                return work(self._connection, *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, done)
+
+    async def aclose(self) -> None:
+        """Close the file after what was asked of it so far."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        both = self._reading, self._connection
+        self._reading = self._connection = None
+        for connection in both:
+            if connection is not None:
+                connection.close()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The open file, for a command that works with it and ends.
+
+    Raises:
+        ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
+    """
+    with told(path):
+        connection = _connected(path.expanduser().absolute())
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that waits for nobody who writes, and mends nothing."""
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode=ro",
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    # FULL: what the service has acknowledged survives a power cut.
+    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))

@@ -1,0 +1,100 @@
+"""Answer a question: search by meaning and by words at once, fuse, synthesize, cite."""
+
+from collections.abc import AsyncIterator, Sequence
+from time import perf_counter
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.llms import LLM
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from workflows import Context, step
+
+from alir.errors import NothingIngested
+from alir.events.ask import Answer, Ask, Sources, Token
+from alir.events.search import DenseSearchPlanned, KeywordSearchPlanned, NothingFound, PassagesRead
+from alir.ports import Catalog
+from alir.steps.ask.cite import Citations, source
+from alir.steps.ask.synthesize import NOT_ANSWERED, synthesize_extractive
+from alir.workflows.retrieval import Retrieval
+from alir.workflows.writing import write
+
+
+class AskCorpus(Retrieval):
+    """Answer from the index, every citation checked; streams `Sources`, then `Token`s.
+
+    Without `llm` the answer is extractive: the documents' own sentences.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding: BaseEmbedding,
+        vector_store: BasePydanticVectorStore,
+        catalog: Catalog,
+        llm: LLM | None = None,
+        top_k: int = 5,
+        node_postprocessors: Sequence[BaseNodePostprocessor] = (),
+    ) -> None:
+        super().__init__(
+            embedding=embedding,
+            vector_store=vector_store,
+            catalog=catalog,
+            top_k=top_k,
+            node_postprocessors=node_postprocessors,
+        )
+        self.llm = llm
+
+    @step
+    async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
+        """Send the question down both branches."""
+        return await self._planned(ev.question, ev.top_k, filters=ev.filters)
+
+    @step
+    async def synthesize(self, ctx: Context, ev: PassagesRead) -> Answer:
+        """Write the answer, streaming it, and check what it cites."""
+        started = perf_counter()
+        sources = [source(passage) for passage in ev.passages]
+        ctx.write_event_to_stream(Sources(sources=sources))
+        question, passages = ev.plan.question, ev.passages
+
+        def extracted(citations: Citations) -> AsyncIterator[str]:
+            return synthesize_extractive(
+                question, passages, citations=citations, embedding=self.embedding
+            )
+
+        written = await write(
+            ctx,
+            question,
+            passages,
+            ev.texts,
+            extracted=extracted,
+            llm=self.llm,
+            embedding=self.embedding,
+        )
+        now = perf_counter()
+        return Answer(
+            text=written.text,
+            mode=written.mode,
+            citations=written.citations.made,
+            sources=sources,
+            degraded=ev.degraded + written.degraded,
+            removed_citations=written.citations.removed,
+            sentences=written.sentences,
+            seconds={**ev.seconds, "synthesize": now - started, "total": now - ev.plan.started},
+        )
+
+    @step
+    async def report_nothing(self, ctx: Context, ev: NothingFound) -> Answer:
+        """Say that no passage was found, or that there is nothing to find one in."""
+        if await self.catalog.chunks() == 0:
+            raise NothingIngested(self.catalog.collection)
+        ctx.write_event_to_stream(Sources(sources=[]))
+        ctx.write_event_to_stream(Token(text=NOT_ANSWERED))
+        return Answer(
+            text=NOT_ANSWERED,
+            mode="extractive" if self.llm is None else "llm",
+            citations=[],
+            sources=[],
+            degraded=ev.degraded,
+            seconds={**ev.seconds, "total": perf_counter() - ev.plan.started},
+        )

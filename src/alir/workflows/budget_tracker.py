@@ -1,0 +1,111 @@
+"""What one question may cost and has cost, kept in the state of its run."""
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+
+from llama_index.core.llms import LLM, ChatMessage
+from pydantic import BaseModel, Field
+from workflows import Context
+
+from alir.errors import LanguageModelFailed
+from alir.events.agent import BudgetSpent
+from alir.models.answers import Inquiry
+from alir.steps.agent.consult import consult
+from alir.steps.agent.spend import count_tokens, overspent, spent_sentence
+
+
+class Spent(BaseModel):
+    """The state of a run: what its question has cost so far, and what did not work."""
+
+    calls: int = 0
+    tokens: int = 0
+    is_overspent: bool = False
+    degraded: list[str] = Field(default_factory=list)
+    unclear: Inquiry | None = None
+    """The question, while a person is asked what it means."""
+    seconds_before: float = 0.0
+    """What it had taken until then."""
+
+
+class Purse:
+    """Asked before each call of a run: a call is counted before it is made, or not made.
+
+    What a language model replies is counted once it is there, so the last reply may go beyond the
+    budget of tokens.
+    """
+
+    def __init__(self, ctx: Context[Spent], inquiry: Inquiry) -> None:
+        self._ctx = ctx
+        self._budget = inquiry.budget
+        self._started = inquiry.started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None if there is no limit."""
+        if self._budget.seconds is None:
+            return None
+        return max(0.0, self._started + self._budget.seconds - perf_counter())
+
+    async def spend(self, *, tokens: int = 0) -> str | None:
+        """Count one call; return why it must not be made, if the budget is spent."""
+        async with self._ctx.store.edit_state() as spent:
+            refusal = overspent(
+                self._budget,
+                seconds=perf_counter() - self._started,
+                calls=spent.calls + 1,
+                tokens=spent.tokens + tokens,
+            )
+            if refusal is None:
+                spent.calls += 1
+                spent.tokens += tokens
+        if refusal is not None:
+            await self._stop(refusal)
+        return refusal
+
+    async def run_out_of_time(self) -> str:
+        """Note that a call was broken off for lack of time; return that in a sentence."""
+        refusal = spent_sentence(self._budget.seconds or 0, "seconds")
+        await self._stop(refusal)
+        return refusal
+
+    async def may_ask(self, asked: Sequence[ChatMessage]) -> bool:
+        """Count a call of the language model with these messages; False if it must not be made."""
+        # The tokenizer is loaded at its first use, which takes seconds.
+        return await self.spend(tokens=await asyncio.to_thread(count_tokens, asked)) is None
+
+    async def replied(self, texts: Sequence[str]) -> None:
+        """Count what a language model replied."""
+        tokens = await asyncio.to_thread(count_tokens, texts)
+        async with self._ctx.store.edit_state() as spent:
+            spent.tokens += tokens
+
+    async def consult(self, asked: Sequence[ChatMessage], *, llm: LLM | None) -> list[str]:
+        """Return the lines of a language model's reply; none if there is no model, or no budget."""
+        if llm is None or not await self.may_ask(asked):
+            return []
+        try:
+            async with asyncio.timeout(self.seconds_left):
+                reply = await consult(asked, llm=llm)
+        except TimeoutError:
+            await self.run_out_of_time()
+            return []
+        except LanguageModelFailed as error:
+            await self.note(f"{error} Rules decided instead.")
+            return []
+        await self.replied(reply)
+        return reply
+
+    async def note(self, *sentences: str) -> None:
+        """Keep what did not work for the answer, which says so."""
+        if sentences:
+            async with self._ctx.store.edit_state() as spent:
+                spent.degraded += sentences
+
+    async def _stop(self, refusal: str) -> None:
+        async with self._ctx.store.edit_state() as spent:
+            is_news = not spent.is_overspent
+            spent.is_overspent = True
+        if is_news:
+            self._ctx.write_event_to_stream(BudgetSpent(reason=refusal))
+            await self.note(f"{refusal} The answer rests on what was found until then.")

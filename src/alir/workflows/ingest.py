@@ -1,0 +1,291 @@
+"""Make the index mirror files and folders: survey, pump the shards through, sweep."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from time import perf_counter, time
+
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from workflows import Context, Workflow, step
+
+from alir.errors import DependencyError, IngestStopped
+from alir.events.ingest import (
+    ChunksAdded,
+    FilesIngested,
+    IndexRecovered,
+    Ingest,
+    IngestFiles,
+    IngestPaused,
+    IngestProgress,
+    IngestReport,
+    IngestResumed,
+    LedgerRelearned,
+    PathsSurveyed,
+    ShardIngested,
+)
+from alir.models.files import FileOutcome, FilePart, Roots
+from alir.models.outage import Outage
+from alir.ports import Catalog, Ledger, Outages
+from alir.steps.ingest.journal import journal_failures
+from alir.steps.ingest.recover import look, recover
+from alir.steps.ingest.relearn import relearn
+from alir.steps.ingest.sweep import sweep
+from alir.steps.ingest.walk import groups, survey, walk
+from alir.workflows.ingest_shard import IngestShard
+
+SHARDS_IN_FLIGHT = 4
+"""Child runs at once: one computes vectors while others read and write."""
+
+
+class IngestCorpus(Workflow):
+    """Ingest any number of files in bounded memory: a child run for each bounded group of them.
+
+    The engine keeps every event of a run until the run ends, so the files go through child runs,
+    and this run sees one step for all of them.
+
+    Args:
+        before_writing: called whenever no other run can write any more; may refuse by raising.
+    """
+
+    def __init__(
+        self,
+        *,
+        shard: IngestShard,
+        catalog: Catalog,
+        vector_store: BasePydanticVectorStore,
+        ledger: Ledger | None = None,
+        outages: Outages | None = None,
+        before_writing: Callable[[], Awaitable[None]] | None = None,
+        shards_in_flight: int = SHARDS_IN_FLIGHT,
+    ) -> None:
+        # A second run waits for the first: two upserts of one id at once may leave two rows.
+        super().__init__(timeout=None, num_concurrent_runs=1)
+        self.shard = shard
+        self.catalog = catalog
+        self.vector_store = vector_store
+        self.ledger = ledger
+        self.outages = outages
+        self.before_writing = before_writing
+        self.shards_in_flight = shards_in_flight
+
+    @step
+    async def survey(self, ev: Ingest) -> PathsSurveyed:
+        """Check the paths and count what is below them."""
+        started = perf_counter()
+        roots = await asyncio.to_thread(survey, ev.paths)
+        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
+
+    @step
+    async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
+        """Finish what a run that died left undone, and see what is gone."""
+        roots = ev.roots.paths
+        # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
+        await self.catalog.chunks()
+        async with self._alone(ctx):
+            held = await look(roots, catalog=self.catalog)
+            await recover(held.superseded, vector_store=self.vector_store)
+            if self.ledger is not None and held.versions and await self.ledger.is_empty():
+                files = await relearn(catalog=self.catalog, ledger=self.ledger)
+                ctx.write_event_to_stream(LedgerRelearned(files=files))
+        return IndexRecovered(
+            roots=ev.roots,
+            gone=held.gone,
+            started=ev.started,
+            delete_many=ev.delete_many,
+        )
+
+    @step
+    async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
+        """Send every file through a child run, a bounded number of them at once."""
+        async with self._alone(ctx):
+            run = await self.ingest_all(ctx, ev.roots, ev.gone)
+            roots = ev.roots.paths
+            await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
+        return FilesIngested(
+            roots=ev.roots,
+            counts=dict(run.counts),
+            failed=run.failed,
+            moved=frozenset(run.moved),
+            embedded=run.embedded,
+            reused=run.reused,
+            chunks_written=run.chunks,
+            seconds=dict(run.seconds),
+            started=ev.started,
+            delete_many=ev.delete_many,
+        )
+
+    async def ingest_all(
+        self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
+    ) -> "Ingested":
+        """Send every file below `roots` through a child run; tell `ctx` how far that came.
+
+        Args:
+            gone: content hashes of the files held that are gone from there.
+        """
+        run = Ingested(ctx, roots.files, gone)
+        with _stop_told(run.progress):
+            await self._pump(roots, run)
+        return run
+
+    async def _pump(self, roots: Roots, run: "Ingested") -> None:
+        files = groups(walk(roots.paths))
+        waiting: deque[list[FilePart]] = deque()
+        running: set[asyncio.Task[ShardIngested]] = set()
+        try:
+            while True:
+                while len(running) < self.shards_in_flight:
+                    group = waiting.popleft() if waiting else await run.next_group(files)
+                    if not group:
+                        break
+                    running.add(asyncio.create_task(self._ingest(group, run)))
+                if not running:
+                    break
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    rest = run.settle(task.result())
+                    if rest:
+                        waiting.append(rest)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    @step
+    async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
+        """Take out what is gone from the folders, and report."""
+        started = perf_counter()
+        files = sum(ev.counts.values())
+        progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
+        async with self._alone(ctx):
+            with _stop_told(lambda: progress):
+                swept = await sweep(
+                    ev.roots.paths,
+                    catalog=self.catalog,
+                    vector_store=self.vector_store,
+                    moved=ev.moved,
+                    empty=ev.roots.empty,
+                    delete_many=ev.delete_many,
+                )
+            if self.ledger is not None and swept.source_ids:
+                await self.ledger.forget(swept.source_ids)
+        now = perf_counter()
+        return IngestReport(
+            files=files,
+            chunks=swept.chunks,
+            added=ev.counts.get("added", 0),
+            updated=ev.counts.get("updated", 0),
+            moved=ev.counts.get("moved", 0),
+            deleted=len(swept.deleted),
+            unchanged=ev.counts.get("unchanged", 0),
+            failed=ev.failed,
+            embedded=ev.embedded,
+            reused=ev.reused,
+            seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
+        )
+
+    @asynccontextmanager
+    async def _alone(self, ctx: Context) -> AsyncIterator[None]:
+        """No other run writes to the collection meanwhile, and pauses are told."""
+        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+            with self.pauses_told(ctx):
+                if self.before_writing is not None:
+                    await self.before_writing()
+                yield
+
+    def pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
+        """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""
+
+        def paused(outage: Outage) -> None:
+            ctx.write_event_to_stream(
+                IngestPaused(reason=outage.reason, since=outage.since, waits_s=outage.waits_s)
+            )
+
+        def resumed(after_s: float) -> None:
+            ctx.write_event_to_stream(IngestResumed(after_s=after_s))
+
+        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
+
+    async def _ingest(self, group: list[FilePart], run: "Ingested") -> ShardIngested:
+        handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
+        try:
+            async for event in handler.stream_events():
+                if isinstance(event, ChunksAdded):
+                    run.wrote(len(event.written))
+            result = await handler
+        except asyncio.CancelledError:
+            await handler.cancel_run()
+            raise
+        assert isinstance(result, ShardIngested)  # noqa: S101  the engine types results as Any
+        return result
+
+
+@contextmanager
+def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
+    """Say what was done when the world stops a run that had done something."""
+    try:
+        yield
+    except DependencyError as error:
+        done = progress()
+        if not error.retryable or not (done.files_done or done.chunks_written):
+            raise
+        raise IngestStopped(
+            str(error), files_done=done.files_done, files=done.files, chunks=done.chunks_written
+        ) from error
+
+
+class Ingested:
+    """What one run of the pump has done so far, and the stream it tells it to."""
+
+    def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:
+        self.gone = gone
+        self.counts: Counter[str] = Counter()
+        self.failed: list[FileOutcome] = []
+        self.moved: set[str] = set()
+        self.embedded = self.reused = 0
+        self.seconds: Counter[str] = Counter()
+        self._ctx = ctx
+        self._files = files
+        self.chunks = 0
+
+    async def next_group(self, groups: Iterator[list[FilePart | FileOutcome]]) -> list[FilePart]:
+        """Return the next files to ingest; an empty list at the end."""
+        while (group := await asyncio.to_thread(next, groups, None)) is not None:
+            self._settle([one for one in group if isinstance(one, FileOutcome)])
+            parts = [one for one in group if isinstance(one, FilePart)]
+            if parts:
+                return parts
+        return []
+
+    def settle(self, shard: ShardIngested) -> list[FilePart]:
+        """Take in a shard's result; return what it left."""
+        self.seconds.update(shard.seconds)
+        self.chunks += shard.written
+        self.embedded += shard.embedded
+        self.reused += shard.reused
+        self._settle(shard.outcomes)
+        return shard.remaining
+
+    def wrote(self, chunks: int) -> None:
+        """Take in that a batch is in the store."""
+        self.chunks += chunks
+        self._tell([])
+
+    def progress(self, failed: Sequence[FileOutcome] = ()) -> IngestProgress:
+        """Return how far the run has come; `failed` since it was last told."""
+        return IngestProgress(
+            files_done=sum(self.counts.values()),
+            files=self._files,
+            chunks_written=self.chunks,
+            failed=list(failed),
+        )
+
+    def _settle(self, outcomes: list[FileOutcome]) -> None:
+        self.counts.update(one.outcome for one in outcomes)
+        failed = [one for one in outcomes if one.outcome == "failed"]
+        self.failed += failed
+        self.moved |= {one.content_hash for one in outcomes if one.outcome == "moved"}
+        self._tell(failed)
+
+    def _tell(self, failed: list[FileOutcome]) -> None:
+        self._ctx.write_event_to_stream(self.progress(failed))

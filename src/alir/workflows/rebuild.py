@@ -1,0 +1,183 @@
+"""Make an index anew: survey the old one, build beside it, verify, switch."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+
+from workflows import Context, Workflow, step
+
+from alir.errors import NothingToRebuild, RebuildIncomplete
+from alir.events.rebuild import (
+    NewIndexBuilt,
+    NewIndexVerified,
+    OldIndexSurveyed,
+    Rebuild,
+    RebuildReport,
+)
+from alir.models.collection_version import Index
+from alir.models.files import FileOutcome, Roots, source_id
+from alir.ports import Indexes, Ledger
+from alir.steps.ingest.prune import prune
+from alir.steps.ingest.sweep import FEW_FILES
+from alir.steps.ingest.walk import is_listed, survey, walk
+from alir.workflows.ingest import IngestCorpus
+
+NAMED = 3
+"""Files named in an error, at most."""
+
+
+class RebuildCorpus(Workflow):
+    """Build an index beside the present one, and have it take that one's place once it is verified.
+
+    Questions are answered from the old one meanwhile, which stays as it is and is kept. A rebuild
+    that was interrupted goes on when it is run again.
+
+    Args:
+        corpus_at: returns the workflow that ingests into a collection; without a ledger, which is
+            that of the present index.
+        ledger: whose lock keeps every other run off meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        indexes: Indexes,
+        corpus_at: Callable[[str], IngestCorpus],
+        ledger: Ledger,
+    ) -> None:
+        super().__init__(timeout=None, num_concurrent_runs=1)
+        self.indexes = indexes
+        self.corpus_at = corpus_at
+        self.ledger = ledger
+
+    @step
+    async def survey(self, ev: Rebuild) -> OldIndexSurveyed:
+        """Look what is to be indexed: the paths, or the files that the old index holds."""
+        started = perf_counter()
+        async with self._alone():
+            old = await self._live()
+            held = {source.path async for source in self.indexes.catalog(old.collection).sources()}
+        there, gone = await asyncio.to_thread(_there_and_gone, held)
+        if ev.paths:
+            roots = await asyncio.to_thread(survey, ev.paths)
+        else:
+            roots = Roots(tuple(there), len(there), 0)
+        if not roots.files:
+            raise NothingToRebuild(self.indexes.name, "holds no file that is still there")
+        return OldIndexSurveyed(
+            collection=old.collection,
+            roots=roots,
+            gone=gone,
+            started=started,
+            switch_anyway=ev.switch_anyway,
+        )
+
+    @step
+    async def build(self, ctx: Context, ev: OldIndexSurveyed) -> NewIndexBuilt:
+        """Ingest everything into a collection of its own."""
+        async with self._alone():
+            collection = await self.indexes.begin()
+            corpus = self.corpus_at(collection)
+            with corpus.pauses_told(ctx):
+                run = await corpus.ingest_all(ctx, ev.roots)
+                wanted = await asyncio.to_thread(_source_ids, ev.roots)
+                store, catalog = corpus.vector_store, corpus.catalog
+                await prune(wanted, catalog=catalog, vector_store=store)
+        return NewIndexBuilt(
+            old=ev,
+            collection=collection,
+            failed=run.failed,
+            embedded=run.embedded,
+            seconds=dict(run.seconds),
+        )
+
+    @step
+    async def verify(self, ev: NewIndexBuilt) -> NewIndexVerified:
+        """Read the new index back, and see that it lacks nothing which the old one holds."""
+        started = perf_counter()
+        async with self._alone():
+            census = await self.indexes.census(ev.collection)
+            live = await self._live()
+            held = {
+                s.source_id: s.path async for s in self.indexes.catalog(live.collection).sources()
+            }
+        missing = [path for one, path in held.items() if one not in census.files]
+        lacking, gone = await asyncio.to_thread(_there_and_gone, missing)
+        if not census.is_whole:
+            problem = f"{census.chunks} of its {census.chunks_due} chunks could be read back"
+            raise RebuildIncomplete(self.indexes.name, problem)
+        if not census.files:
+            raise RebuildIncomplete(self.indexes.name, "no file could be read")
+        if not ev.old.switch_anyway:
+            self._refuse(lacking, gone, ev.failed, held=len(held))
+        return NewIndexVerified(
+            built=ev.model_copy(
+                update={"seconds": {**ev.seconds, "verify": perf_counter() - started}}
+            ),
+            files=len(census.files),
+            chunks=census.chunks,
+            lacking=lacking,
+        )
+
+    @step
+    async def switch(self, ev: NewIndexVerified) -> RebuildReport:
+        """Have the index's name mean the new one; the old one stays for a rollback."""
+        built = ev.built
+        async with self._alone():
+            await self.indexes.switch(built.collection)
+        return RebuildReport(
+            collection=built.collection,
+            previous=built.old.collection,
+            files=ev.files,
+            chunks=ev.chunks,
+            embedded=built.embedded,
+            gone=built.old.gone,
+            lacking=ev.lacking,
+            failed=built.failed,
+            seconds={**built.seconds, "total": perf_counter() - built.old.started},
+        )
+
+    async def _live(self) -> Index:
+        live = await self.indexes.live()
+        if live is None:
+            raise NothingToRebuild(self.indexes.name, "does not exist")
+        return live
+
+    def _refuse(
+        self,
+        lacking: Sequence[Path],
+        gone: Sequence[Path],
+        failed: Sequence[FileOutcome],
+        *,
+        held: int,
+    ) -> None:
+        """Refuse to take away what people can ask about now."""
+        reasons = {one.path: one.reason for one in failed}
+        if lacking:
+            named = [f"{path} ({reasons.get(path, 'not named')})" for path in lacking[:NAMED]]
+            more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
+            problem = f"it lacks {', '.join(named)}{more}, which the old one holds"
+            raise RebuildIncomplete(self.indexes.name, problem)
+        if len(gone) > max(FEW_FILES, held / 2):
+            problem = f"{len(gone)} of the {held} files held are gone, {gone[0]} for one"
+            raise RebuildIncomplete(self.indexes.name, problem)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """No other run writes to the index meanwhile; between two steps none can get far."""
+        async with self.ledger.lock("a rebuild"):
+            yield
+
+
+def _there_and_gone(paths: Collection[Path]) -> tuple[list[Path], list[Path]]:
+    there: list[Path] = []
+    gone: list[Path] = []
+    for path in sorted(paths):
+        (there if is_listed(path, [path]) else gone).append(path)
+    return there, gone
+
+
+def _source_ids(roots: Roots) -> frozenset[str]:
+    return frozenset(source_id(one.path) for one in walk(roots.paths))

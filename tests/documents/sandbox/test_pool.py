@@ -1,0 +1,223 @@
+"""The pool: a file that ends its parser, or asks too much of it, fails alone and says why."""
+
+import asyncio
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.pool import ParserPool
+from alir.errors import ParserUnavailable
+from alir.models.reading import DocumentPosition
+from alir.ports import Read as ReadGroup
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="all limits hold on Linux alone")
+
+Read = Callable[..., Awaitable[list[str]]]
+Obedient = Callable[[str], Path]
+Parsers = Callable[[], list[psutil.Process]]
+
+HONEY = "Bees make honey."
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+
+
+def docx_of_elements(path: Path) -> Path:
+    """A file of some 50 KB: 40 MB of empty paragraphs."""
+    relation = '<Relationship Type="/officeDocument" Target="word/document.xml"/>'
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("_rels/.rels", f"<Relationships>{relation}</Relationships>")
+        body = "<w:p/>" * 7_000_000
+        archive.writestr("word/document.xml", f'<w:d xmlns:w="{WORD}">{body}</w:d>')
+    return path
+
+
+def pdf_of_spaces(path: Path) -> Path:
+    """A file of some 300 KB with one page: 300 MB of white space."""
+    packer = zlib.compressobj(9)
+    blank = b" " * (1 << 20)
+    packed = b"".join(packer.compress(blank) for _ in range(300)) + packer.flush()
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R>>",
+        b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed),
+    ]
+    body = b"".join(b"%d 0 obj%s endobj\n" % one for one in enumerate(objects, start=1))
+    path.write_bytes(b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R/Size 5>>\nstartxref\n0\n%%EOF\n")
+    return path
+
+
+def pdf_of_depth(path: Path) -> Path:
+    """Lists in lists, three million deep."""
+    deep = b"[" * 3_000_000 + b"]" * 3_000_000
+    path.write_bytes(b"%PDF-1.4\n1 0 obj" + deep + b" endobj\ntrailer<</Root 1 0 R>>\n%%EOF")
+    return path
+
+
+def json_of_lists(path: Path) -> Path:
+    path.write_text("[" + "[]," * 4_000_000 + "1]")
+    return path
+
+
+@pytest.mark.parametrize("bomb", [docx_of_elements, pdf_of_spaces, pdf_of_depth, json_of_lists])
+async def test_a_bomb_fails_alone_and_says_of_what(
+    bomb: Callable[[Path], Path], good: Path, tmp_path: Path
+) -> None:
+    kind = bomb.__name__.partition("_")[0]
+    path = bomb(tmp_path / f"bomb.{kind}")
+    assert path.stat().st_size < 13_000_000
+    pool = ParserPool(Limits(cpu_s=20, memory_mib=200), processes=1)
+    places = [DocumentPosition(one) for one in (good, path, good)]
+
+    first, failed, last = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
+    await pool.aclose()
+
+    assert first == last
+    assert "memory" in failed.reason
+    assert "raise ALIR_PARSE_MEMORY_MIB" in failed.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import ctypes; ctypes.string_at(0)", r"crashed .*signal 11, segmentation fault\); leave"),
+        ("import os; os._exit(3)", r"crashed its parser \(exit code 3\); leave it out"),
+        ("import os; os.kill(os.getpid(), 9)", r"crashed its parser \(signal 9, killed\)"),
+        ("while True: pass", r"takes more than 1 s to read; .* raise ALIR_PARSE_TIMEOUT_S"),
+        ("bytearray(300 << 20)", r"needs more than 200 MiB of memory to be read; split it"),
+        ("import os; os.write(1, b'no answer')", r"^changed while it was being read"),
+        ("raise SystemError('odd')", r"may be damaged \(SystemError: odd\)"),
+        ("import sys; sys.exit('odd')", r"crashed its parser \(exit code 1\)"),
+    ],
+)
+async def test_a_file_that_harms_its_parser_fails_alone_with_a_reason(
+    code: str, reason: str, read: Read, good: Path, obedient: Obedient
+) -> None:
+    bad = obedient(code)
+
+    first, why, last = await read(good, bad, good)
+
+    assert [first, last] == [HONEY, HONEY]
+    assert re.search(reason, why), why
+    assert await read(good) == [HONEY], "the pool works on"
+
+
+async def test_a_file_that_waits_instead_of_computing_is_ended_by_the_clock(
+    obedient: Obedient,
+) -> None:
+    places = [DocumentPosition(obedient("import time; time.sleep(600)"))]
+    pool = ParserPool(Limits(cpu_s=20, waits=0.05), processes=1)
+
+    [failed] = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
+    await pool.aclose()
+
+    assert failed.reason.startswith("takes more than 1 s to read; ")
+
+
+async def test_a_file_is_not_blamed_for_what_an_earlier_one_left_behind(
+    read: Read, good: Path, obedient: Obedient
+) -> None:
+    later = obedient("import ctypes, threading; threading.Timer(0, ctypes.string_at, [0]).start()")
+    said = await read(later, good, later, good)
+    assert said[1::2] == [HONEY] * 2
+
+
+async def test_a_process_that_died_while_it_waited_is_replaced_and_nobody_blamed(
+    read: Read, good: Path, parsers: Parsers
+) -> None:
+    await read(good)
+    [process] = parsers()
+    process.kill()
+
+    assert await read(good, good) == [HONEY, HONEY]
+    assert parsers() != [process]
+
+
+async def test_the_budget_holds_for_a_group_although_its_process_died(
+    read: Read, tmp_path: Path, obedient: Obedient
+) -> None:
+    files = [tmp_path / f"{n}.txt" for n in range(4)]
+    for path in files:
+        path.write_text("ten chars\n")
+    bad = obedient("import os; os._exit(1)")
+
+    said = await read(files[0], bad, *files[1:], budget_chars=20)
+
+    assert [said[0], *said[2:]] == ["ten chars\n"] * 2
+
+
+async def test_a_large_file_goes_on_where_its_last_part_ended(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.txt"
+    path.write_text("".join(f"зима {n}\n" for n in range(2_000)), "utf-8")
+    text, place = "", DocumentPosition(path)
+    while True:
+        [part] = await pool.run(partial(whole, place, budget_chars=5_000))
+        text += "".join(segment.text for segment in part.segments)
+        if part.next is None:
+            break
+        place = DocumentPosition(path, part.next)
+    assert text == path.read_text("utf-8")
+
+
+def whole(place: DocumentPosition, read: ReadGroup, *, budget_chars: int) -> list[Any]:
+    return list(read([place], budget_chars=budget_chars))
+
+
+async def test_a_process_that_grew_is_replaced(
+    read: Read, obedient: Obedient, good: Path, parsers: Parsers
+) -> None:
+    await read(good)
+    before = parsers()
+    await read(obedient("import sys; sys.kept = bytearray(b'x' * (150 << 20))"))
+    assert await read(good) == [HONEY]
+    assert len(parsers()) == 1
+    assert parsers() != before
+
+
+async def test_the_pool_starts_what_it_needs_and_closing_ends_it_at_once(
+    good: Path, obedient: Obedient, parsers: Parsers
+) -> None:
+    pool = ParserPool(processes=2)
+    assert parsers() == []
+    for _ in range(3):
+        await pool.run(lambda read: list(read([DocumentPosition(good)], budget_chars=10)))
+    assert len(parsers()) == 1
+    endless = [DocumentPosition(obedient("while True: pass"))]
+    runs = [
+        asyncio.create_task(pool.run(lambda read: list(read(endless, budget_chars=10))))
+        for _ in range(3)
+    ]
+    while len(parsers()) < 2:
+        await asyncio.sleep(0.02)
+    await pool.aclose()
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    assert parsers() == []
+    assert all(isinstance(one, (RuntimeError, asyncio.CancelledError)) for one in ended), ended
+
+
+async def test_parsers_give_way_and_hear_no_ctrl_c(
+    read: Read, good: Path, parsers: Parsers
+) -> None:
+    await read(good)
+    [process] = parsers()
+    assert process.nice() == min(19, os.nice(0) + 10)
+    assert os.getpgid(process.pid) != os.getpgid(0)
+
+
+async def test_a_parser_that_cannot_start_is_no_file_s_fault(
+    read: Read, good: Path, library: Path
+) -> None:
+    (library / "pypdfium2" / "raw.py").write_text("raise ImportError")
+    with pytest.raises(ParserUnavailable, match="exit code 1"):
+        await read(good)

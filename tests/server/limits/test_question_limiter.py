@@ -1,0 +1,292 @@
+"""Places and the line for them: bounded, in order, fair between keys, and none gets lost."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alir.server.limits import question_limiter as places_module
+from alir.server.limits.question_limiter import FEWEST, LATE_S, Places
+from alir.server.middleware.request_concurrency import BEGUN_A_TURN, Crowd
+from alir.server.problems import Refused
+
+
+async def held(
+    places: Places, key: str, name: str, order: list[str], release: asyncio.Event
+) -> None:
+    async with places.place(key):
+        order.append(name)
+        await release.wait()
+
+
+def begin(
+    places: Places, order: list[str], release: asyncio.Event, *names: str
+) -> list["asyncio.Task[None]"]:
+    """Ask for a place for each of `names`; the letter is the key."""
+    return [
+        asyncio.create_task(held(places, name[0], name, order, release), name=name)
+        for name in names
+    ]
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_places_are_given_in_order_and_between_keys_in_turns() -> None:
+    places = Places(1, line=10, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "a2", "a3", "b1", "b2", "c1")
+        await turns()
+        waiting = places.waiting
+    await asyncio.gather(*asking)
+
+    assert waiting == 6
+    assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert (places.under_way, places.waiting) == (0, 0)
+
+
+async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
+    places = Places(3, line=10, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(places.place("a"))
+        async with places.place("z"):
+            asking = begin(places, order, release, "a1", "b1")
+            await turns()
+        await turns()
+        first = list(order)
+        release.set()
+        await asyncio.gather(*asking)
+
+    assert first == ["b1"]
+
+
+async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() -> None:
+    places = Places(1, line=3, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "a2", "a3", "a4", "b1", "b2")
+        await turns()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    refused = [
+        task.get_name() for task, end in zip(asking, ends, strict=True) if isinstance(end, Refused)
+    ]
+    # a4 found the line full of its own; b1 took the place of a3; b2 would only have swapped sides.
+    assert refused == ["a3", "a4", "b2"]
+    assert order == ["a1", "b1", "a2"]
+
+
+async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
+    places = Places(1, line=3, longest_wait_s=0.01)
+    async with places.place("a"):
+        with pytest.raises(Refused) as refused:
+            async with places.place("a"):
+                pass
+        left = places.waiting
+
+    assert refused.value.problem.status == 429
+    assert refused.value.headers == {"Retry-After": "2"}
+    assert (left, places.under_way) == (0, 0)
+
+
+async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_next() -> None:
+    places = Places(1, line=2, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    release.set()
+    async with places.place("z"):
+        asking = begin(places, order, release, "a1", "b1")
+        await turns()
+        asking[0].cancel()  # it does not know that yet when the place comes free
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert order == ["b1"]
+    assert (places.under_way, places.waiting) == (0, 0)
+
+
+async def test_while_the_event_loop_is_late_fewer_are_under_way_and_none_is_sent_away() -> None:
+    places = Places(16, line=20, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    asking = begin(places, order, release, *(f"a{n}" for n in range(20)))
+    await turns()
+    for _ in range(3):
+        places.follow(2 * LATE_S)
+    late = places.allowed, places.under_way, places.waiting
+    places.follow(LATE_S * 0.75)  # neither late nor in time
+    release.set()
+    await asyncio.gather(*asking)
+
+    assert late == (FEWEST, 16, 4)
+    assert places.allowed == FEWEST
+
+
+async def test_a_late_event_loop_with_room_for_questions_is_not_late_because_of_them() -> None:
+    places = Places(16, line=20, longest_wait_s=60)
+    async with places.place("a"):
+        places.follow(2 * LATE_S)
+
+    assert places.allowed == 16
+
+
+async def test_in_time_again_it_gives_one_place_more_at_each_look_up_to_all() -> None:
+    places = Places(12, line=20, longest_wait_s=60)
+    order: list[str] = []
+    release = asyncio.Event()
+    asking = begin(places, order, release, *(f"a{n}" for n in range(14)))
+    await turns()
+    for _ in range(2):
+        places.follow(2 * LATE_S)
+    for task in asking[:5]:
+        task.cancel()
+    await turns()
+    seen = [(places.allowed, places.under_way, places.waiting)]
+    for _ in range(6):
+        places.follow(0.0)
+        seen.append((places.allowed, places.under_way, places.waiting))
+    release.set()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+    assert seen[0] == (FEWEST, FEWEST, 1)
+    assert seen[1:] == [(9, 9, 0), (10, 9, 0), (11, 9, 0), (12, 9, 0), (12, 9, 0), (12, 9, 0)]
+
+
+@pytest.mark.parametrize("most", [1, FEWEST])
+async def test_few_places_stay_as_many(most: int) -> None:
+    places = Places(most, line=0, longest_wait_s=60)
+    async with AsyncExitStack() as stack:
+        for _ in range(most):
+            await stack.enter_async_context(places.place("a"))
+        places.follow(2 * LATE_S)
+
+    assert places.allowed == most
+
+
+@given(
+    acts=st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.sampled_from(["ask", "cancel", "end", "turn", "late", "in time"]),
+        ),
+        max_size=60,
+    )
+)
+def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
+    async def play() -> None:
+        places = Places(3, line=3, longest_wait_s=60)
+        asking: list[asyncio.Task[None]] = []
+        held: list[AsyncExitStack] = []
+
+        async def ask(key: str) -> None:
+            stack = AsyncExitStack()
+            await stack.enter_async_context(places.place(key))
+            held.append(stack)
+
+        for key, act in acts:
+            if act == "ask":
+                asking.append(asyncio.create_task(ask(key)))
+            elif act == "cancel" and asking:
+                asking[-1 - "abc".index(key) % len(asking)].cancel()
+            elif act == "end" and held:
+                await held.pop(0).aclose()  # at once: what was cancelled does not know it yet
+            elif act == "turn":
+                await turns(1)
+            elif act in {"late", "in time"}:
+                places.follow(2 * LATE_S if act == "late" else 0.0)
+            assert 0 <= places.under_way <= 3
+            assert 0 <= places.waiting <= 3
+            assert 1 <= places.allowed <= 3
+            assert places.under_way >= places.allowed or not places.waiting
+        while not all(task.done() for task in asking) or held:
+            await turns()
+            while held:
+                await held.pop().aclose()
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+        allowed = type(None), Refused, asyncio.CancelledError
+        assert [end for end in ends if not isinstance(end, allowed)] == []
+        assert (places.under_way, places.waiting) == (0, 0)
+        places.follow(0.0)
+        places.follow(0.0)
+        async with places.place("a"), places.place("b"), places.place("c"):
+            pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places_module, "FEWEST", 1)
+        asyncio.run(play())
+
+
+async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> None:
+    release, served = asyncio.Event(), []
+
+    async def app(scope: Any, _: Any, __: Any) -> None:
+        served.append(scope["path"])
+        await release.wait()
+
+    async def none(*_: Any) -> Any:
+        raise AssertionError
+
+    crowd = Crowd(app, open_paths=["/health/live"], most=2)
+    asking = [
+        asyncio.create_task(crowd({"type": "http", "path": path}, none, none))
+        for path in ("/a", "/b", "/health/live", "/c")
+    ]
+    await turns()
+    release.set()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+    await crowd({"type": "http", "path": "/d"}, none, none)
+
+    assert served == ["/a", "/b", "/health/live", "/d"]
+    refused = ends[3]
+    assert isinstance(refused, Refused)
+    assert refused.problem.status == 429
+    assert (refused.headers or {})["Retry-After"] == "2"
+
+
+async def test_of_a_crowd_a_few_begin_in_a_turn_in_order_and_what_has_left_takes_no_turn() -> None:
+    begun: list[int] = []
+
+    async def app(scope: Any, _: Any, __: Any) -> None:
+        begun.append(scope["number"])
+
+    async def none(*_: Any) -> Any:
+        raise AssertionError
+
+    crowd = Crowd(app, open_paths=["/health/live"])
+
+    def asked(number: int, path: str = "/") -> "asyncio.Task[None]":
+        scope = {"type": "http", "path": path, "number": number}
+        return asyncio.create_task(crowd(scope, none, none))
+
+    count = 5 * BEGUN_A_TURN
+    asking = [asked(number) for number in range(count)]
+    asking.append(asked(count, "/health/live"))
+    await asyncio.sleep(0)
+    at_once = list(begun)
+    gone = asking[BEGUN_A_TURN]
+    gone.cancel()
+    most, seen = 0, len(begun)
+    while not all(task.done() for task in asking):
+        await asyncio.sleep(0)
+        most, seen = max(most, len(begun) - seen), len(begun)
+
+    assert at_once == [*range(BEGUN_A_TURN), count]
+    assert most == BEGUN_A_TURN
+    assert begun == [*at_once, *range(BEGUN_A_TURN + 1, count)]
+    assert gone.cancelled()
+    again = asked(count + 1)
+    await again
+    assert begun[-1] == count + 1

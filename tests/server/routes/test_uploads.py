@@ -1,0 +1,222 @@
+"""Uploads: whole or not there, under a name that can do no harm."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alir.server.auth.tenant_files import MAX_NAME_BYTES, safe_name
+from alir.server.problems import Refused
+from alir.server.routes.uploads import PART_PREFIX
+
+TEXT = "The lake of Toba fills a caldera."
+MIB = 1024 * 1024
+
+
+def form(*files: tuple[str, str]) -> list[tuple[str, tuple[str, str]]]:
+    return [("file", one) for one in files]
+
+
+async def test_an_upload_is_kept_and_ingested_and_answers_questions(served: Any) -> None:
+    answer = await served.client.post("/v1/files", files=form(("toba.txt", TEXT)))
+    told = answer.json()
+    ended = await served.ended(served.client, told["ingestion"])
+    source = (await served.client.get(f"/v1/sources/{told['files'][0]['source']}")).json()
+    asked = await served.client.post("/v1/ask", json={"question": "What fills a caldera?"})
+
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/ingestions/{ended['id']}"
+    assert (served.root / "toba.txt").read_text() == TEXT
+    assert told["files"][0]["size_bytes"] == len(TEXT)
+    assert (ended["state"], ended["report"]["added"]) == ("done", 1)
+    assert (source["chunks"], source["failure"]) == (1, None)
+    assert TEXT in asked.json()["text"]
+
+
+async def test_a_tenants_folder_holds_no_more_than_it_may(
+    serving: Callable[..., Any],
+) -> None:
+    async with serving(tenant_mib=1) as served:
+        acme = await served.caller("write", "acme")
+        big, small = "x" * (700 * 1024), "y" * (400 * 1024)
+
+        async def sent(client: Any, name: str, text: str) -> int:
+            answer = await client.post("/v1/files", files=form((name, text)))
+            return int(answer.status_code)
+
+        assert await sent(acme, "a.txt", big) == 202
+        assert await sent(acme, "b.txt", small) == 507
+        assert await sent(acme, "a.txt", big) == 202, "it takes the other's place"
+        assert await sent(acme, "a.txt", small) == 202
+        assert await sent(acme, "b.txt", small) == 202
+        assert await sent(await served.caller("write", "zeta"), "a.txt", big) == 202
+        assert await sent(await served.caller("write"), "a.txt", big + big) == 202
+
+        folder = served.root / "acme"
+        (folder / "b.txt").unlink()
+        # Another form of the same tenant, of which much has come.
+        (folder / f"{PART_PREFIX}other").write_text(small)
+        assert await sent(acme, "b.txt", small) == 507
+        assert sorted(path.name for path in folder.iterdir()) == [f"{PART_PREFIX}other", "a.txt"]
+
+
+async def test_a_file_of_the_same_name_takes_its_place(served: Any) -> None:
+    await served.hold(served.client, lake=TEXT)
+    ended = await served.hold(served.client, lake="The lake of Maninjau is smaller.")
+    listed = (await served.client.get("/v1/sources")).json()["files"]
+
+    assert ended["report"]["updated"] == 1
+    assert len(listed) == 1
+    assert (served.root / "lake.txt").read_text() == "The lake of Maninjau is smaller."
+
+
+async def test_the_files_come_in_pages_by_name_those_that_failed_among_them(served: Any) -> None:
+    await served.hold(served.client, a=TEXT, c="Lakes.", d="Rivers.")
+    (served.root / "b.txt").touch()
+    (served.root / "d.txt").write_text("")
+    report = (await served.client.post("/v1/ingestions", json={"paths": ["."]})).json()
+    await served.ended(served.client, report)
+    held, failed, after = [], [], ""
+    for _ in range(2):
+        query = {"limit": 2, "after": after}
+        page = (await served.client.get("/v1/sources", params=query)).json()
+        held.append([Path(one["file"]).name for one in page["files"]])
+        failed.append([Path(one["file"]).name for one in page["failed"]])
+        after = page["next"]
+
+    assert held == [["a.txt"], ["c.txt", "d.txt"]]
+    assert failed == [["b.txt"], ["d.txt"]]
+    assert after is None
+    for query in ("limit=0", "limit=1001", "page=2", "after=a&after=b"):
+        assert (await served.client.get(f"/v1/sources?{query}")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd.txt", "passwd.txt"),
+        ("/etc/cron.d/job.txt", "job.txt"),
+        ("C:\\Users\\me\\notes.md", "notes.md"),
+        ("..\\..\\notes.md", "notes.md"),
+        (".env.txt", "env.txt"),
+        ("...hidden.txt", "hidden.txt"),
+        ("a\nb\r\t\0.txt", "a_b___.txt"),
+        ("\x1b[2J.txt", "_[2J.txt"),
+        ("invoice\u202efdp.txt", "invoice_fdp.txt"),
+        ('<img src="x">.html', "_img src=_x__.html"),
+        ("cafe\u0301.txt", "caf\u00e9.txt"),
+        ("  spaced .txt ", "spaced.txt"),
+        ("日本語.txt", "日本語.txt"),
+        ("x" * 500 + ".txt", "x" * (MAX_NAME_BYTES - 7) + ".txt"),
+        ("日" * 500 + ".txt", "日" * 64 + ".txt"),
+        ("a.tar.txt", "a.tar.txt"),
+    ],
+)
+def test_a_name_is_made_safe(given: str, kept: str) -> None:
+    assert safe_name(given) == kept
+    assert len(os.fsencode(safe_name(given))) <= MAX_NAME_BYTES
+    assert Path("/root", safe_name(given)).resolve().parent == Path("/root")
+
+
+@pytest.mark.parametrize(
+    "given", ["", ".", "..", "/", "a/", ".txt", "name", "...", "a." + "x" * 99, "x.exe", "x.png"]
+)
+def test_a_name_of_which_nothing_useful_is_left_is_refused(given: str) -> None:
+    with pytest.raises(Refused) as refused:
+        safe_name(given)
+
+    assert refused.value.problem.status in {415, 422}
+
+
+async def test_a_name_that_means_a_place_leads_nowhere(served: Any) -> None:
+    answer = await served.client.post(
+        "/v1/files",
+        files=form(("../../escaped.txt", TEXT), ("/tmp/also escaped.txt", TEXT)),  # noqa: S108
+    )
+
+    assert [one["file"] for one in answer.json()["files"]] == ["escaped.txt", "also escaped.txt"]
+    assert {path.name for path in served.root.iterdir()} == {"escaped.txt", "also escaped.txt"}
+    assert not (served.root.parent / "escaped.txt").exists()
+
+
+async def test_a_form_that_is_refused_leaves_nothing(serving: Callable[..., Any]) -> None:
+    forms = [
+        (form(("a.txt", "x" * (MIB + 1))), 413),
+        (form(("a.txt", "x" * MIB), ("b.txt", "x" * MIB), ("c.txt", "x" * MIB)), 413),
+        (form(*((f"{n}.txt", "x") for n in range(5))), 413),
+        (form(("a.txt", "x"), ("b/a.txt", "y")), 422),
+        (form(("a.txt", "x"), ("b.exe", "y")), 415),
+        (form(("a.txt", "x"), ("name", "y")), 422),
+        (form(("a.txt", "x"), ("taken.txt", "y")), 409),
+        ([], 415),
+    ]
+    async with serving(upload_file_mib=1, upload_mib=2, upload_files=4) as served:
+        (served.root / "taken.txt").mkdir()
+        for files, status in forms:
+            answer = await served.client.post("/v1/files", files=files)
+            assert answer.status_code == status, answer.text
+            assert [path.name for path in served.root.iterdir()] == ["taken.txt"]
+
+
+async def test_a_damaged_form_is_refused_and_leaves_nothing(served: Any) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+    damaged = [
+        (b"", 400),
+        (b"xxx", 400),
+        (b"--b\r\n", 400),
+        (file + b"half", 400),
+        (file + b"half\r\n--b", 400),
+        (b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--b--\r\n', 422),
+        (b"--b\r\n" + b"X-Many: 1\r\n" * 1000 + b"\r\n\r\n--b--\r\n", 400),
+        (b"--b\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n\r\n--b--\r\n", 400),
+    ]
+    for content, status in damaged:
+        answer = await served.client.post("/v1/files", content=content, headers=kind)
+        assert answer.status_code == status, content[:80]
+        assert list(served.root.iterdir()) == []
+
+
+async def test_an_upload_that_is_cut_off_leaves_nothing(served: Any) -> None:
+    _, writer = await asyncio.open_connection(*served.url.removeprefix("http://").split(":"))
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf a'
+    head = (
+        "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    )
+    writer.write(head.encode() + body)
+    async with asyncio.timeout(20):
+        while not list(served.root.glob(f"{PART_PREFIX}*")):
+            await asyncio.sleep(0.01)
+        writer.close()
+        while list(served.root.iterdir()):
+            await asyncio.sleep(0.01)
+    answer = await served.client.get("/v1/sources")
+
+    assert answer.json()["files"] == []
+
+
+async def test_a_folder_that_is_a_link_takes_no_uploads(served: Any, desk: Path) -> None:
+    elsewhere = desk / "elsewhere"
+    elsewhere.mkdir()
+    (served.root / "acme").symlink_to(elsewhere)
+    acme = await served.caller("write", "acme")
+
+    answer = await acme.post("/v1/files", files=form(("a.txt", TEXT)))
+
+    assert answer.status_code == 409
+    assert list(elsewhere.iterdir()) == []
+
+
+async def test_a_link_in_the_folder_is_not_written_through(served: Any, desk: Path) -> None:
+    (desk / "victim.txt").write_text("before")
+    (served.root / "a.txt").symlink_to(desk / "victim.txt")
+
+    answer = await served.client.post("/v1/files", files=form(("a.txt", TEXT)))
+
+    assert answer.status_code == 409
+    assert (desk / "victim.txt").read_text() == "before"

@@ -1,0 +1,50 @@
+"""Services to be killed.
+
+    python -m tests.soak.service_host FOLDER_FOR_SOCKETS
+
+forks a process for each service, as `ingester` does for each ingestion: what `alir serve` runs,
+with hashed words for vectors. It says `{"pid": ...}`, then `{"url": ...}` when it serves.
+"""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+from tests.soak.ingester import Forks, Run, main, say, set_up
+
+from alir.app.application import Alir
+from alir.server import uvicorn_server
+from alir.server.app import Service, real_root
+from alir.server.telemetry.logs import log_to_stderr
+from alir.settings import Settings
+from alir.testing.embeddings import HashEmbedding
+
+
+class ServiceHost(Forks):
+    """Starts services, one at a time."""
+
+    module = "tests.soak.service_host"
+
+    def start(self, log: Path, **settings: Any) -> Run:
+        """Start a service; it serves when its `url` is there."""
+        return self.begin(log=str(log), settings=settings)
+
+
+async def _serve(log: str, settings: dict[str, Any]) -> None:
+    log_to_stderr()
+    chosen = Settings.load(**settings)
+    alir = Alir(chosen, embedding=HashEmbedding())
+    _ = alir.ask, alir.ingest
+    service = Service(alir, root=real_root(chosen.root), only_loopback=True)
+    server = uvicorn_server.server(service.app, drain_s=chosen.drain_s)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not (server.started or running.done()):
+            await asyncio.sleep(0.005)
+        say(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        await running
+
+
+if __name__ == "__main__":
+    main(_serve, before=set_up)

@@ -1,0 +1,257 @@
+"""The ledger: what is recorded is there, for whoever looks, and nothing else is."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from alir.models.records import SourceRecord
+from alir.storage.ledger import Ledger
+
+Record = Callable[..., SourceRecord]
+
+
+async def everything(ledger: Ledger) -> list[SourceRecord]:
+    return [record async for record in ledger.all()]
+
+
+async def test_nothing_is_opened_or_made_before_the_first_use(path: Path) -> None:
+    ledger = Ledger(path, "notes")
+    await ledger.aclose()
+
+    assert not path.parent.exists()
+    assert await ledger.sources(["a"]) == {}
+    assert path.exists()
+    await ledger.aclose()
+
+
+async def test_a_record_comes_back_as_it_was(ledger: Ledger) -> None:
+    given = SourceRecord(
+        "id",
+        Path("/docs/a.txt"),
+        size_bytes=2**40,
+        mtime_ns=1_764_000_000_123_456_789,
+        content_hash="c",
+        version="v2",
+        chunks=3,
+        stage="written",
+        replaces="v1",
+        ctime_ns=1_764_000_000_123_456_790,
+    )
+
+    await ledger.record([given])
+
+    assert await ledger.sources(["id", "another"]) == {"id": given}
+
+
+async def test_a_later_record_takes_the_place_of_an_earlier_one(
+    ledger: Ledger, record: Record
+) -> None:
+    await ledger.record([record("a", "v1"), record("b", "v1")])
+    await ledger.record([record("a", "v2", "written", replaces="v1")])
+
+    assert await ledger.sources(["a", "b"]) == {
+        "a": record("a", "v2", "written", replaces="v1"),
+        "b": record("b", "v1"),
+    }
+    assert await ledger.counts() == {"planned": 0, "written": 1, "verified": 0, "settled": 1}
+
+
+async def test_what_is_forgotten_is_gone(ledger: Ledger, record: Record) -> None:
+    assert await ledger.is_empty()
+    await ledger.record([record("a"), record("b")])
+    await ledger.forget(["a", "never heard of"])
+
+    assert await everything(ledger) == [record("b")]
+    assert not await ledger.is_empty()
+    await ledger.forget(["b"])
+    assert await ledger.is_empty()
+
+
+async def test_all_goes_through_every_page_in_order(ledger: Ledger, record: Record) -> None:
+    names = [f"{number:05}" for number in range(2500)]
+    await ledger.record([record(name) for name in reversed(names)])
+
+    assert [one.source_id for one in await everything(ledger)] == names
+
+
+async def test_a_name_that_is_not_text_survives(ledger: Ledger, record: Record) -> None:
+    odd = Path(os.fsdecode(b"/docs/caf\xe9 \xff.txt"))
+    await ledger.record([SourceRecord("a", odd, 1, 1, "h", "v", 1, "settled")])
+    await ledger.failed({odd: f"cannot read {odd}"}, 10.0)
+
+    assert (await ledger.sources(["a"]))["a"].path == odd
+    assert [one.path for one in await ledger.failures()] == [odd]
+    await ledger.recovered([odd])
+    assert await ledger.failures() == []
+
+
+async def test_collections_in_one_file_know_nothing_of_each_other(
+    path: Path, record: Record
+) -> None:
+    one, other = Ledger(path, "one"), Ledger(path, "other")
+    for ledger, version in ((one, "v1"), (other, "v2")):
+        await ledger.record([record("a", version)])
+        await ledger.failed({Path("/bad"): version}, 1.0)
+        await ledger.set_fingerprint({"model": version})
+
+    async def new() -> AsyncIterator[SourceRecord]:
+        yield record("b", "v3")
+
+    await one.forget(["a"])
+    await one.replace_all(new())
+    await one.recovered([Path("/bad")])
+
+    assert await everything(one) == [record("b", "v3")]
+    assert await one.failures() == []
+    assert await everything(other) == [record("a", "v2")]
+    assert [failure.reason for failure in await other.failures()] == ["v2"]
+    assert await other.fingerprint() == {"model": "v2"}
+    assert sum((await other.counts()).values()) == 1
+    await one.aclose()
+    await other.aclose()
+
+
+async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
+    ledger: Ledger, record: Record
+) -> None:
+    await ledger.record([record("old"), record("a", "v1")])
+    names = [f"{number:05}" for number in range(2500)]
+
+    async def found() -> AsyncIterator[SourceRecord]:
+        for name in names:
+            yield record(name)
+        yield record("a", "v2")
+        yield record("a", "v3")  # seen twice: the last counts
+
+    await ledger.replace_all(found())
+
+    assert await everything(ledger) == [*(record(name) for name in names), record("a", "v3")]
+
+
+async def test_what_was_known_stays_when_its_replacement_fails_half_way(
+    ledger: Ledger, record: Record
+) -> None:
+    await ledger.record([record("old")])
+    seen = []
+
+    async def failing() -> AsyncIterator[SourceRecord]:
+        for number in range(1500):
+            yield record(f"{number:05}")
+        seen.extend(await everything(ledger))
+        raise ConnectionError("Milvus went away")
+
+    with pytest.raises(ConnectionError):
+        await ledger.replace_all(failing())
+
+    assert seen == [record("old")]
+    assert await everything(ledger) == [record("old")]
+
+
+async def test_the_fingerprint_is_unknown_until_it_is_set(ledger: Ledger) -> None:
+    assert await ledger.fingerprint() is None
+
+    await ledger.set_fingerprint({})
+    assert await ledger.fingerprint() == {}
+
+    await ledger.set_fingerprint({"model": "MiniLM", "dimension": "384"})
+    assert await ledger.fingerprint() == {"model": "MiniLM", "dimension": "384"}
+
+
+async def test_many_tasks_record_at_once_in_few_transactions(
+    ledger: Ledger, record: Record
+) -> None:
+    names = [f"{number:05}" for number in range(1000)]
+
+    async def task(name: str) -> bool:
+        await ledger.record([record(name, "v1", "planned")])
+        await ledger.record([record(name, "v1", "settled")])
+        return await ledger.sources([name]) == {name: record(name)}
+
+    assert all(await asyncio.gather(*map(task, names)))
+    assert [one.source_id for one in await everything(ledger)] == names
+    assert ledger._writes.here().stats.calls < 100
+
+
+async def test_a_record_that_cannot_be_written_harms_no_other(
+    ledger: Ledger, record: Record
+) -> None:
+    good = [record(str(number)) for number in range(8)]
+
+    results = await asyncio.gather(
+        *(ledger.record([one]) for one in good[:4]),
+        ledger.record([record("x"), record("y", size_bytes=2**70)]),
+        *(ledger.record([one]) for one in good[4:]),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results if result is not None] == [OverflowError]
+    assert await everything(ledger) == good, "of the bad call neither record"
+
+
+def test_each_event_loop_can_use_it_and_it_can_be_closed_and_used_again(
+    path: Path, record: Record
+) -> None:
+    ledger = Ledger(path, "notes")
+
+    async def add(name: str) -> list[str]:
+        await ledger.record([record(name)])
+        return [one.source_id for one in await everything(ledger)]
+
+    async def add_and_close(name: str) -> list[str]:
+        found = await add(name)
+        await ledger.aclose()
+        await ledger.aclose()
+        return found
+
+    assert asyncio.run(add("a")) == ["a"]
+    assert asyncio.run(add_and_close("b")) == ["a", "b"]
+    assert asyncio.run(add_and_close("c")) == ["a", "b", "c"]
+
+
+def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
+    ledger = Ledger(path, "notes")
+
+    def half(names: list[str]) -> None:
+        async def add() -> None:
+            await asyncio.gather(*(ledger.record([record(name)]) for name in names))
+
+        asyncio.run(add())
+
+    async def both() -> list[SourceRecord]:
+        await asyncio.gather(
+            *(asyncio.to_thread(half, [f"{loop}{n:03}" for n in range(200)]) for loop in range(4))
+        )
+        found = await everything(ledger)
+        await ledger.aclose()
+        return found
+
+    assert len(asyncio.run(both())) == 800
+
+
+async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -> None:
+    ledger = Ledger(path, "notes")
+    tasks = [asyncio.create_task(ledger.record([record(f"{n:04}")])) for n in range(1000)]
+    await asyncio.sleep(0)
+
+    await ledger.aclose()
+
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "nobody has it open"
+    await asyncio.gather(*tasks)
+    assert len(await everything(ledger)) == 1000
+    await ledger.aclose()
+
+
+async def test_a_call_that_is_cancelled_harms_no_other(ledger: Ledger, record: Record) -> None:
+    tasks = [asyncio.create_task(ledger.record([record(str(n))])) for n in range(20)]
+    await asyncio.sleep(0)
+    tasks[3].cancel()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(result) for result in results if result] == [asyncio.CancelledError]
+    assert {str(n) for n in range(20)} - {"3"} <= {
+        one.source_id for one in await everything(ledger)
+    }
