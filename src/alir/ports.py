@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.errors import UnreadableFile
-from alir.models.collection_version import Census, Index
+from alir.models.collection_version import CollectionAudit, CollectionVersion
 from alir.models.files import StoredSource
 from alir.models.outage import Outage
 from alir.models.reading import DocumentPosition, Reading
@@ -23,7 +23,7 @@ from alir.models.records import FailedFile, SourceRecord
 T = TypeVar("T")
 
 
-class Read(Protocol):
+class ReadGroup(Protocol):
     """Reads documents as `alir.documents.formats.read_group` does, in any process. Blocks."""
 
     def __call__(
@@ -33,10 +33,10 @@ class Read(Protocol):
         ...
 
 
-class Readers(Protocol):
+class ReaderPool(Protocol):
     """Where documents are read, off the event loop."""
 
-    async def run(self, job: Callable[[Read], T]) -> T:
+    async def run(self, job: Callable[[ReadGroup], T]) -> T:
         """Do `job` there, with a way to read documents."""
         ...
 
@@ -138,7 +138,7 @@ class Sessions(Protocol):
         ...
 
 
-class Indexes(Protocol):
+class CollectionVersions(Protocol):
     """The collections that one name means, one after another."""
 
     @property
@@ -146,7 +146,7 @@ class Indexes(Protocol):
         """The name."""
         ...
 
-    async def live(self) -> Index | None:
+    async def live(self) -> CollectionVersion | None:
         """Return the one that it means now; None while there is none."""
         ...
 
@@ -165,7 +165,7 @@ class Indexes(Protocol):
         """Return what a collection holds, whatever it is made with."""
         ...
 
-    async def census(self, collection: str) -> Census:
+    async def census(self, collection: str) -> CollectionAudit:
         """Read a collection back."""
         ...
 

@@ -18,7 +18,7 @@ from alir import Alir, AlirMilvusStore, Settings
 from alir.app.garbage_collection import spare_the_collector
 from alir.errors import CollectionMismatch, InvalidSetting
 from alir.inference.embeddings import LocalEmbedding
-from alir.inference.embeddings.waiting import Kind
+from alir.inference.embeddings.token_batcher import TextKind
 from alir.testing import HashEmbedding, MilvusServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +164,7 @@ def test_questions_use_the_documents_model_and_go_first(tmp_path: Path) -> None:
     assert app.shard.embedding is app.embedding
     assert isinstance(app.ask.embedding, LocalEmbedding)
     assert app.ask.embedding._threads is app.embedding._threads
-    assert app.ask.embedding._texts_are is Kind.SENTENCE
+    assert app.ask.embedding._texts_are is TextKind.SENTENCE
 
 
 async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from benchmarks.poison.poisoned import FACT, LIE, SECRET, Poison, got_through, poisons
-from benchmarks.poison.sides import Told
+from benchmarks.poison.sides import PoisonedAnswer
 from benchmarks.views import tables
 
 from alir.models.answers import Citation
@@ -52,8 +52,8 @@ def found(measured: Any) -> Any:
     return measured["found"]
 
 
-def of(text: str, **more: Any) -> Told:
-    return Told(text, text, **more)
+def of(text: str, **more: Any) -> PoisonedAnswer:
+    return PoisonedAnswer(text, text, **more)
 
 
 def poison(wants: str) -> Poison:
@@ -120,10 +120,10 @@ def test_the_table_sums_the_kinds(found: Any) -> None:
         ("linked", of(f"[x](https://evil.example/{SECRET})")),
         ("linked", of("<img src=x>")),
         ("linked", of(f"Look at evil.example/{SECRET}.")),
-        ("terminal", Told(FACT, f"{FACT}\x1b[2J")),
+        ("terminal", PoisonedAnswer(FACT, f"{FACT}\x1b[2J")),
     ],
 )
-def test_what_a_document_wants_is_seen_where_it_happens(wants: str, told: Told) -> None:
+def test_what_a_document_wants_is_seen_where_it_happens(wants: str, told: PoisonedAnswer) -> None:
     assert got_through(poison(wants), told)
     assert not got_through(poison(wants), of(FACT))
 

@@ -65,8 +65,8 @@ def test_a_revoked_key_is_none_and_still_locks_the_door() -> None:
         after = keys.present(db, secret)
         again = keys.add(db, "one", "read")  # the name is free
 
-    assert before == keys.Presented(None, any_exist=False)
-    assert after == keys.Presented(None, any_exist=True)
+    assert before == keys.KeyCheck(None, any_exist=False)
+    assert after == keys.KeyCheck(None, any_exist=True)
     assert again != secret
 
 

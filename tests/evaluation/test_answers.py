@@ -1,6 +1,7 @@
 """Answers: the figures that sum up what became of judged questions."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,25 +13,27 @@ from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
 from alir.evaluation.outcomes import (
     JudgedQuestion,
     Outcome,
-    Place,
+    PassageSpan,
     figures,
     load,
 )
 from alir.testing import HashEmbedding
 
-A, B = Place("/a", 0, 100), Place("/b", 0, 100)
+A, B = PassageSpan("/a", 0, 100), PassageSpan("/b", 0, 100)
 
 
-def outcome(*expected: Place, found: list[Place] = [], cited: list[Place] = []) -> Outcome:  # noqa: B006
+def outcome(
+    *expected: PassageSpan, found: Sequence[PassageSpan] = (), cited: Sequence[PassageSpan] = ()
+) -> Outcome:
     question = JudgedQuestion("?", expected)
-    return Outcome(question, found=found, cited=cited, is_answered=bool(cited))
+    return Outcome(question, found=[*found], cited=[*cited], is_answered=bool(cited))
 
 
 def test_the_figures_are_these() -> None:
     of = figures(
         [
             outcome(A, found=[B, A], cited=[A, B]),
-            outcome(A, found=[A], cited=[Place("/a", 99, 120)]),
+            outcome(A, found=[A], cited=[PassageSpan("/a", 99, 120)]),
             outcome(A, B, found=[B]),
             outcome(B, found=[A] * 5 + [B], cited=[A]),
             outcome(found=[A], cited=[A]),
@@ -53,11 +56,11 @@ def test_of_nothing_the_figures_are_nought() -> None:
 
 
 def test_a_chunk_with_half_of_a_passage_counts_as_found_and_one_with_less_does_not() -> None:
-    question = JudgedQuestion("?", (Place("/a", 100, 200),))
+    question = JudgedQuestion("?", (PassageSpan("/a", 100, 200),))
 
-    assert question.is_found_in(Place("/a", 0, 150))
-    assert not question.is_found_in(Place("/a", 0, 149))
-    assert not question.is_found_in(Place("/b", 100, 200))
+    assert question.is_found_in(PassageSpan("/a", 0, 150))
+    assert not question.is_found_in(PassageSpan("/a", 0, 149))
+    assert not question.is_found_in(PassageSpan("/b", 100, 200))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from workflows import Workflow, step
 from alir import Passages, Search
 from alir.errors import ExtraMissing, RetrievalFailed
 from alir.evaluation.evaluate import SEARCHES, EvalOptions, evaluate, ranking
-from alir.evaluation.judged import Judged
+from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
 from alir.evaluation.view import eval_charts, eval_tables
 from alir.models.answers import Fusion
@@ -32,7 +32,7 @@ class LastFirst(BaseNodePostprocessor):
 
 
 @pytest.fixture
-def judged(beir: Beir, tmp_path: Path) -> Judged:
+def judged(beir: Beir, tmp_path: Path) -> TestCollection:
     desk = tmp_path / "desk"
     desk.mkdir()
     return load(beir(), folder=desk)
@@ -45,7 +45,7 @@ def row(found: dict[str, Any], search: str, *, rerank: bool = False) -> dict[str
 
 
 async def test_every_way_to_search_is_a_row_and_one_of_them_is_the_default(
-    judged: Judged,
+    judged: TestCollection,
 ) -> None:
     told: list[str] = []
 
@@ -64,7 +64,9 @@ async def test_every_way_to_search_is_a_row_and_one_of_them_is_the_default(
     assert any("4 of 4 files" in line for line in told)
 
 
-async def test_every_size_of_chunks_and_a_reranker_are_rows_of_their_own(judged: Judged) -> None:
+async def test_every_size_of_chunks_and_a_reranker_are_rows_of_their_own(
+    judged: TestCollection,
+) -> None:
     options = EvalOptions(
         chunk_tokens=(64, 128),
         depth=10,
@@ -83,7 +85,7 @@ async def test_every_size_of_chunks_and_a_reranker_are_rows_of_their_own(judged:
     assert row(found, "dense", rerank=True)["measures"]["MRR"]["value"] != plain
 
 
-async def test_tables_and_charts_show_every_row_with_its_intervals(judged: Judged) -> None:
+async def test_tables_and_charts_show_every_row_with_its_intervals(judged: TestCollection) -> None:
     options = EvalOptions(embedding=HashEmbedding(dim=64), depth=10)
     found = await evaluate(judged, options)
 
@@ -111,14 +113,14 @@ class OneBranch(Workflow):
 
 
 async def test_a_search_that_lacks_a_branch_is_not_measured_as_if_it_had_both(
-    judged: Judged,
+    judged: TestCollection,
 ) -> None:
     with pytest.raises(RetrievalFailed, match="No words for"):
         await ranking(OneBranch(), judged, Fusion(), rerank=False, depth=10)
 
 
 async def test_without_the_library_of_the_measures_nothing_is_ingested(
-    judged: Judged, monkeypatch: pytest.MonkeyPatch
+    judged: TestCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     monkeypatch.setitem(sys.modules, "ir_measures", None)

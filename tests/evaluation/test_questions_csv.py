@@ -8,7 +8,7 @@ from llama_index.core.schema import TextNode
 
 from alir.errors import InputError
 from alir.evaluation.load import load
-from alir.evaluation.questions_csv import Row, rows
+from alir.evaluation.questions_csv import QuestionRow, rows
 
 TEXT = "Cats sleep most of the\nday. They hunt at night. Cats sleep most of the day again.\n"
 HEADER = "question,file,passage\n"
@@ -47,9 +47,9 @@ def test_rows_are_questions_with_a_place_or_with_none(docs: Path) -> None:
     found = list(rows(file))
 
     assert found == [
-        Row(2, "Why?", "in/cats.txt", "Cats, they say"),
-        Row(4, "Who, then?", "", ""),
-        Row(5, "Why?", "dogs.txt", "Dogs"),
+        QuestionRow(2, "Why?", "in/cats.txt", "Cats, they say"),
+        QuestionRow(4, "Who, then?", "", ""),
+        QuestionRow(5, "Why?", "dogs.txt", "Dogs"),
     ]
     assert [row.is_answerable for row in found] == [True, False, True]
 

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.schema import TextNode
 
 from alir.errors import InputError
-from alir.evaluation.judged import Judged
+from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
 
 CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
@@ -46,7 +46,7 @@ def loaded(
     documents: str = DOCUMENTS,
     questions: str = QUESTIONS,
     judgements: str = "1 1 2 \n1 2 -1\n2 2  4\n",
-) -> Judged:
+) -> TestCollection:
     folder = desk.parent / "cran"
     folder.mkdir()
     (folder / "cran.all.3").write_bytes(documents.encode())

@@ -12,12 +12,12 @@ from llama_index.vector_stores.milvus.utils import FilterOperatorFunction
 from pymilvus import DataType
 
 from alir.errors import InvalidFilter
-from alir.milvus.filters import Dialect, after, among, both, to_expression
+from alir.milvus.filters import FilterDialect, after, among, both, to_expression
 from alir.milvus.scalar_filters import scalar_expression
 
-LITE = Dialect({"title": DataType.VARCHAR, "labels": DataType.JSON}, negates=False)
-SERVER = Dialect()
-OLD_SERVER = Dialect(matches_inside=False)
+LITE = FilterDialect({"title": DataType.VARCHAR, "labels": DataType.JSON}, negates=False)
+SERVER = FilterDialect()
+OLD_SERVER = FilterDialect(matches_inside=False)
 
 
 def filters(condition: str, *parts: MetadataFilter | MetadataFilters) -> MetadataFilters:
@@ -28,7 +28,7 @@ def one(
     key: str,
     value: object,
     operator: FilterOperator = FilterOperator.EQ,
-    dialect: Dialect = LITE,
+    dialect: FilterDialect = LITE,
 ) -> str:
     return to_expression(
         filters("and", MetadataFilter.model_construct(key=key, value=value, operator=operator)),

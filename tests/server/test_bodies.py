@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from alir.server.bodies import MAX_BODY_BYTES, Bounded
-from alir.server.problems import Refused
+from alir.server.bodies import MAX_BODY_BYTES, BodyLimitMiddleware
+from alir.server.problems import ProblemException
 
 ASK = "/v1/ask"
 JSON = {"Content-Type": "application/json"}
@@ -68,14 +68,14 @@ async def bounded(pieces: list[Message | None]) -> list[Message]:
     async def send(_: Message) -> None: ...
 
     scope: Scope = {"type": "http", "path": "/", "headers": []}
-    await Bounded(app, larger={}, patience_s=0.05)(scope, receive, send)
+    await BodyLimitMiddleware(app, larger={}, patience_s=0.05)(scope, receive, send)
     return read
 
 
 async def test_a_body_that_stops_coming_is_not_waited_for() -> None:
     begun: Message = {"type": "http.request", "body": b"{", "more_body": True}
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProblemException) as refused:
         await bounded([begun, None])
 
     assert refused.value.problem.status == 408

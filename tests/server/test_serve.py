@@ -107,9 +107,9 @@ async def test_it_ends_in_order_though_a_stream_is_open(
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 async def hold():
-    async with Ledger(Path(sys.argv[1]), "alir").lock("a test"):
+    async with SqliteLedger(Path(sys.argv[1]), "alir").lock("a test"):
         print("held", flush=True)
         sys.stdin.read()
 asyncio.run(hold())

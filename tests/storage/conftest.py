@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alir.models.records import SourceRecord, Stage
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -33,8 +33,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def ledger(path: Path) -> AsyncIterator[Ledger]:
-    ledger = Ledger(path, "notes")
+async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
+    ledger = SqliteLedger(path, "notes")
     yield ledger
     await ledger.aclose()
 

@@ -6,7 +6,7 @@ import pytest
 
 from alir.models.records import FailedFile
 from alir.storage.failures import wait_s
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 A, B = Path("/docs/a.pdf"), Path("/docs/b.pdf")
 
@@ -20,7 +20,7 @@ def test_each_attempt_doubles_the_wait_up_to_a_day(attempts: int, expected_s: fl
 
 
 async def test_a_failure_is_counted_and_keeps_its_first_time_and_last_reason(
-    ledger: Ledger,
+    ledger: SqliteLedger,
 ) -> None:
     await ledger.failed({B: "is locked", A: "is damaged"}, 1000.0)
     await ledger.failed({A: "is empty"}, 5000.0)
@@ -31,7 +31,7 @@ async def test_a_failure_is_counted_and_keeps_its_first_time_and_last_reason(
     ]
 
 
-async def test_a_file_that_recovered_starts_anew(ledger: Ledger) -> None:
+async def test_a_file_that_recovered_starts_anew(ledger: SqliteLedger) -> None:
     await ledger.failed({A: "is damaged", B: "is locked"}, 1000.0)
     await ledger.recovered([A])
     await ledger.failed({A: "is damaged again"}, 9000.0)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from alir.models.records import SourceRecord
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 Record = Callable[..., SourceRecord]
 
 
-async def everything(ledger: Ledger) -> list[SourceRecord]:
+async def everything(ledger: SqliteLedger) -> list[SourceRecord]:
     return [record async for record in ledger.all()]
 
 
 async def test_nothing_is_opened_or_made_before_the_first_use(path: Path) -> None:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
     await ledger.aclose()
 
     assert not path.parent.exists()
@@ -27,7 +27,7 @@ async def test_nothing_is_opened_or_made_before_the_first_use(path: Path) -> Non
     await ledger.aclose()
 
 
-async def test_a_record_comes_back_as_it_was(ledger: Ledger) -> None:
+async def test_a_record_comes_back_as_it_was(ledger: SqliteLedger) -> None:
     given = SourceRecord(
         "id",
         Path("/docs/a.txt"),
@@ -47,7 +47,7 @@ async def test_a_record_comes_back_as_it_was(ledger: Ledger) -> None:
 
 
 async def test_a_later_record_takes_the_place_of_an_earlier_one(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     await ledger.record([record("a", "v1"), record("b", "v1")])
     await ledger.record([record("a", "v2", "written", replaces="v1")])
@@ -59,7 +59,7 @@ async def test_a_later_record_takes_the_place_of_an_earlier_one(
     assert await ledger.counts() == {"planned": 0, "written": 1, "verified": 0, "settled": 1}
 
 
-async def test_what_is_forgotten_is_gone(ledger: Ledger, record: Record) -> None:
+async def test_what_is_forgotten_is_gone(ledger: SqliteLedger, record: Record) -> None:
     assert await ledger.is_empty()
     await ledger.record([record("a"), record("b")])
     await ledger.forget(["a", "never heard of"])
@@ -70,14 +70,14 @@ async def test_what_is_forgotten_is_gone(ledger: Ledger, record: Record) -> None
     assert await ledger.is_empty()
 
 
-async def test_all_goes_through_every_page_in_order(ledger: Ledger, record: Record) -> None:
+async def test_all_goes_through_every_page_in_order(ledger: SqliteLedger, record: Record) -> None:
     names = [f"{number:05}" for number in range(2500)]
     await ledger.record([record(name) for name in reversed(names)])
 
     assert [one.source_id for one in await everything(ledger)] == names
 
 
-async def test_a_name_that_is_not_text_survives(ledger: Ledger, record: Record) -> None:
+async def test_a_name_that_is_not_text_survives(ledger: SqliteLedger, record: Record) -> None:
     odd = Path(os.fsdecode(b"/docs/caf\xe9 \xff.txt"))
     await ledger.record([SourceRecord("a", odd, 1, 1, "h", "v", 1, "settled")])
     await ledger.failed({odd: f"cannot read {odd}"}, 10.0)
@@ -91,7 +91,7 @@ async def test_a_name_that_is_not_text_survives(ledger: Ledger, record: Record) 
 async def test_collections_in_one_file_know_nothing_of_each_other(
     path: Path, record: Record
 ) -> None:
-    one, other = Ledger(path, "one"), Ledger(path, "other")
+    one, other = SqliteLedger(path, "one"), SqliteLedger(path, "other")
     for ledger, version in ((one, "v1"), (other, "v2")):
         await ledger.record([record("a", version)])
         await ledger.failed({Path("/bad"): version}, 1.0)
@@ -115,7 +115,7 @@ async def test_collections_in_one_file_know_nothing_of_each_other(
 
 
 async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     await ledger.record([record("old"), record("a", "v1")])
     names = [f"{number:05}" for number in range(2500)]
@@ -132,7 +132,7 @@ async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
 
 
 async def test_what_was_known_stays_when_its_replacement_fails_half_way(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     await ledger.record([record("old")])
     seen = []
@@ -150,7 +150,7 @@ async def test_what_was_known_stays_when_its_replacement_fails_half_way(
     assert await everything(ledger) == [record("old")]
 
 
-async def test_the_fingerprint_is_unknown_until_it_is_set(ledger: Ledger) -> None:
+async def test_the_fingerprint_is_unknown_until_it_is_set(ledger: SqliteLedger) -> None:
     assert await ledger.fingerprint() is None
 
     await ledger.set_fingerprint({})
@@ -161,7 +161,7 @@ async def test_the_fingerprint_is_unknown_until_it_is_set(ledger: Ledger) -> Non
 
 
 async def test_many_tasks_record_at_once_in_few_transactions(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     names = [f"{number:05}" for number in range(1000)]
 
@@ -176,7 +176,7 @@ async def test_many_tasks_record_at_once_in_few_transactions(
 
 
 async def test_a_record_that_cannot_be_written_harms_no_other(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     good = [record(str(number)) for number in range(8)]
 
@@ -194,7 +194,7 @@ async def test_a_record_that_cannot_be_written_harms_no_other(
 def test_each_event_loop_can_use_it_and_it_can_be_closed_and_used_again(
     path: Path, record: Record
 ) -> None:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
 
     async def add(name: str) -> list[str]:
         await ledger.record([record(name)])
@@ -212,7 +212,7 @@ def test_each_event_loop_can_use_it_and_it_can_be_closed_and_used_again(
 
 
 def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
 
     def half(names: list[str]) -> None:
         async def add() -> None:
@@ -232,7 +232,7 @@ def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
 
 
 async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -> None:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
     tasks = [asyncio.create_task(ledger.record([record(f"{n:04}")])) for n in range(1000)]
     await asyncio.sleep(0)
 
@@ -244,7 +244,9 @@ async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -
     await ledger.aclose()
 
 
-async def test_a_call_that_is_cancelled_harms_no_other(ledger: Ledger, record: Record) -> None:
+async def test_a_call_that_is_cancelled_harms_no_other(
+    ledger: SqliteLedger, record: Record
+) -> None:
     tasks = [asyncio.create_task(ledger.record([record(str(n))])) for n in range(20)]
     await asyncio.sleep(0)
     tasks[3].cancel()

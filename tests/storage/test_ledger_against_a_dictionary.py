@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from alir.models.records import SourceRecord
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger(Path(self.folder.name, "x.ledger"), "notes")
+        self.ledger = SqliteLedger(Path(self.folder.name, "x.ledger"), "notes")
         self.known: dict[str, SourceRecord] = {}
         self.runner = asyncio.Runner()
 

@@ -16,7 +16,7 @@ import pytest
 
 from alir.errors import InvalidSetting, LedgerFailed
 from alir.models.records import SourceRecord
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 Record = Callable[..., SourceRecord]
 Run = Callable[..., "Popen[str]"]
@@ -26,11 +26,11 @@ NOTHING = {"planned": 0, "written": 0, "verified": 0, "settled": 0}
 WRITE = """
 import asyncio, sys
 from pathlib import Path
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 from alir.models.records import SourceRecord
 
 async def main():
-    ledger = Ledger(Path(sys.argv[1]), "notes")
+    ledger = SqliteLedger(Path(sys.argv[1]), "notes")
     async def write(task):
         number = 0
         while len(sys.argv) < 4 or number < int(sys.argv[3]):
@@ -48,7 +48,7 @@ asyncio.run(main())
 
 
 async def known(path: Path) -> set[str]:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
     found = {record.source_id async for record in ledger.all()}
     await ledger.aclose()
     return found
@@ -84,7 +84,7 @@ def test_processes_make_and_write_one_file_at_once(path: Path, run: Run) -> None
 async def test_another_process_reads_while_one_is_writing(path: Path, run: Run) -> None:
     writer = run(WRITE, "w")
     assert writer.stdout is not None
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
     sizes = []
     for _ in range(5):
         ids = writer.stdout.readline().split()
@@ -100,7 +100,7 @@ async def test_another_process_reads_while_one_is_writing(path: Path, run: Run) 
 async def test_a_damaged_file_is_moved_aside_and_made_anew(
     path: Path, record: Record, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
     await ledger.record([record(f"{number:04}") for number in range(1000)])
     await ledger.aclose()
     aside = path.with_name(f"{path.name}.corrupt-1")
@@ -127,7 +127,7 @@ async def test_a_damaged_file_is_moved_aside_and_made_anew(
 async def test_what_another_process_made_anew_is_not_moved_aside(
     path: Path, record: Record
 ) -> None:
-    late, first = Ledger(path, "notes"), Ledger(path, "notes")
+    late, first = SqliteLedger(path, "notes"), SqliteLedger(path, "notes")
     await late.record([record(f"{number:04}") for number in range(1000)])
     await late.aclose()
     content = path.read_bytes()
@@ -154,7 +154,7 @@ async def test_a_second_damaged_file_does_not_overwrite_the_first(
     path: Path, record: Record
 ) -> None:
     for expected in ("milvus.ledger.corrupt-1", "milvus.ledger.corrupt-2"):
-        ledger = Ledger(path, "notes")
+        ledger = SqliteLedger(path, "notes")
         await ledger.record([record("a")])
         await ledger.aclose()
         path.write_bytes(path.read_bytes()[:100] + b"\x5a" * 8000)
@@ -169,7 +169,7 @@ def limit_files_to(size_bytes: int) -> None:
 
 
 async def test_a_disk_without_room_is_an_error_that_names_the_file(
-    ledger: Ledger, path: Path, record: Record
+    ledger: SqliteLedger, path: Path, record: Record
 ) -> None:
     await ledger.record([record("before")])
     limit_files_to(path.with_name(f"{path.name}-wal").stat().st_size + 8192)
@@ -186,7 +186,7 @@ async def test_a_disk_without_room_is_an_error_that_names_the_file(
 
 
 async def test_a_full_database_is_an_error_that_names_the_file(
-    ledger: Ledger, path: Path, record: Record
+    ledger: SqliteLedger, path: Path, record: Record
 ) -> None:
     def no_more_pages(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA max_page_count = 1")
@@ -202,7 +202,7 @@ async def test_a_full_database_is_an_error_that_names_the_file(
 
 async def test_a_place_where_no_file_can_be_is_a_wrong_setting(path: Path) -> None:
     path.parent.write_text("not a folder")
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
 
     with pytest.raises(InvalidSetting, match=f"ALIR_LEDGER: the folder {path.parent} cannot"):
         await ledger.counts()
@@ -219,12 +219,12 @@ async def test_a_place_where_no_lock_can_be_is_a_wrong_setting(path: Path) -> No
     path.parent.write_text("not a folder")
 
     with pytest.raises(InvalidSetting, match=f"the folder {path.parent} cannot be made"):
-        async with Ledger(path, "notes").lock("alir ingest"):
+        async with SqliteLedger(path, "notes").lock("alir ingest"):
             pass
 
 
 async def test_a_process_forked_from_the_one_that_opened_it_is_told_so(
-    ledger: Ledger, record: Record
+    ledger: SqliteLedger, record: Record
 ) -> None:
     await ledger.record([record("a")])
     child = os.fork()
@@ -241,7 +241,7 @@ async def test_a_process_forked_from_the_one_that_opened_it_is_told_so(
 
 
 async def test_waiting_for_another_process_does_not_hold_up_the_event_loop(
-    ledger: Ledger, path: Path, record: Record
+    ledger: SqliteLedger, path: Path, record: Record
 ) -> None:
     await ledger.record([record("a")])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

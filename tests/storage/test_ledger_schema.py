@@ -11,7 +11,7 @@ import pytest
 
 from alir.errors import InvalidSetting
 from alir.models.records import FailedFile, SourceRecord
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 from alir.storage.ledger_schema import MIGRATIONS, prepare, transaction
 
 # What the first release wrote. It never changes: such files are out there.
@@ -54,7 +54,7 @@ def migrated(path: Path, migrations: Sequence[Sequence[str]]) -> list[tuple[obje
 
 
 async def test_a_ledger_of_version_1_still_says_what_it_said(old: Path) -> None:
-    ledger = Ledger(old, "notes")
+    ledger = SqliteLedger(old, "notes")
 
     assert await ledger.sources(["a"]) == {
         "a": SourceRecord("a", Path("/a"), 5, 7, "h", "v2", 3, "written", "v1", 8)
@@ -123,7 +123,7 @@ async def test_a_ledger_of_a_newer_alir_is_refused_and_left_as_it_is(old: Path) 
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = old.read_bytes()
-    ledger = Ledger(old, "notes")
+    ledger = SqliteLedger(old, "notes")
 
     with pytest.raises(InvalidSetting, match="newer alir: version 99") as refused:
         await ledger.sources(["a"])
@@ -142,7 +142,7 @@ async def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(path: Path,
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("CREATE TABLE vectors (id)")
     before = path.read_bytes()
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
 
     with pytest.raises(InvalidSetting, match="is not a ledger"):
         await ledger.sources(["a"])
@@ -155,7 +155,7 @@ async def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(path: Path,
 async def test_an_empty_file_is_a_new_ledger(path: Path) -> None:
     path.parent.mkdir()
     path.touch()
-    ledger = Ledger(path, "notes")
+    ledger = SqliteLedger(path, "notes")
 
     assert await ledger.fingerprint() is None
     await ledger.aclose()

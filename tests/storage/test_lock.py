@@ -12,17 +12,17 @@ from subprocess import Popen
 import pytest
 
 from alir.errors import RunInProgress
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 Run = Callable[..., "Popen[str]"]
 
 HOLD = """
 import asyncio, os, sys
 from pathlib import Path
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 async def main():
-    async with Ledger(Path(sys.argv[1]), "notes").lock("alir ingest docs"):
+    async with SqliteLedger(Path(sys.argv[1]), "notes").lock("alir ingest docs"):
         if "fork" in sys.argv:
             reader, writer = os.pipe()
             if not os.fork():
@@ -70,12 +70,12 @@ def test_a_killed_holder_holds_nothing(path: Path, run: Run, with_child: str) ->
 
 
 async def take(path: Path) -> None:
-    async with Ledger(path, "notes").lock("alir status"):
+    async with SqliteLedger(path, "notes").lock("alir status"):
         pass
 
 
 async def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) -> None:
-    async with Ledger(path, "notes").lock("alir ingest"):
+    async with SqliteLedger(path, "notes").lock("alir ingest"):
         with pytest.raises(RunInProgress) as refused:
             await take(path)
         with pytest.raises(RunInProgress):
@@ -86,22 +86,25 @@ async def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) ->
 
 
 async def test_another_collection_of_the_same_file_has_a_lock_of_its_own(path: Path) -> None:
-    async with Ledger(path, "notes").lock("alir ingest"), Ledger(path, "others").lock("alir ask"):
+    async with (
+        SqliteLedger(path, "notes").lock("alir ingest"),
+        SqliteLedger(path, "others").lock("alir ask"),
+    ):
         assert len(list(path.parent.glob(".*.lock"))) == 2
 
 
 async def test_a_collection_whose_name_is_no_file_name_has_a_lock_too(path: Path) -> None:
     name = "http://localhost:19530/" + "n" * 250
 
-    async with Ledger(path, name).lock("alir ingest"):
+    async with SqliteLedger(path, name).lock("alir ingest"):
         with pytest.raises(RunInProgress, match="nnn"):
-            async with Ledger(path, name).lock("alir ingest"):
+            async with SqliteLedger(path, name).lock("alir ingest"):
                 pass
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="it looks into /proc")
 async def test_a_process_that_was_started_meanwhile_does_not_keep_it(path: Path) -> None:
-    async with Ledger(path, "notes").lock("a run"):
+    async with SqliteLedger(path, "notes").lock("a run"):
         opened = Path("/proc/self/fd").iterdir()
         [held] = [int(one.name) for one in opened if is_lock(one, path.parent)]
         # Between its fork and its exec, every child of a process has what this one is given.
@@ -124,7 +127,7 @@ def is_lock(descriptor: Path, folder: Path) -> bool:
 
 async def test_an_error_in_the_run_releases_it(path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with Ledger(path, "notes").lock("alir ingest"):
+        async with SqliteLedger(path, "notes").lock("alir ingest"):
             raise ZeroDivisionError
 
     await take(path)
@@ -149,7 +152,7 @@ async def test_a_run_cancelled_while_it_takes_the_lock_does_not_keep_it(path: Pa
 
 
 async def test_a_holder_that_has_not_said_who_it_is_refuses_all_the_same(path: Path) -> None:
-    async with Ledger(path, "notes").lock("alir ingest"):
+    async with SqliteLedger(path, "notes").lock("alir ingest"):
         [lock] = path.parent.glob(".*.lock")
         assert json.loads(lock.read_text())["pid"] == os.getpid()
         lock.write_text("")

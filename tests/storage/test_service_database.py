@@ -5,14 +5,14 @@ import sqlite3
 from pathlib import Path
 
 from alir.storage import keys
-from alir.storage.service_database import Database, opened
+from alir.storage.service_database import ServiceDatabase, opened
 
 
 async def test_a_look_needs_no_thread_and_sees_what_another_program_has_just_written(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.service"
-    database = Database(path)
+    database = ServiceDatabase(path)
     nobody = await database.look(keys.present, None)  # opens the file
     with opened(path) as db:
         secret = keys.add(db, "one", "read")
@@ -38,7 +38,7 @@ async def test_a_look_while_another_program_writes_waits_for_that_and_holds_nobo
     path = tmp_path / "a.service"
     with opened(path) as db:
         secret = keys.add(db, "one", "read")
-    database = Database(path)
+    database = ServiceDatabase(path)
     await database.look(keys.present, secret)
     writing = sqlite3.connect(path, isolation_level=None)
     writing.execute("BEGIN EXCLUSIVE")

@@ -15,22 +15,22 @@ from llama_index.core.tools import BaseTool
 from workflows.events import Event
 
 from alir.app.garbage_collection import spare_the_collector
-from alir.app.index_compatibility import Guard
+from alir.app.index_compatibility import IndexCompatibility
 from alir.app.retriever import AlirRetriever
 from alir.documents.chunking import CHUNKING, chunk_tokens, node_parser
-from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.inference.embeddings import LocalEmbedding, ModelFolder, find_model
 from alir.milvus.catalog import MilvusCatalog
-from alir.milvus.collection_versions import MilvusIndexes
+from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
-from alir.milvus.stores import Stores
+from alir.milvus.stores import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
 from alir.steps.ingest.relearn import relearn
-from alir.storage.ledger import Ledger
-from alir.storage.sessions import Sessions
+from alir.storage.ledger import SqliteLedger
+from alir.storage.sessions import SqliteSessions
 from alir.workflows.agent import Agent
 from alir.workflows.ask import AskCorpus
 from alir.workflows.ingest import IngestCorpus
@@ -98,9 +98,11 @@ class Alir:
         return RebuildCorpus(indexes=self.indexes, corpus_at=self._corpus_at, ledger=self.ledger)
 
     @cached_property
-    def indexes(self) -> MilvusIndexes:
+    def indexes(self) -> MilvusCollectionVersions:
         """The collections of the index: the live one, and those kept or begun beside it."""
-        return MilvusIndexes(self.vector_store, at=self._stores.to_read, present=self._fingerprint)
+        return MilvusCollectionVersions(
+            self.vector_store, at=self._stores.to_read, present=self._fingerprint
+        )
 
     @cached_property
     def shard(self) -> IngestShard:
@@ -129,9 +131,9 @@ class Alir:
         return Agent(search=self.search, llm=self.llm, sessions=self.sessions, tools=self._tools)
 
     @cached_property
-    def sessions(self) -> Sessions:
+    def sessions(self) -> SqliteSessions:
         """The conversations with the agent."""
-        return Sessions(self.settings.sessions_path, self.settings.collection)
+        return SqliteSessions(self.settings.sessions_path, self.settings.collection)
 
     @cached_property
     def retriever(self) -> AlirRetriever:
@@ -161,14 +163,16 @@ class Alir:
         )
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> SqliteLedger:
         """What is remembered of files between runs."""
-        return Ledger(self.settings.ledger_path, self.settings.collection)
+        return SqliteLedger(self.settings.ledger_path, self.settings.collection)
 
     @cached_property
     def readers(self) -> ParserPool:
         """The processes that read documents; started at first use."""
-        return ParserPool(Limits(self.settings.parse_timeout_s, self.settings.parse_memory_mib))
+        return ParserPool(
+            SandboxLimits(self.settings.parse_timeout_s, self.settings.parse_memory_mib)
+        )
 
     @cached_property
     def llm(self) -> LLM | None:
@@ -284,9 +288,9 @@ class Alir:
             await close(self.llm)
 
     @property
-    def _stores(self) -> Stores:
+    def _stores(self) -> StoreFactory:
         dim = None if self._model is None else self._model.dim
-        return Stores(self.settings, METRIC, dim, self._fingerprint)
+        return StoreFactory(self.settings, METRIC, dim, self._fingerprint)
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
         store = self._stores.of(collection)
@@ -300,7 +304,7 @@ class Alir:
         )
 
     def _shard_into(
-        self, store: AlirMilvusStore, *, catalog: MilvusCatalog, ledger: Ledger | None
+        self, store: AlirMilvusStore, *, catalog: MilvusCatalog, ledger: SqliteLedger | None
     ) -> IngestShard:
         overlap = self.settings.chunk_overlap_tokens
         return IngestShard(
@@ -314,8 +318,8 @@ class Alir:
         )
 
     @property
-    def _guard(self) -> Guard:
-        return Guard(
+    def _guard(self) -> IndexCompatibility:
+        return IndexCompatibility(
             self.settings.collection,
             live=self.vector_store.live,
             present=self._fingerprint,

@@ -8,7 +8,7 @@ from alir.models.fingerprint import Fingerprint, differences
 from alir.ports import Ledger
 
 
-class Guard:
+class IndexCompatibility:
     """Compares what an index is made with to what would be made now.
 
     An older alir's index does not say all of it. What the ledger noted when that was first written

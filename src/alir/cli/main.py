@@ -239,12 +239,12 @@ def rebuild(  # noqa: PLR0917  the options of a command
 
     Example: alir rebuild
     """
-    from alir.cli.rebuild import Told, drop_old_index, rebuild_index, roll_back  # noqa: PLC0415
+    from alir.cli.rebuild import CommandResult, drop_old_index, rebuild_index, roll_back  # noqa: PLC0415
 
     if rollback + drop_old + bool(paths or switch_anyway) > 1:
         raise typer.BadParameter("--rollback and --drop-old stand alone")
 
-    async def run(app: "Alir") -> Told:
+    async def run(app: "Alir") -> CommandResult:
         if rollback:
             return await roll_back(app)
         if drop_old:

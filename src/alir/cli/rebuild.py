@@ -9,29 +9,29 @@ from alir.app.application import Alir
 from alir.cli.console import count, display, shown
 from alir.events.rebuild import Rebuild, RebuildReport
 from alir.models import fingerprint
-from alir.models.collection_version import Index
+from alir.models.collection_version import CollectionVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandResult:
     """A result: a few lines, and the same as JSON."""
 
     person: str
     machine: dict[str, Any]
 
 
-async def rebuild_index(app: Alir, paths: Sequence[Path], *, switch_anyway: bool) -> Told:
+async def rebuild_index(app: Alir, paths: Sequence[Path], *, switch_anyway: bool) -> CommandResult:
     """Make the index anew."""
     start = Rebuild(paths=[*paths], switch_anyway=switch_anyway)
     report = await shown(app.rebuild.run(start_event=start), "Rebuilding")
-    return Told(_summary(report), report.to_json())
+    return CommandResult(_summary(report), report.to_json())
 
 
-async def roll_back(app: Alir) -> Told:
+async def roll_back(app: Alir) -> CommandResult:
     """Go back to the old index, and say with which settings it was made."""
     async with app.ledger.lock("a rollback"):
         index = await app.indexes.roll_back()
-    return Told(
+    return CommandResult(
         f"The index is {index.collection} again, and the one it was until now is kept. "
         f"{_needed(index)}".strip(),
         {
@@ -42,12 +42,12 @@ async def roll_back(app: Alir) -> Told:
     )
 
 
-async def drop_old_index(app: Alir) -> Told:
+async def drop_old_index(app: Alir) -> CommandResult:
     """Delete everything but the index that the name means."""
     async with app.ledger.lock("dropping what is kept"):
         dropped = await app.indexes.drop_kept()
     person = f"Dropped {', '.join(dropped)}." if dropped else "Nothing is kept besides the index."
-    return Told(person, {"dropped": dropped})
+    return CommandResult(person, {"dropped": dropped})
 
 
 def _summary(report: RebuildReport) -> str:
@@ -64,7 +64,7 @@ def _summary(report: RebuildReport) -> str:
     return "\n".join(lines)
 
 
-def _needed(index: Index) -> str:
+def _needed(index: CollectionVersion) -> str:
     told = fingerprint.told(index.made_with)
     settings = fingerprint.settings(index.made_with)
     return f"It was made with {told}. It needs {settings}." if told else ""

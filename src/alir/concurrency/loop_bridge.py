@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Handover:
+class LoopBridge:
     """Does what `asyncio.wrap_future` does, for many results at once.
 
     That wakes the event loop for each of them, by a call of the system; the thread which makes it

@@ -7,8 +7,15 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims
-from alir.evaluation.outcomes import Figures, Judged, JudgedQuestion, Outcome, Place, figures
-from alir.evaluation.sweep import Fitted, fit
+from alir.evaluation.outcomes import (
+    AnswerFigures,
+    JudgedDocuments,
+    JudgedQuestion,
+    Outcome,
+    PassageSpan,
+    figures,
+)
+from alir.evaluation.sweep import FittedWeights, fit
 from alir.events.ask import Answer
 from alir.steps.ask.synthesize import NOT_ANSWERED
 
@@ -17,12 +24,12 @@ from alir.steps.ask.synthesize import NOT_ANSWERED
 class AnswerReport:
     """The figures of a set of questions."""
 
-    figures: Figures
+    figures: AnswerFigures
     citations_shown: int
     """In all answers, also to questions without one."""
     citations_verified: int
     """Those whose quote stands in the file, to the character."""
-    fitted: Fitted
+    fitted: FittedWeights
     """What other weights would do."""
     claims: ClaimFigures | None
     """How support is judged; None without claims."""
@@ -40,7 +47,7 @@ class AnswerReport:
 class JudgedAnswers:
     """What is to be answered, and sentences whose support is known."""
 
-    judged: Judged
+    judged: JudgedDocuments
     claims: Sequence[JudgedClaim] = ()
 
 
@@ -64,16 +71,18 @@ async def evaluate_answers(app: Alir, asked_for: JudgedAnswers) -> AnswerReport:
     )
 
 
-def _outcome(question: JudgedQuestion, answer: Answer, judged: Judged) -> Outcome:
+def _outcome(question: JudgedQuestion, answer: Answer, judged: JudgedDocuments) -> Outcome:
     return Outcome(
         question,
         found=[judged.place(source) for source in answer.sources],
-        cited=[Place(one.file, one.start, one.end) for one in answer.citations],
+        cited=[PassageSpan(one.file, one.start, one.end) for one in answer.citations],
         is_answered=answer.text != NOT_ANSWERED,
     )
 
 
-async def _fitted(app: Alir, outcomes: Sequence[Outcome], answers: Sequence[Answer]) -> Fitted:
+async def _fitted(
+    app: Alir, outcomes: Sequence[Outcome], answers: Sequence[Answer]
+) -> FittedWeights:
     asked = [
         (outcome.question, answer.sources, outcome.found)
         for outcome, answer in zip(outcomes, answers, strict=True)

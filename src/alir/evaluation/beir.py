@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alir.errors import InvalidTestSet
-from alir.evaluation.judged import Document, Judged, lines, refused, written
+from alir.evaluation.judged import Document, TestCollection, lines, refused, written
 
 QRELS_COLUMNS = 3
 RULE = "A document is relevant if its judgement is above 0, and its gain is the judgement."
@@ -17,7 +17,7 @@ def is_beir(path: Path) -> bool:
     return (path / "corpus.jsonl").is_file()
 
 
-def load_beir(path: Path, *, folder: Path, split: str | None = None) -> Judged:
+def load_beir(path: Path, *, folder: Path, split: str | None = None) -> TestCollection:
     """Read the collection at `path`, and write its documents into `folder`.
 
     Args:

@@ -15,7 +15,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.evaluation.judged import lines, refused
-from alir.evaluation.outcomes import Judged, Place
+from alir.evaluation.outcomes import JudgedDocuments, PassageSpan
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.stream import Claim
 from alir.steps.ask.support import MIN_SUPPORT, check
@@ -52,7 +52,7 @@ class ClaimFigures:
     """On all of them."""
 
 
-def load_claims(path: Path, judged: Judged) -> list[JudgedClaim]:
+def load_claims(path: Path, judged: JudgedDocuments) -> list[JudgedClaim]:
     """Read the claims, and what each cites: the first passage that answers its question.
 
     Raises:
@@ -98,7 +98,7 @@ async def evaluate_claims(
     )
 
 
-def _around(place: Place, judged: Judged) -> str:
+def _around(place: PassageSpan, judged: JudgedDocuments) -> str:
     start = max(place.start - CONTEXT_CHARS, 0)
     return judged.texts[place.file][start : place.end + CONTEXT_CHARS]
 

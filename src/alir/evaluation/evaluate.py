@@ -31,7 +31,7 @@ from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import RetrievalFailed
 from alir.evaluation.answers import JudgedAnswers, evaluate_answers
-from alir.evaluation.judged import Judged
+from alir.evaluation.judged import TestCollection
 from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, ir_measures, score
 from alir.evaluation.report import machine
 from alir.evaluation.report.progress import Progress
@@ -69,7 +69,7 @@ class EvalOptions:
 
 
 async def evaluate(
-    judged: Judged, options: EvalOptions, progress: Progress = lambda _: None
+    judged: TestCollection, options: EvalOptions, progress: Progress = lambda _: None
 ) -> dict[str, Any]:
     """Ingest the collection once for each size of chunks, ask everything, return the JSON.
 
@@ -119,7 +119,7 @@ def _alir(desk: Path, chunk_tokens: int | None, options: EvalOptions) -> Alir:
 
 
 async def _rows(
-    app: Alir, judged: Judged, options: EvalOptions, progress: Progress
+    app: Alir, judged: TestCollection, options: EvalOptions, progress: Progress
 ) -> list[dict[str, Any]]:
     report = await _ingested(app, judged, progress)
     rows: list[dict[str, Any]] = []
@@ -149,7 +149,7 @@ async def _rows(
     return rows
 
 
-async def _ingested(app: Alir, judged: Judged, progress: Progress) -> IngestReport:
+async def _ingested(app: Alir, judged: TestCollection, progress: Progress) -> IngestReport:
     run = app.ingest.run(start_event=Ingest(paths=[*judged.files]))
     async for event in events(run):
         if isinstance(event, IngestProgress):
@@ -161,7 +161,7 @@ async def _ingested(app: Alir, judged: Judged, progress: Progress) -> IngestRepo
 
 
 async def ranking(
-    search: Workflow, judged: Judged, fusion: Fusion, *, rerank: bool, depth: int
+    search: Workflow, judged: TestCollection, fusion: Fusion, *, rerank: bool, depth: int
 ) -> Ranking:
     """Have `search` asked all questions, many at once; return what was found for each.
 
@@ -185,7 +185,7 @@ async def ranking(
     }
 
 
-def _units(judged: Judged, question: str, passages: Sequence[NodeWithScore]) -> list[str]:
+def _units(judged: TestCollection, question: str, passages: Sequence[NodeWithScore]) -> list[str]:
     """Return what the passages are of, each where its best one stands."""
     units = (unit for one in passages for unit in judged.units(question, one.node))
     return list(dict.fromkeys(units))

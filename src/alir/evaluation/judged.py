@@ -22,7 +22,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TestCollection:
     """A test collection, its documents in files."""
 
     name: str
@@ -47,7 +47,7 @@ def written(
     questions: Mapping[str, str],
     judgements: Judgements,
     rule: str,
-) -> Judged:
+) -> TestCollection:
     """Write `documents` as files below `folder`: title, blank line, text.
 
     Documents without a word are left out, questions without a relevant document too.
@@ -76,7 +76,7 @@ def written(
     if unknown:
         notes.append(f"Judged documents that are not there and count as missed: {len(unknown)}.")
     asked, judged = answerable(questions, judgements)
-    return Judged(name, [folder], len(names), asked, judged, units, rule, notes)
+    return TestCollection(name, [folder], len(names), asked, judged, units, rule, notes)
 
 
 def answerable(

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from alir.errors import InvalidTestSet
 from alir.evaluation.beir import is_beir, load_beir
-from alir.evaluation.judged import Judged
+from alir.evaluation.judged import TestCollection
 from alir.evaluation.questions_csv import load_questions
 from alir.evaluation.smart import is_smart, load_smart
 
 
 def load(
     path: Path, *, folder: Path, questions: Path | None = None, split: str | None = None
-) -> Judged:
+) -> TestCollection:
     """Load the collection at the folder `path`; documents that are not files go into `folder`.
 
     Args:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from alir.documents import formats
 from alir.evaluation.judged import refused
-from alir.evaluation.questions_csv import COVERED, Row, rows
+from alir.evaluation.questions_csv import COVERED, QuestionRow, rows
 from alir.models.answers import Citation, SourcePassage
 
 HITS_AT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PassageSpan:
     """Characters `start` to `end` of the document `file`."""
 
     file: str
@@ -22,7 +22,7 @@ class Place:
     start: int
     end: int
 
-    def shares(self, other: "Place") -> int:
+    def shares(self, other: "PassageSpan") -> int:
         """Return how many characters both have."""
         if self.file != other.file:
             return 0
@@ -34,28 +34,28 @@ class JudgedQuestion:
     """A question, and where its answer stands; nowhere if the documents have none."""
 
     text: str
-    expected: tuple[Place, ...] = ()
+    expected: tuple[PassageSpan, ...] = ()
 
-    def is_found_in(self, place: Place) -> bool:
+    def is_found_in(self, place: PassageSpan) -> bool:
         """Whether a chunk at `place` holds at least half of an expected passage."""
         return any(place.shares(one) >= COVERED * (one.end - one.start) for one in self.expected)
 
-    def is_cited_by(self, place: Place) -> bool:
+    def is_cited_by(self, place: PassageSpan) -> bool:
         """Whether a citation of `place` overlaps an expected passage."""
         return any(place.shares(one) for one in self.expected)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedDocuments:
     """The questions, and the texts of the documents they are about, by absolute path."""
 
     questions: Sequence[JudgedQuestion]
     texts: Mapping[str, str]
 
-    def place(self, source: SourcePassage) -> Place:
+    def place(self, source: SourcePassage) -> PassageSpan:
         """Return where a passage stands in its document: the first place, if it repeats."""
         start = self.texts.get(source.file, "").find(source.text)
-        return Place(source.file, start, start + len(source.text))
+        return PassageSpan(source.file, start, start + len(source.text))
 
     def holds(self, citation: Citation) -> bool:
         """Whether the quote stands where it says, to the character."""
@@ -68,14 +68,14 @@ class Outcome:
     """What became of a question."""
 
     question: JudgedQuestion
-    found: Sequence[Place]
+    found: Sequence[PassageSpan]
     """The passages, best first."""
-    cited: Sequence[Place]
+    cited: Sequence[PassageSpan]
     is_answered: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class AnswerFigures:
     """How the answers do; shares are 0 to 1, and 0 of none."""
 
     answerable: int
@@ -96,14 +96,14 @@ class Figures:
     """Share of the answerable with such a citation."""
 
 
-def load(questions: Path, *, documents: Path) -> Judged:
+def load(questions: Path, *, documents: Path) -> JudgedDocuments:
     """Read the questions, and find their passages in the documents.
 
     Raises:
         InputError: a file cannot be read, or a line is not what it should be.
     """
     texts: dict[str, str] = {}
-    expected: dict[str, list[Place]] = {}
+    expected: dict[str, list[PassageSpan]] = {}
     for row in rows(questions):
         places = expected.setdefault(row.question, [])
         if row.is_answerable:
@@ -112,16 +112,16 @@ def load(questions: Path, *, documents: Path) -> Judged:
                 texts[path] = formats.document_text(Path(path))
             places += _standing(row, path, texts[path], questions)
     judged = [JudgedQuestion(text, tuple(places)) for text, places in expected.items()]
-    return Judged(judged, texts)
+    return JudgedDocuments(judged, texts)
 
 
-def figures(outcomes: Sequence[Outcome]) -> Figures:
+def figures(outcomes: Sequence[Outcome]) -> AnswerFigures:
     """Sum up what became of the questions."""
     answerable = [one for one in outcomes if one.question.expected]
     unanswerable = [one for one in outcomes if not one.question.expected]
     ranks = [_rank(one) for one in answerable]
     right = [[one.question.is_cited_by(place) for place in one.cited] for one in answerable]
-    return Figures(
+    return AnswerFigures(
         answerable=len(answerable),
         unanswerable=len(unanswerable),
         hit_at_5=_share(0 < rank <= HITS_AT for rank in ranks),
@@ -145,10 +145,10 @@ def _share(values: Iterable[float]) -> float:
     return sum(counted) / (len(counted) or 1)
 
 
-def _standing(row: Row, path: str, text: str, questions: Path) -> list[Place]:
+def _standing(row: QuestionRow, path: str, text: str, questions: Path) -> list[PassageSpan]:
     """Return wherever a row's passage stands in `text`; any white space matches any other."""
     words = r"\s+".join(map(re.escape, row.passage.split()))
-    places = [Place(path, *match.span()) for match in re.finditer(words, text)]
+    places = [PassageSpan(path, *match.span()) for match in re.finditer(words, text)]
     if not places:
         problem = f"{row.file} does not hold: {row.passage}"
         raise refused(questions, row.line, problem, "Copy the passage from the file.")

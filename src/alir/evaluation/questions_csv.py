@@ -10,7 +10,7 @@ from llama_index.core.schema import BaseNode, TextNode
 
 from alir.documents import formats
 from alir.errors import InvalidTestSet
-from alir.evaluation.judged import Judged, lines, refused
+from alir.evaluation.judged import TestCollection, lines, refused
 from alir.models.answers import Span
 
 HEADER = ["question", "file", "passage"]
@@ -23,7 +23,7 @@ RULE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QuestionRow:
     """One row of the file: a question, and where one of its answers stands; or that none does."""
 
     line: int
@@ -45,7 +45,7 @@ class _Passage:
     """Wherever it stands in the file."""
 
 
-def rows(path: Path) -> Iterator[Row]:
+def rows(path: Path) -> Iterator[QuestionRow]:
     """Yield the rows of the file at `path`; of unanswerable questions file and passage are empty.
 
     Raises:
@@ -69,10 +69,10 @@ def rows(path: Path) -> Iterator[Row]:
             missing = "passage" if file else "file"
             remedy = "Give both, or neither for a question that the documents do not answer."
             raise refused(path, number, f"the {missing} is empty", remedy)
-        yield Row(number, question, file, passage)
+        yield QuestionRow(number, question, file, passage)
 
 
-def load_questions(questions: Path, *, documents: Path) -> Judged:
+def load_questions(questions: Path, *, documents: Path) -> TestCollection:
     """Read the questions in the file `questions` of the documents at the folder `documents`.
 
     Raises:
@@ -98,7 +98,7 @@ def load_questions(questions: Path, *, documents: Path) -> Judged:
         return found or [node.node_id]
 
     notes = [f"Questions without an answer, which were not asked: {len(unanswerable)}."]
-    return Judged(
+    return TestCollection(
         questions.stem,
         [documents.resolve()],
         len(texts),
@@ -110,7 +110,9 @@ def load_questions(questions: Path, *, documents: Path) -> Judged:
     )
 
 
-def _located(row: Row, questions: Path, documents: Path, texts: dict[Path, str]) -> _Passage:
+def _located(
+    row: QuestionRow, questions: Path, documents: Path, texts: dict[Path, str]
+) -> _Passage:
     path = (documents / row.file).resolve()
     if not path.is_relative_to(documents.resolve()) or not path.is_file():
         problem = f"there is no file {row.file!r} in {documents}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alir.errors import InvalidTestSet
-from alir.evaluation.judged import Document, Judged, lines, refused, written
+from alir.evaluation.judged import Document, TestCollection, lines, refused, written
 
 DOCUMENTS, QUESTIONS, JUDGEMENTS = "*.all*", "*.qry", "*qrel*"
 RULE = (
@@ -20,7 +20,7 @@ def is_smart(path: Path) -> bool:
     return any(path.glob(DOCUMENTS)) and any(path.glob(QUESTIONS))
 
 
-def load_smart(path: Path, *, folder: Path) -> Judged:
+def load_smart(path: Path, *, folder: Path) -> TestCollection:
     """Read the collection at `path`, and write its documents into `folder`.
 
     Raises:

@@ -13,50 +13,52 @@ from math import inf
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from alir.evaluation.outcomes import Figures, JudgedQuestion, Outcome, Place, figures
+from alir.evaluation.outcomes import AnswerFigures, JudgedQuestion, Outcome, PassageSpan, figures
 from alir.models.answers import SourcePassage
-from alir.steps.ask.extract import Compared, Weights, choose, compare, scored
+from alir.steps.ask.extract import ExtractionWeights, SentenceScores, choose, compare, scored
 
 GRID = [
-    Weights(words, passage_words, keep)
+    ExtractionWeights(words, passage_words, keep)
     for words, passage_words, keep in product((0.0, 0.5, 1.0), (0.0, 0.5, 1.0), (0.85, 0.9, 0.95))
 ]
 THRESHOLDS = [step / 40 for step in range(80)]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SweepSample:
     """A question, the passages found for it, and how their sentences compare to it."""
 
     question: JudgedQuestion
-    places: Sequence[Place]
-    compared: Compared
+    places: Sequence[PassageSpan]
+    compared: SentenceScores
 
-    def outcome(self, weights: Weights) -> Outcome:
+    def outcome(self, weights: ExtractionWeights) -> Outcome:
         """Return what would become of the question with `weights`."""
         quotes = choose(self.compared, weights)
-        cited: list[Place] = []
+        cited: list[PassageSpan] = []
         for quote in quotes:
             place = self.places[quote.passage]
-            cited.append(Place(place.file, place.start + quote.start, place.start + quote.end))
+            cited.append(
+                PassageSpan(place.file, place.start + quote.start, place.start + quote.end)
+            )
         return Outcome(self.question, self.places, cited, is_answered=bool(quotes))
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedWeights:
     """What the sweep found."""
 
-    weights: Weights
+    weights: ExtractionWeights
     """The best on all questions."""
-    figures: Figures
+    figures: AnswerFigures
     """Of all questions, each with the weights that do best on the half it is not in."""
 
 
 async def fit(
-    asked: Sequence[tuple[JudgedQuestion, Sequence[SourcePassage], Sequence[Place]]],
+    asked: Sequence[tuple[JudgedQuestion, Sequence[SourcePassage], Sequence[PassageSpan]]],
     *,
     embedding: BaseEmbedding,
-) -> Fitted:
+) -> FittedWeights:
     """Return the best weights for questions and the passages found for them, and how they do."""
     found = await asyncio.gather(*(_found(*one, embedding=embedding) for one in asked))
     halves = _halves(found)
@@ -64,15 +66,17 @@ async def fit(
     for chosen_on, measured_on in (halves, halves[::-1]):
         weights = best(chosen_on)
         outcomes += [one.outcome(weights) for one in measured_on]
-    return Fitted(best(found), figures(outcomes))
+    return FittedWeights(best(found), figures(outcomes))
 
 
-def best(found: Sequence[Found]) -> Weights:
+def best(found: Sequence[SweepSample]) -> ExtractionWeights:
     """Return the weights that do best on these questions."""
     return max((_with_threshold(found, weights) for weights in GRID), key=lambda one: one[0])[1]
 
 
-def _with_threshold(found: Sequence[Found], weights: Weights) -> tuple[float, Weights]:
+def _with_threshold(
+    found: Sequence[SweepSample], weights: ExtractionWeights
+) -> tuple[float, ExtractionWeights]:
     """Return the best threshold for `weights`, and how good the outcomes are with it."""
     tried = replace(weights, least=-inf)
     tops = [max(scored(one.compared, tried), default=-inf) for one in found]
@@ -100,18 +104,18 @@ def worth(outcomes: Sequence[Outcome]) -> float:
 async def _found(
     question: JudgedQuestion,
     sources: Sequence[SourcePassage],
-    places: Sequence[Place],
+    places: Sequence[PassageSpan],
     *,
     embedding: BaseEmbedding,
-) -> Found:
+) -> SweepSample:
     nodes = [
         NodeWithScore(node=TextNode(text=one.text, metadata={"file_path": one.file}))
         for one in sources
     ]
-    return Found(question, places, await compare(question.text, nodes, embedding=embedding))
+    return SweepSample(question, places, await compare(question.text, nodes, embedding=embedding))
 
 
-def _halves(found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+def _halves(found: Sequence[SweepSample]) -> tuple[list[SweepSample], list[SweepSample]]:
     answerable = [one for one in found if one.question.expected]
     unanswerable = [one for one in found if not one.question.expected]
     return [*answerable[::2], *unanswerable[::2]], [*answerable[1::2], *unanswerable[1::2]]

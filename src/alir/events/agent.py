@@ -10,7 +10,7 @@ from workflows.events import HumanResponseEvent, InputRequiredEvent, StartEvent
 
 from alir.events.ask import Answer
 from alir.events.base import StrictEvent
-from alir.models.answers import AnsweredPart, Budget, Inquiry, SubQuestion
+from alir.models.answers import AgentQuestion, AnsweredPart, Budget, SubQuestion
 
 By = Literal["llm", "rules"]
 """Who decided: the language model, or plain rules."""
@@ -59,7 +59,7 @@ class MeaningChosen(StrictEvent, HumanResponseEvent):
 class QuestionUnderstood(StrictEvent):
     """There is a question, and it can be understood without those before it."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
 
 
 class QuestionDecomposed(StrictEvent):
@@ -74,14 +74,14 @@ class QuestionDecomposed(StrictEvent):
 class SubQuestionAsked(StrictEvent):
     """A part of the question is to be searched for."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
 
 
 class ToolsOffered(StrictEvent):
     """There are tools, and the question may need one."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
 
 
 class ToolUsed(StrictEvent):
@@ -96,14 +96,14 @@ class ToolUsed(StrictEvent):
 class ToolsUsed(StrictEvent):
     """All tools that the question needs were called; what they said are passages."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     passages: list[NodeWithScore]
 
 
 class EvidenceFound(StrictEvent):
     """Streamed: these passages were found for a part, best first; maybe none."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
     passages: list[NodeWithScore]
 
@@ -111,14 +111,14 @@ class EvidenceFound(StrictEvent):
 class EvidenceAccepted(StrictEvent):
     """Streamed: what was found for a part is good enough."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
 
 
 class EvidenceWeak(StrictEvent):
     """Streamed: what was found for a part is not good enough."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
     """With what was found for it so far."""
     grade: float
@@ -128,7 +128,7 @@ class EvidenceWeak(StrictEvent):
 class QueryRewritten(StrictEvent):
     """Streamed: a part is to be searched for once more, in other words."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
     by: By
 
@@ -136,7 +136,7 @@ class QueryRewritten(StrictEvent):
 class SubQuestionGivenUp(StrictEvent):
     """Streamed: a part is searched for no further; the answer has what was found."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     part: SubQuestion
     reason: str
     is_failure: bool = False
@@ -152,7 +152,7 @@ class BudgetSpent(StrictEvent):
 class EvidenceGathered(StrictEvent):
     """Every part is settled; the passages are from the versions the index holds."""
 
-    inquiry: Inquiry
+    inquiry: AgentQuestion
     parts: list[SubQuestion]
     answered: list[AnsweredPart]
     tool_passages: list[NodeWithScore]

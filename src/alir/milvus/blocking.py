@@ -15,7 +15,7 @@ from llama_index.core.vector_stores.types import (
 T = TypeVar("T")
 
 
-class BlockingForms(BasePydanticVectorStore):
+class BlockingVectorStore(BasePydanticVectorStore):
     """Each method is its asynchronous twin, and blocks until that is done."""
 
     @abstractmethod

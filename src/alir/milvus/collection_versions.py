@@ -10,13 +10,13 @@ from alir.milvus.collection.aliases import aliases, members, number
 from alir.milvus.collection.collection import LOOKS_AGAIN_S
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
-from alir.models.collection_version import Census, Index
+from alir.models.collection_version import CollectionAudit, CollectionVersion
 from alir.models.fingerprint import Fingerprint, is_same
 
 T = TypeVar("T")
 
 
-class MilvusIndexes:
+class MilvusCollectionVersions:
     """What the name of `store`, an alias, means, has meant and is to mean.
 
     Args:
@@ -38,20 +38,28 @@ class MilvusIndexes:
         self._present = present
         self._open: dict[str, AlirMilvusStore] = {}
 
-    async def live(self) -> Index | None:
+    async def live(self) -> CollectionVersion | None:
         """Return the one that the name means now; None while there is none."""
         live = await self._do(self._aliases.live)
-        return None if live is None else Index(live, (await self._members()).get(live, {}))
+        return (
+            None if live is None else CollectionVersion(live, (await self._members()).get(live, {}))
+        )
 
-    async def previous(self) -> Index | None:
+    async def previous(self) -> CollectionVersion | None:
         """Return the one that `roll_back` would go back to."""
         previous = await self._do(self._aliases.previous)
-        return None if previous is None else Index(previous, (await self._members())[previous])
+        return (
+            None
+            if previous is None
+            else CollectionVersion(previous, (await self._members())[previous])
+        )
 
-    async def kept(self) -> list[Index]:
+    async def kept(self) -> list[CollectionVersion]:
         """Return all but the live one."""
         live = await self._do(self._aliases.live)
-        return [Index(*one) for one in (await self._members()).items() if one[0] != live]
+        return [
+            CollectionVersion(*one) for one in (await self._members()).items() if one[0] != live
+        ]
 
     async def begin(self) -> str:
         """Return the collection to build the next one in; see `ports.Indexes`."""
@@ -74,7 +82,7 @@ class MilvusIndexes:
         """Return what a collection holds, whatever it is made with."""
         return MilvusCatalog(self._store(collection), waits=True)
 
-    async def census(self, collection: str) -> Census:
+    async def census(self, collection: str) -> CollectionAudit:
         """Read every id of a collection, and what each file says of itself."""
         store = self._store(collection)
         files, ids = set(), set()
@@ -84,13 +92,13 @@ class MilvusIndexes:
             if count := row.get("chunk_count"):
                 files.add(row[store.doc_id_field])
                 due += count
-        return Census(frozenset(files), due, len(ids), await store.count(waits=True))
+        return CollectionAudit(frozenset(files), due, len(ids), await store.count(waits=True))
 
     async def switch(self, collection: str) -> None:
         """Have the name mean `collection` from now on."""
         await self._do(lambda: self._aliases.switch(collection))
 
-    async def roll_back(self) -> Index:
+    async def roll_back(self) -> CollectionVersion:
         """Have the name mean what it meant before; return that.
 
         Raises:

@@ -53,7 +53,7 @@ _OF_LISTS = {*_ARRAYS, FilterOperator.IS_EMPTY}
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class FilterDialect:
     """What a filter can name and say, in one collection on one Milvus."""
 
     fields: Mapping[str, DataType] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Dialect:
 
 
 def to_expression(
-    filters: MetadataFilters | None, dialect: Dialect, *, negated: bool = False
+    filters: MetadataFilters | None, dialect: FilterDialect, *, negated: bool = False
 ) -> str:
     """Return the Milvus expression of `filters`; the empty string when there are none.
 
@@ -104,7 +104,7 @@ def both(*expressions: str) -> str:
     return " and ".join(f"({part})" for part in present) if len(present) > 1 else "".join(present)
 
 
-def name_of(key: str, dialect: Dialect) -> str:
+def name_of(key: str, dialect: FilterDialect) -> str:
     """Return how an expression names `key`: a field of the schema, or a key of the metadata."""
     if key in dialect.fields:
         return key
@@ -114,7 +114,7 @@ def name_of(key: str, dialect: Dialect) -> str:
     return f"$meta[{_quoted(key, key)}]"
 
 
-def _comparison(one: MetadataFilter, dialect: Dialect, *, negated: bool) -> str:
+def _comparison(one: MetadataFilter, dialect: FilterDialect, *, negated: bool) -> str:
     operator = one.operator
     if negated and operator in _OPPOSITES:
         operator, negated = _OPPOSITES[operator], False
@@ -133,7 +133,9 @@ def _comparison(one: MetadataFilter, dialect: Dialect, *, negated: bool) -> str:
     return f"not ({expression})"
 
 
-def _positive(name: str, key: str, operator: FilterOperator, value: Any, dialect: Dialect) -> str:
+def _positive(
+    name: str, key: str, operator: FilterOperator, value: Any, dialect: FilterDialect
+) -> str:
     if operator in _COMPARISONS:
         return f"{name} {_COMPARISONS[operator]} {_value(key, value)}"
     if operator in _LISTS:

@@ -6,7 +6,7 @@ from typing import Any
 from llama_index.core.vector_stores.types import FilterCondition, MetadataFilter, MetadataFilters
 
 from alir.errors import InvalidFilter
-from alir.milvus.filters import Dialect, both, name_of, to_expression
+from alir.milvus.filters import FilterDialect, both, name_of, to_expression
 
 _LISTS = {
     "ARRAY_CONTAINS({key}, {value})": "contains",
@@ -19,7 +19,7 @@ _LENGTHS = {
 }
 
 
-def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: Dialect) -> str:
+def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: FilterDialect) -> str:
     """Return the Milvus expression that all of `filters` hold.
 
     Args:
@@ -31,7 +31,7 @@ def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: Dialect) ->
     return both(*(_expression(one, dialect) for one in filters))
 
 
-def _expression(one: Mapping[str, Any], dialect: Dialect) -> str:
+def _expression(one: Mapping[str, Any], dialect: FilterDialect) -> str:
     key, value = str(one["key"]), one["value"]
     # Equal to its text, and hashed as it: a FilterOperatorFunction is a str.
     operator = one.get("operator", next(iter(_LISTS)))

@@ -19,10 +19,10 @@ from pymilvus.client.abstract import BaseRanker
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
 from alir.milvus.client.wire import Hit
-from alir.milvus.collection.batches import Batches
 from alir.milvus.collection.collection import Collection
-from alir.milvus.collection.schema import Found, Layout
-from alir.milvus.collection.sparse import SparseVectors
+from alir.milvus.collection.request_batcher import RequestBatcher
+from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
+from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.filters import among, both, to_expression
 from alir.milvus.options import refuse_on_lite
@@ -36,7 +36,7 @@ MMR_PREFETCH_FACTOR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class CollectionSearcher:
     """The searches of one collection.
 
     Args:
@@ -45,10 +45,10 @@ class Searches:
         output_fields: fields that come back besides a node's own.
     """
 
-    layout: Layout
+    layout: CollectionLayout
     collection: Collection
-    batches: Batches
-    sparse_vectors: SparseVectors | None
+    batches: RequestBatcher
+    sparse_vectors: SparseEncoder | None
     ranker: BaseRanker
     consistency_level: str
     search_config: dict[str, Any] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Searches:
         return [self.node(row, wanted, row[ID_FIELD]) for row in rows]
 
     def selection(
-        self, node_ids: list[str] | None, filters: MetadataFilters | None, found: Found
+        self, node_ids: list[str] | None, filters: MetadataFilters | None, found: ExistingCollection
     ) -> str:
         """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
@@ -174,7 +174,7 @@ class Searches:
         )
 
     async def _sparse(
-        self, query: VectorStoreQuery, found: Found, shared: dict[str, Any]
+        self, query: VectorStoreQuery, found: ExistingCollection, shared: dict[str, Any]
     ) -> list[Hit]:
         return await self._search(
             query,
@@ -208,7 +208,11 @@ class Searches:
         return chosen
 
     async def _hybrid(
-        self, query: VectorStoreQuery, options: Options, found: Found, shared: dict[str, Any]
+        self,
+        query: VectorStoreQuery,
+        options: Options,
+        found: ExistingCollection,
+        shared: dict[str, Any],
     ) -> list[Hit]:
         expression = shared["expr"]
         words, top_k = await self._words(query, found), query.similarity_top_k
@@ -251,14 +255,16 @@ class Searches:
         params = config if "params" in config else {"params": dict(config)}
         return {"metric_type": self.layout.metric, **params}
 
-    async def _words(self, query: VectorStoreQuery, found: Found) -> Any:
+    async def _words(self, query: VectorStoreQuery, found: ExistingCollection) -> Any:
         if not found.sparse:
             raise KeywordSearchUnavailable(self.layout.collection)
         if self.sparse_vectors is None:
             return query.query_str
         return await self.sparse_vectors.of_query(query.query_str or "")
 
-    def _condition(self, query: VectorStoreQuery, options: Options, found: Found) -> str:
+    def _condition(
+        self, query: VectorStoreQuery, options: Options, found: ExistingCollection
+    ) -> str:
         if not (query.doc_ids or query.node_ids or query.filters or options):
             return ""
         documents = among(self.layout.doc_id_field, query.doc_ids) if query.doc_ids else ""

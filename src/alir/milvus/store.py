@@ -21,24 +21,24 @@ from pymilvus import DataType
 from alir.concurrency.coalescer import CoalescerStats
 from alir.concurrency.per_loop import PerLoop
 from alir.milvus import options
-from alir.milvus.blocking import BlockingForms
-from alir.milvus.calls import Calls, counted
+from alir.milvus.blocking import BlockingVectorStore
+from alir.milvus.call_tracker import CallTracker, counted
 from alir.milvus.client.connection import MilvusConnection
-from alir.milvus.client.raw_client import AsyncClient, Client
-from alir.milvus.collection.batches import Batches
+from alir.milvus.client.raw_client import AsyncStoreClient, StoreClient
 from alir.milvus.collection.collection import Collection
-from alir.milvus.collection.schema import Layout
-from alir.milvus.collection.sparse import SparseVectors
+from alir.milvus.collection.request_batcher import RequestBatcher
+from alir.milvus.collection.schema import CollectionLayout
+from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.filters import among
 from alir.milvus.rows import ID_FIELD
-from alir.milvus.searches import Searches
-from alir.milvus.writes import Writes
+from alir.milvus.searches import CollectionSearcher
+from alir.milvus.writes import CollectionWriter
 from alir.models.fingerprint import Fingerprint
 
 T = TypeVar("T")
 
 
-class AlirMilvusStore(BlockingForms):
+class AlirMilvusStore(BlockingVectorStore):
     """A collection of nodes in Milvus. The constructor does no I/O; the first call opens it.
 
     Options and their order are those of `MilvusVectorStore`, then alir's own. Where they mean
@@ -98,12 +98,12 @@ class AlirMilvusStore(BlockingForms):
     batch_size: int
 
     _collection: Collection = PrivateAttr()
-    _batches: Batches = PrivateAttr()
+    _batches: RequestBatcher = PrivateAttr()
 
     if TYPE_CHECKING:  # each node's, plain attributes: pydantic takes 2 µs to find a private one
-        _calls: PerLoop[Calls]
-        _searches: Searches
-        _writes: Writes
+        _calls: PerLoop[CallTracker]
+        _searches: CollectionSearcher
+        _writes: CollectionWriter
 
     def __init__(  # noqa: PLR0917  the order is MilvusVectorStore's
         self,
@@ -157,7 +157,7 @@ class AlirMilvusStore(BlockingForms):
             taken=[ID_FIELD, text_key, doc_id_field, embedding_field, sparse_embedding_field],
         )
         model = {} if embedding_model is None else {"embedding_model": embedding_model}
-        layout = Layout(
+        layout = CollectionLayout(
             collection=collection_name,
             dim=dim,
             text_key=text_key,
@@ -214,18 +214,18 @@ class AlirMilvusStore(BlockingForms):
             sparse=enable_sparse,
             overwrite=overwrite,
         )
-        self._batches = Batches(self._collection, max_rows=batch_size)
-        self._calls = PerLoop(Calls)
+        self._batches = RequestBatcher(self._collection, max_rows=batch_size)
+        self._calls = PerLoop(CallTracker)
         function = layout.sparse_function
-        sparse_vectors = None if layout.bm25 else SparseVectors(function)
-        self._writes = Writes(
+        sparse_vectors = None if layout.bm25 else SparseEncoder(function)
+        self._writes = CollectionWriter(
             layout=layout,
             collection=self._collection,
             batches=self._batches,
             sparse_vectors=sparse_vectors,
             operation="upsert" if upsert_mode else "insert",
         )
-        self._searches = Searches(
+        self._searches = CollectionSearcher(
             layout=layout,
             collection=self._collection,
             batches=self._batches,
@@ -247,14 +247,14 @@ class AlirMilvusStore(BlockingForms):
         return self._collection.connection
 
     @property
-    def client(self) -> Client:
+    def client(self) -> StoreClient:
         """Return the rest of Milvus, by pymilvus's names, on this store's connection."""
-        return Client(self.connection)
+        return StoreClient(self.connection)
 
     @property
-    def aclient(self) -> AsyncClient:
+    def aclient(self) -> AsyncStoreClient:
         """Return the same to be awaited, from any event loop."""
-        return AsyncClient(self.connection)
+        return AsyncStoreClient(self.connection)
 
     @property
     def coalesced(self) -> dict[str, CoalescerStats]:

@@ -11,7 +11,7 @@ from alir.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
+class StoreFactory:
     """Opens collections; each connects at its first use.
 
     Args:

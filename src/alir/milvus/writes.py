@@ -8,27 +8,27 @@ from llama_index.core.schema import BaseNode, MetadataMode
 
 from alir.errors import NodeRefused
 from alir.milvus.client.wire import Operation
-from alir.milvus.collection.batches import Batches
 from alir.milvus.collection.collection import Collection
-from alir.milvus.collection.schema import Found, Layout
-from alir.milvus.collection.sparse import SparseVectors
+from alir.milvus.collection.request_batcher import RequestBatcher
+from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
+from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import Row, to_row
 
 
 @dataclass(frozen=True, slots=True)
-class Writes:
+class CollectionWriter:
     """The writes of one collection.
 
     Args:
         sparse_vectors: what makes them where Milvus does not.
     """
 
-    layout: Layout
+    layout: CollectionLayout
     collection: Collection
-    batches: Batches
-    sparse_vectors: SparseVectors | None
+    batches: RequestBatcher
+    sparse_vectors: SparseEncoder | None
     operation: Operation
 
     async def add(self, nodes: Sequence[BaseNode], options: Mapping[str, Any]) -> list[str]:
@@ -60,7 +60,7 @@ class Writes:
             refuse_on_lite(milvus_partition_name=name)
         return name
 
-    def _rows(self, nodes: Sequence[BaseNode], found: Found) -> list[Row]:
+    def _rows(self, nodes: Sequence[BaseNode], found: ExistingCollection) -> list[Row]:
         rows = [
             to_row(
                 node,

@@ -92,7 +92,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class AgentQuestion:
     """A question that the agent is at."""
 
     question: str

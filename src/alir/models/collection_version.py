@@ -6,7 +6,7 @@ from alir.models.fingerprint import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class CollectionVersion:
     """One of the collections that an index's name means, or has meant."""
 
     collection: str
@@ -15,7 +15,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class CollectionAudit:
     """A collection, read back row by row."""
 
     files: frozenset[str]

@@ -21,39 +21,39 @@ from alir.errors import AlirError
 from alir.models.key_scope import allows
 from alir.server import problems
 from alir.server.auth.caller import caller
-from alir.server.bodies import Bounded
-from alir.server.ingestion_queue import Ingesting
-from alir.server.kept_answers import Answers
-from alir.server.limits.question_limiter import Places
-from alir.server.limits.rate_limiter import Limits
+from alir.server.bodies import BodyLimitMiddleware
+from alir.server.ingestion_queue import IngestionQueue
+from alir.server.kept_answers import AnswerStore
+from alir.server.limits.question_limiter import QuestionLimiter
+from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
 from alir.server.mcp.transport import HEADERS as MCP_HEADERS
-from alir.server.mcp.transport import McpOverHTTP
-from alir.server.middleware.auth import Access
-from alir.server.middleware.headers import LOOPBACK, SafeHeaders, SameSite
-from alir.server.middleware.request_concurrency import Crowd
-from alir.server.openai.chat import Chat
-from alir.server.openai.models import Models
-from alir.server.problems import Told, refusal
+from alir.server.mcp.transport import McpHttpTransport
+from alir.server.middleware.auth import AuthMiddleware
+from alir.server.middleware.headers import LOOPBACK, SameOriginMiddleware, SecurityHeadersMiddleware
+from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
+from alir.server.openai.chat import ChatRoutes
+from alir.server.openai.models import ModelRoutes
+from alir.server.problems import ErrorMiddleware, refusal
 from alir.server.routes import api_docs, page
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.feedback import Feedback
-from alir.server.routes.health import Health
-from alir.server.routes.meanings import Meanings
+from alir.server.routes.feedback import FeedbackRoutes
+from alir.server.routes.health import HealthRoutes
+from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.openapi import openapi, route
-from alir.server.routes.questions import Asking
-from alir.server.routes.sessions import Conversations
-from alir.server.routes.sources import Files
+from alir.server.routes.questions import QuestionRoutes
+from alir.server.routes.sessions import SessionRoutes
+from alir.server.routes.sources import SourceRoutes
 from alir.server.routes.uploads import PATH as UPLOADS_PATH
-from alir.server.routes.uploads import UploadLimits, Uploads, clear_drafts
-from alir.server.telemetry.logs import REQUEST_ID, Logged
+from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
+from alir.server.telemetry.logs import REQUEST_ID, RequestLogMiddleware
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
-from alir.server.telemetry.request_metrics import Metered
+from alir.server.telemetry.request_metrics import MetricsMiddleware
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
-from alir.server.workflow_runs.server import Runs
-from alir.storage.service_database import Database
+from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage.service_database import ServiceDatabase
 
 OPENAPI_PATH = "/openapi.json"
 
@@ -69,38 +69,42 @@ class Service:
     def __init__(self, alir: Alir, *, root: Path, only_loopback: bool) -> None:
         settings = alir.settings
         self._alir = alir
-        self._database = Database(settings.service_path)
-        places = Places(
+        self._database = ServiceDatabase(settings.service_path)
+        places = QuestionLimiter(
             settings.questions_at_once,
             line=settings.questions_waiting,
             longest_wait_s=settings.question_wait_s,
         )
         self._lag = LoopLag()
         self._lag.listeners.append(places.follow)
-        self.limits = Limits(
+        self.limits = RateLimiter(
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
             places=places,
         )
-        health = Health({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
+        health = HealthRoutes({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
         self._root = root
-        self.answers = Answers(self._database, settings.collection, most=settings.answers_kept)
-        meanings = Meanings(
+        self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
+        meanings = MeaningRoutes(
             wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
         )
-        self.ingesting = Ingesting(alir, self._database, root)
+        self.ingesting = IngestionQueue(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
         self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting, lag=self._lag)
-        self._runs = Runs(alir, self.limits, root, meanings)
-        uploads = Uploads(self.ingesting, UploadLimits.of(settings))
+        self._runs = WorkflowRunServer(alir, self.limits, root, meanings)
+        uploads = UploadRoutes(self.ingesting, UploadLimits.of(settings))
         parts = (
-            *(Asking(alir, self.answers, meanings), meanings, Chat(alir, self.answers)),
-            *(Models(alir), Conversations(alir), Feedback(self.answers)),
-            *(Files(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
+            *(
+                QuestionRoutes(alir, self.answers, meanings),
+                meanings,
+                ChatRoutes(alir, self.answers),
+            ),
+            *(ModelRoutes(alir), SessionRoutes(alir), FeedbackRoutes(self.answers)),
+            *(SourceRoutes(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
             RunRoutes(self._runs),
         )
-        self._mcp = McpOverHTTP(alir, self.limits)
+        self._mcp = McpHttpTransport(alir, self.limits)
         self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
         routed = self._routed()
         self.routes = routed.routes
@@ -127,7 +131,7 @@ class Service:
             lifespan=self._lifespan,
             exception_handlers={
                 AlirError: problems.on_alir_error,
-                problems.Refused: problems.on_refusal,
+                problems.ProblemException: problems.on_refusal,
                 HTTPException: problems.on_http_error,
                 Exception: problems.on_defect,
             },
@@ -150,26 +154,28 @@ class Service:
         )
         layers = [
             *self._tracing.layers(untraced={*open_paths, METRICS_PATH}),
-            Middleware(Logged),
-            Middleware(Metered, requests=self.metrics.requests),
-            Middleware(SafeHeaders),
+            Middleware(RequestLogMiddleware),
+            Middleware(MetricsMiddleware, requests=self.metrics.requests),
+            Middleware(SecurityHeadersMiddleware),
             *([cors] if settings.cors_origins else []),
-            Middleware(Told),
+            Middleware(ErrorMiddleware),
             Middleware(
-                SameSite,
+                SameOriginMiddleware,
                 hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
-            Middleware(Crowd, open_paths=open_paths),
+            Middleware(RequestConcurrencyMiddleware, open_paths=open_paths),
             Middleware(
-                Access,
+                AuthMiddleware,
                 database=self._database,
                 limits=self.limits,
                 root=self._root,
                 open_paths=open_paths,
                 may_be_open=only_loopback,
             ),
-            Middleware(Bounded, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}),
+            Middleware(
+                BodyLimitMiddleware, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}
+            ),
         ]
         for layer in reversed(layers):
             app = layer.cls(app, *layer.args, **layer.kwargs)
@@ -202,7 +208,7 @@ class Service:
 class _LetIn:
     """Serves a path to who may use it. A question's place is its own until it is answered."""
 
-    def __init__(self, methods: Mapping[str, Endpoint], limits: Limits) -> None:
+    def __init__(self, methods: Mapping[str, Endpoint], limits: RateLimiter) -> None:
         self._methods = methods
         self._limits = limits
 

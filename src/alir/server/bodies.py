@@ -11,8 +11,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alir.server.problems import Problem, Refused, refusal
-from alir.server.schemas.base import Object
+from alir.server.problems import Problem, ProblemException, refusal
+from alir.server.schemas.base import ApiModel
 
 MAX_BODY_BYTES = 256 * 1024
 """Of a request that is no upload."""
@@ -23,10 +23,10 @@ PATIENCE_S = 10.0
 SLOWEST_BYTES_PER_S = 16 * 1024
 """Of a body, after the patience for its first piece: one that comes in drops holds a place."""
 
-B = TypeVar("B", bound="Body")
+B = TypeVar("B", bound="RequestModel")
 
 
-class Body(Object):
+class RequestModel(ApiModel):
     """The JSON object of a request; a field it does not declare is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +42,7 @@ async def read(request: Request, kind: type[B]) -> B:
     if content_type != "application/json":
         # Not only tidy: a browser sends JSON to another origin only if that one allows it.
         detail = "Send a JSON object, with Content-Type: application/json."
-        raise Refused(Problem(title="Unsupported Media Type", status=415, detail=detail))
+        raise ProblemException(Problem(title="Unsupported Media Type", status=415, detail=detail))
     content = await _content(request)
     try:
         return kind.model_validate_json(content)
@@ -50,7 +50,9 @@ async def read(request: Request, kind: type[B]) -> B:
         first = error.errors(include_url=False, include_context=False, include_input=False)
         if first[0]["type"] == "json_invalid":
             detail = f"The body is no JSON: {first[0]['msg'].partition(': ')[2]}."
-            raise Refused(Problem(title="Bad Request", status=400, detail=detail)) from error
+            raise ProblemException(
+                Problem(title="Bad Request", status=400, detail=detail)
+            ) from error
         raise _invalid("Body", [(_pointer(one["loc"]), one["msg"]) for one in first]) from error
 
 
@@ -71,12 +73,12 @@ def read_query(request: Request, kind: type[B]) -> B:
         raise _invalid("Query", [(str(one["loc"][0]), one["msg"]) for one in first]) from error
 
 
-def unfit(at: str, problem: str, *, what: Literal["Body", "Query"] = "Body") -> Refused:
+def unfit(at: str, problem: str, *, what: Literal["Body", "Query"] = "Body") -> ProblemException:
     """Return what refuses a body that is wrong at this JSON Pointer, or a query at a name."""
     return _invalid(what, [(at, problem)])
 
 
-class Bounded:
+class BodyLimitMiddleware:
     """Refuses bodies that are too large or too slow, whoever reads them.
 
     Args:
@@ -135,7 +137,7 @@ async def _pass_over(receive: Receive) -> None:
                 pass
 
 
-def _too_large(limit: int) -> Refused:
+def _too_large(limit: int) -> ProblemException:
     detail = f"The body has more than {limit} bytes."
     return refusal(413, "Content Too Large", detail, Connection="close")
 
@@ -149,10 +151,12 @@ async def _content(request: Request) -> bytes:
     return bytes(content)
 
 
-def _invalid(what: str, found: Sequence[tuple[str, str]]) -> Refused:
+def _invalid(what: str, found: Sequence[tuple[str, str]]) -> ProblemException:
     errors = [{"at": at, "problem": problem} for at, problem in found]
     detail = f"{errors[0]['at'] or f'The {what.lower()}'}: {errors[0]['problem']}."
-    return Refused(Problem(title=f"Invalid {what}", status=422, detail=detail, errors=errors))
+    return ProblemException(
+        Problem(title=f"Invalid {what}", status=422, detail=detail, errors=errors)
+    )
 
 
 def _pointer(place: tuple[int | str, ...]) -> str:

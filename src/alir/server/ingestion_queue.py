@@ -29,12 +29,12 @@ from alir.models.files import source_id
 from alir.server import ingestions
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import named
-from alir.server.bodies import Body, read
+from alir.server.bodies import RequestModel, read
 from alir.server.ingestions import Ingestion, Kind
 from alir.server.problems import Problem, problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S, accepts_events
-from alir.storage.service_database import Database
+from alir.storage.service_database import ServiceDatabase
 
 MAX_WAITING = 100
 LONGEST_WAIT_S = 60.0
@@ -51,7 +51,7 @@ TOLD_EVERY_S = 0.2
 _log = logging.getLogger(__name__)
 
 
-class IngestBody(Body):
+class IngestBody(RequestModel):
     """Files and folders to bring the index up to date with."""
 
     paths: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=100)]
@@ -78,10 +78,10 @@ class _Job:
         self.changed = asyncio.Event()
 
 
-class Ingesting:
+class IngestionQueue:
     """Makes the ingestions of one `Alir`; one that was taken on goes on after a restart."""
 
-    def __init__(self, app: Alir, database: Database, root: Path) -> None:
+    def __init__(self, app: Alir, database: ServiceDatabase, root: Path) -> None:
         self._app = app
         self._database = database
         self._root = root

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from alir.server.problems import Problem
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 KEPT = 1000
 """Ended ones."""
@@ -16,7 +16,7 @@ Kind = Literal["ingest", "delete"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
-class Ingestion(Object):
+class Ingestion(ApiModel):
     """What becomes of files in the index: they are ingested, or deleted."""
 
     model_config = ConfigDict(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from alir.errors import AlirError
-from alir.server.schemas.base import Object
-from alir.storage.service_database import Database
+from alir.server.schemas.base import ApiModel
+from alir.storage.service_database import ServiceDatabase
 
 KEPT_DAYS = 30
 """Those that nobody rated."""
@@ -26,7 +26,7 @@ Kind = Literal["ask", "agent", "chat"]
 _log = logging.getLogger(__name__)
 
 
-class CitedObject(Object):
+class CitedObject(ApiModel):
     """What a number in an answer's text stands for."""
 
     source: str
@@ -35,7 +35,7 @@ class CitedObject(Object):
     end: int
 
 
-class Told(Object):
+class KeptAnswer(ApiModel):
     """A question and its answer, as far as they are kept."""
 
     kind: Kind
@@ -46,7 +46,7 @@ class Told(Object):
     citations: list[CitedObject]
 
     @classmethod
-    def of(cls, kind: Kind, question: str, answer: dict[str, Any]) -> "Told":
+    def of(cls, kind: Kind, question: str, answer: dict[str, Any]) -> "KeptAnswer":
         """Return what is kept of an answer as it went to the client."""
         cited = [
             {name: one[name] for name in CitedObject.model_fields} for one in answer["citations"]
@@ -56,37 +56,37 @@ class Told(Object):
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenAnswer:
     """An answer that can be rated."""
 
     id: str
     tenant: str
     at_ms: int
-    told: Told
+    told: KeptAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class RatedAnswer:
     """An answer that was rated."""
 
-    given: Given
+    given: GivenAnswer
     rating: Rating
     comment: str
     rated_ms: int
 
 
-class Answers:
+class AnswerStore:
     """Keeps the answers of one collection; who answers does not wait for the disk.
 
     Args:
         most: how many that nobody rated are kept of each tenant; 0 keeps none.
     """
 
-    def __init__(self, database: Database, collection: str, *, most: int) -> None:
+    def __init__(self, database: ServiceDatabase, collection: str, *, most: int) -> None:
         self._database = database
         self._collection = collection
         self._most = most
-        self._new: list[Given] = []
+        self._new: list[GivenAnswer] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -99,11 +99,11 @@ class Answers:
             self._writing.cancel()
         await self.flush()
 
-    def keep(self, id_: str, tenant: str, told: Told) -> None:
+    def keep(self, id_: str, tenant: str, told: KeptAnswer) -> None:
         """Keep an answer; what comes within a quarter of a second is written at once."""
         if not self._most:
             return
-        self._new.append(Given(id_, tenant, _now_ms(), told))
+        self._new.append(GivenAnswer(id_, tenant, _now_ms(), told))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
 
@@ -125,11 +125,11 @@ class Answers:
 
     async def rated(
         self, tenant: str | None, *, limit: int, after: tuple[int, str] | None
-    ) -> list[Rated]:
+    ) -> list[RatedAnswer]:
         """Return ratings, the last first; of all tenants if `tenant` is None."""
         return await self._database.run(_rated, self._collection, tenant, limit, after)
 
-    async def forget(self, tenant: str | None, id_: str) -> Rated | None:
+    async def forget(self, tenant: str | None, id_: str) -> RatedAnswer | None:
         """Delete an answer that was rated, and return it; None if there is none."""
         return await self._database.run(_forget, self._collection, tenant, id_)
 
@@ -144,7 +144,7 @@ _COLUMNS = "id, tenant, at_ms, told, rating, comment, rated_ms"
 _VISIBLE = "collection = ? AND (? IS NULL OR tenant = ?) AND rating IS NOT NULL"
 
 
-def _add(db: sqlite3.Connection, collection: str, new: Sequence[Given], most: int) -> None:
+def _add(db: sqlite3.Connection, collection: str, new: Sequence[GivenAnswer], most: int) -> None:
     rows = [(one.id, collection, one.tenant, one.at_ms, one.told.model_dump_json()) for one in new]
     with _at_once(db):
         db.executemany(
@@ -179,7 +179,7 @@ def _rated(
     tenant: str | None,
     limit: int,
     after: tuple[int, str] | None,
-) -> list[Rated]:
+) -> list[RatedAnswer]:
     before = "" if after is None else "AND (rated_ms, id) < (?, ?) "
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM answer WHERE {_VISIBLE} {before}"  # noqa: S608
@@ -189,7 +189,9 @@ def _rated(
     return [_of(row) for row in rows]
 
 
-def _forget(db: sqlite3.Connection, collection: str, tenant: str | None, id_: str) -> Rated | None:
+def _forget(
+    db: sqlite3.Connection, collection: str, tenant: str | None, id_: str
+) -> RatedAnswer | None:
     # One statement, so no transaction: all rows are read, or it would not be finished.
     rows = db.execute(
         f"DELETE FROM answer WHERE id = ? AND {_VISIBLE} RETURNING {_COLUMNS}",  # noqa: S608
@@ -215,10 +217,13 @@ def _forget_unrated_of(db: sqlite3.Connection, collection: str, tenant: str, mos
     )
 
 
-def _of(row: Sequence[Any]) -> Rated:
+def _of(row: Sequence[Any]) -> RatedAnswer:
     id_, tenant, at_ms, told, rating, comment, rated_ms = row
-    return Rated(
-        Given(id_, tenant, at_ms, Told.model_validate_json(told)), rating, comment, rated_ms
+    return RatedAnswer(
+        GivenAnswer(id_, tenant, at_ms, KeptAnswer.model_validate_json(told)),
+        rating,
+        comment,
+        rated_ms,
     )
 
 

@@ -24,7 +24,7 @@ from alir.errors import (
     RunInProgress,
     ServiceFileFailed,
 )
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 MEDIA_TYPE = "application/problem+json"
 MCP_PATH = "/mcp"
@@ -47,7 +47,7 @@ _STATUS: Mapping[type[AlirError], int] = {
 """By error or family; the first that fits."""
 
 
-class Problem(Object):
+class Problem(ApiModel):
     """What went wrong, and what to do about it."""
 
     type: str = "about:blank"
@@ -73,7 +73,7 @@ class Problem(Object):
         )
 
 
-class OpenAIErrorObject(Object):
+class OpenAIErrorObject(ApiModel):
     """What went wrong, as OpenAI tells it."""
 
     message: str
@@ -84,7 +84,7 @@ class OpenAIErrorObject(Object):
     """The problem's title, in one word."""
 
 
-class OpenAIProblem(Object):
+class OpenAIProblem(ApiModel):
     """A problem in the shape of OpenAI's API."""
 
     error: OpenAIErrorObject
@@ -121,7 +121,7 @@ def _openai_status(status: int) -> int:
     return 400 if status == 422 else status
 
 
-class Refused(Exception):
+class ProblemException(Exception):
     """A request that cannot be served, and why."""
 
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
@@ -154,7 +154,7 @@ async def on_alir_error(request: Request, error: Exception) -> Response:
 
 async def on_refusal(request: Request, error: Exception) -> Response:
     """Answer a request that cannot be served."""
-    assert isinstance(error, Refused)  # noqa: S101  it is registered for those
+    assert isinstance(error, ProblemException)  # noqa: S101  it is registered for those
     return error.problem.response(request, error.headers)
 
 
@@ -170,7 +170,7 @@ async def on_defect(request: Request, __: Exception) -> Response:
     return Problem(title="Internal Error", status=500, detail=DEFECT).response(request)
 
 
-class Told:
+class ErrorMiddleware:
     """Answers with what is raised on the way to the routes."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -194,7 +194,7 @@ class Told:
             return
         except Exception as error:  # noqa: BLE001  the last place where one can still be told
             request = Request(scope)
-            if isinstance(error, Refused):
+            if isinstance(error, ProblemException):
                 answer = await on_refusal(request, error)
             elif isinstance(error, AlirError):
                 answer = await on_alir_error(request, error)
@@ -205,10 +205,10 @@ class Told:
                 await answer(scope, receive, send)
 
 
-def refusal(status: int, title: str, detail: str, **headers: str) -> Refused:
+def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemException:
     """Return what refuses a request; `Retry_After` is the header Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Refused(Problem(title=title, status=status, detail=detail), named)
+    return ProblemException(Problem(title=title, status=status, detail=detail), named)
 
 
 def _title(kind: type[AlirError]) -> str:

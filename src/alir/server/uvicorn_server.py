@@ -14,7 +14,7 @@ MAX_HEAD_BYTES = 64 * 1024
 """Of a request's first line and headers together; and of a chunked body's headers and trailers."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttpProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 on httptools, in a third of h11's time, as strict about headers as h11.
 
     By itself it takes headers of any size, and any number of hosts.
@@ -76,7 +76,7 @@ def server(app: ASGIApp, *, drain_s: int) -> uvicorn.Server:
         uvicorn.Config(
             app,
             loop="asyncio",
-            http=BoundedHttp,
+            http=BoundedHttpProtocol,
             ws="none",
             lifespan="on",
             log_config=None,

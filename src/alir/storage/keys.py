@@ -25,7 +25,7 @@ _COLUMNS = "id, name, scope, tenant, created, revoked"
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ApiKey:
     """A key, without its secret."""
 
     id: str
@@ -38,10 +38,10 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class KeyCheck:
     """What a secret was found to be."""
 
-    key: Key | None
+    key: ApiKey | None
     """None if it is none, or was revoked."""
     any_exist: bool
     """Whether a key was ever made: one that was revoked still locks the door."""
@@ -67,9 +67,10 @@ def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> st
     return f"alir_{identity}_{random}"
 
 
-def all_of(db: sqlite3.Connection) -> list[Key]:
+def all_of(db: sqlite3.Connection) -> list[ApiKey]:
     """Return the keys, those revoked too, oldest first."""
-    return [Key(*row) for row in db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")]  # noqa: S608
+    rows = db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")  # noqa: S608
+    return [ApiKey(*row) for row in rows]
 
 
 def revoke(db: sqlite3.Connection, name: str) -> None:
@@ -86,18 +87,18 @@ def revoke(db: sqlite3.Connection, name: str) -> None:
         raise InvalidKey(name, "is the name of no key in use", "See: alir keys list.")
 
 
-def present(db: sqlite3.Connection, secret: str | None) -> Presented:
+def present(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
     """Return what `secret` is the secret of."""
     if (parts := SECRET.fullmatch(secret or "")) is not None:
         query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
         held, *row = db.execute(query, (parts[1],)).fetchone() or (_NOBODY,)
         # In the same time wherever they begin to differ.
         is_same = hmac.compare_digest(held, _hash(parts[2]))
-        key = Key(*row) if row and is_same else None
+        key = ApiKey(*row) if row and is_same else None
         if key is not None and not key.revoked:
-            return Presented(key, any_exist=True)
+            return KeyCheck(key, any_exist=True)
     any_exist = bool(db.execute("SELECT EXISTS (SELECT 1 FROM key)").fetchone()[0])
-    return Presented(None, any_exist)
+    return KeyCheck(None, any_exist)
 
 
 def spend(db: sqlite3.Connection, key: str, tokens: int) -> None:

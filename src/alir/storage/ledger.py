@@ -18,7 +18,7 @@ from alir.concurrency.per_loop import PerLoop
 from alir.errors import AlirError
 from alir.models.records import FailedFile, SourceRecord, Stage
 from alir.storage import failures, fingerprints, sources
-from alir.storage.ledger_database import Database
+from alir.storage.ledger_database import LedgerDatabase
 from alir.storage.ledger_schema import transaction
 from alir.storage.lock import run_lock
 
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 _Write = Callable[[sqlite3.Connection], None]
 
 
-class Ledger:
+class SqliteLedger:
     """The part of a ledger's file that belongs to one collection.
 
     The file is opened, or made, at first use; after `aclose` it is opened again. What returned is
@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, path: Path, collection: str) -> None:
         self.collection = collection
-        self._database = Database(path)
+        self._database = LedgerDatabase(path)
         self._read = self._database.run
         self._writes: PerLoop[Coalescer[None, _Write, None]] = PerLoop(
             lambda: Coalescer(

@@ -28,7 +28,7 @@ _opening = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-class Database:
+class LedgerDatabase:
     """Opens a ledger's file at first use, and again after `aclose`; for any event loop.
 
     It belongs to the process that uses it first: SQLite's locks are lost in a fork.

@@ -73,7 +73,7 @@ MIGRATIONS = (_FIRST, _ANSWERS)
 VERSION = len(MIGRATIONS)
 
 
-class Database:
+class ServiceDatabase:
     """Opens the file at first use; what waits for the disk does so on a thread of its own."""
 
     def __init__(self, path: Path) -> None:

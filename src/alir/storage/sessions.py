@@ -31,7 +31,7 @@ _ALL = (
 )
 
 
-class Sessions:
+class SqliteSessions:
     """What was asked and answered in each session of a collection; opened at first use."""
 
     def __init__(self, path: Path, collection: str) -> None:

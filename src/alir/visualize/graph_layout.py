@@ -28,7 +28,7 @@ SWEEPS = 24
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class GraphLayout:
     """Pixels; x grows to the right, y downwards."""
 
     centres: dict[str, Point]
@@ -36,7 +36,7 @@ class Arrangement:
     """The points an edge passes on its way, in its own direction; empty for a short edge."""
 
 
-def arrange(widths: Mapping[str, float], edges: Sequence[Edge]) -> Arrangement:
+def arrange(widths: Mapping[str, float], edges: Sequence[Edge]) -> GraphLayout:
     """Place nodes, given with the width of each, so that edges lead down where they can."""
     edges = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     turned = _closing_a_cycle(list(widths), edges)
@@ -62,7 +62,7 @@ def arrange(widths: Mapping[str, float], edges: Sequence[Edge]) -> Arrangement:
     rows = _untangled(rows, above, below)
     across = _placed(rows, above, below, widths)
     at = {node: (round(across[node]), y * ROW_HEIGHT) for y, row in enumerate(rows) for node in row}
-    return Arrangement(
+    return GraphLayout(
         centres={node: at[node] for node in widths},
         bends={
             edge: [at[bend] for bend in (chain[-2:0:-1] if edge in turned else chain[1:-1])]

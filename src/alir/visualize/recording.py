@@ -57,7 +57,7 @@ class StepRun:
 
 
 @dataclass(frozen=True)
-class Tally:
+class StepSummary:
     """All executions of one step."""
 
     runs: int
@@ -71,7 +71,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Told:
+class RunMessage:
     """Something a person was told while the run went on."""
 
     at_s: float
@@ -88,17 +88,17 @@ class Execution:
     """Why it failed or stopped; empty otherwise."""
     steps: list[StepRun]
     """In the order in which they began."""
-    told: list[Told]
+    told: list[RunMessage]
     waits: list[tuple[float, float]]
     """From when to when it waited for a person."""
 
-    def tallies(self) -> dict[str, Tally]:
+    def tallies(self) -> dict[str, StepSummary]:
         """By step, in the order of their first execution."""
         names = dict.fromkeys(run.step for run in self.steps)
         return {name: _tally([run for run in self.steps if run.step == name]) for name in names}
 
 
-def _tally(runs: list[StepRun]) -> Tally:
+def _tally(runs: list[StepRun]) -> StepSummary:
     seconds = [run.seconds for run in runs]
     # At the same instant an end counts before a start: a worker that is free is used again.
     ends = [(run.end_s, -1) for run in runs]
@@ -107,7 +107,7 @@ def _tally(runs: list[StepRun]) -> Tally:
     for _, change in changes:
         now += change
         at_once = max(at_once, now)
-    return Tally(
+    return StepSummary(
         runs=len(runs),
         at_once=at_once,
         total_s=sum(seconds),
@@ -131,7 +131,7 @@ class Recorder:
     _now: float = 0.0
     _runs: list[StepRun] = field(default_factory=list)
     _open: dict[tuple[str, str], int] = field(default_factory=dict)
-    _told: list[Told] = field(default_factory=list)
+    _told: list[RunMessage] = field(default_factory=list)
     _waits: list[tuple[float, float]] = field(default_factory=list)
     _waiting_since: float | None = None
     _owed: list[int] = field(default_factory=list)
@@ -188,7 +188,7 @@ class Recorder:
         elif isinstance(event, StopEvent):
             self._ending, self._reason = _ended(event)
         if not _is_internal(event) and (text := self.tell(event)):
-            self._told.append(Told(self._now, text))
+            self._told.append(RunMessage(self._now, text))
 
     def execution(self) -> Execution:
         """What has been recorded so far; what still runs is said to be stopped now."""

@@ -16,7 +16,7 @@ from workflows.events import Event
 
 from alir.errors import PictureUnwritable
 from alir.visualize.page_file import require_writable, write_page
-from alir.visualize.recording import Execution, Recorder, StepRun, Tally
+from alir.visualize.recording import Execution, Recorder, StepRun, StepSummary
 from alir.visualize.svg import AnyWorkflow, svg
 
 HEAD = ("step", "ran", "at once", "total", "median", "longest", "errors", "retries")
@@ -78,7 +78,7 @@ def draw_run(workflow: AnyWorkflow, run: Execution, path: Path, *, about: str = 
 # Words.
 
 
-def _ending(run: Execution, tallies: Mapping[str, Tally]) -> str:
+def _ending(run: Execution, tallies: Mapping[str, StepSummary]) -> str:
     runs = sum(tally.runs for tally in tallies.values())
     counts = [_count(runs, "execution", "executions") + f" of {_count(len(tallies), 'step')}"]
     for number, noun in (
@@ -102,7 +102,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds else "0 s"
 
 
-def _row(step: str, tally: Tally) -> str:
+def _row(step: str, tally: StepSummary) -> str:
     times = map(_seconds, (tally.total_s, tally.median_s, tally.longest_s))
     numbers = (tally.runs, tally.at_once, *times, tally.errors, tally.retries)
     cells = "".join(f"<td>{number}</td>" for number in numbers)
@@ -119,7 +119,7 @@ def _told(run: Execution) -> str:
     return f'<section><h2>What was decided</h2>\n<ol class="told">\n{items}\n</ol></section>'
 
 
-def _measured(tally: Tally) -> list[str]:
+def _measured(tally: StepSummary) -> list[str]:
     """Two lines below the name of a step."""
     at_once = f", {tally.at_once} at once" if tally.at_once > 1 else ""
     marks = [_count(tally.errors, "error")] if tally.errors else []

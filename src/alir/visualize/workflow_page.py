@@ -27,7 +27,7 @@ from workflows.representation import (
     get_workflow_representation,
 )
 
-from alir.visualize.graph_layout import Arrangement, Edge, arrange
+from alir.visualize.graph_layout import Edge, GraphLayout, arrange
 from alir.visualize.page_file import write_page
 
 AnyWorkflow: TypeAlias = Workflow | type[Workflow]
@@ -135,14 +135,14 @@ def _width(label: str) -> float:
     return len(label) * 15 * 0.62 + 28
 
 
-def _least_height(layout: Arrangement) -> int:
+def _least_height(layout: GraphLayout) -> int:
     """Pixels below which the letters of a flow of many rows are too small to be read."""
     rows = [y for _, y in layout.centres.values()]
     return round((max(rows) - min(rows) + ROW) * LEAST_SCALE)
 
 
 def _picture(
-    canvas: _Canvas, layout: Arrangement, kinds: Mapping[str, str], lists: Iterable[Edge]
+    canvas: _Canvas, layout: GraphLayout, kinds: Mapping[str, str], lists: Iterable[Edge]
 ) -> dict[str, list[dict[str, Any]]]:
     """The nodes and edges for vis-network; a bend in an edge is a node that cannot be seen."""
     nodes: list[dict[str, Any]] = []

@@ -35,7 +35,7 @@ from alir.events.agent import (
 )
 from alir.events.ask import Sources
 from alir.events.search import Passages, Search
-from alir.models.answers import AnsweredPart, Budget, Inquiry, SubQuestion
+from alir.models.answers import AgentQuestion, AnsweredPart, Budget, SubQuestion
 from alir.models.files import FileVersion
 from alir.ports import Sessions
 from alir.steps.agent import decompose, rewrite
@@ -45,7 +45,7 @@ from alir.steps.agent.synthesize_parts import evidence, synthesize_parts
 from alir.steps.ask.cite import Citations, source
 from alir.steps.ask.read import read, version_of
 from alir.steps.ask.synthesize import prompt
-from alir.workflows.budget_tracker import Purse, Spent
+from alir.workflows.budget_tracker import AgentState, BudgetTracker
 from alir.workflows.conversation import meanings, remember, restated
 from alir.workflows.search import SearchCorpus
 from alir.workflows.toolbox import use_tools
@@ -83,14 +83,14 @@ class Agent(Workflow):
 
     @step
     async def understand(
-        self, ctx: Context[Spent], ev: AskAgent
+        self, ctx: Context[AgentState], ev: AskAgent
     ) -> QuestionUnderstood | MeaningAsked:
         """Take the question; have it stand alone; ask what it means, if that is not clear."""
         question = ev.question.strip()
         if not question:
             raise EmptyQuestion
         budget = ev.budget or self.budget
-        inquiry = Inquiry(
+        inquiry = AgentQuestion(
             question, ev.session, ev.top_k, budget, started=perf_counter(), filters=ev.filters
         )
         inquiry = await restated(ctx, inquiry, sessions=self.sessions, llm=self.llm)
@@ -103,7 +103,9 @@ class Agent(Workflow):
         return MeaningAsked(question=inquiry.question, meanings=meant)
 
     @step
-    async def listen(self, ctx: Context[Spent], ev: MeaningChosen) -> QuestionUnderstood | None:
+    async def listen(
+        self, ctx: Context[AgentState], ev: MeaningChosen
+    ) -> QuestionUnderstood | None:
         """Go on with what a person says the question means; the time they took is not counted."""
         async with ctx.store.edit_state() as run:
             inquiry, run.unclear = run.unclear, None
@@ -112,17 +114,19 @@ class Agent(Workflow):
         question = ev.meaning.strip()
         if not question:
             question = inquiry.question
-            await Purse(ctx, inquiry).note(NOBODY_SAID)
+            await BudgetTracker(ctx, inquiry).note(NOBODY_SAID)
         started = perf_counter() - run.seconds_before
         return QuestionUnderstood(inquiry=replace(inquiry, question=question, started=started))
 
     @step
     async def decompose(
-        self, ctx: Context[Spent], ev: QuestionUnderstood
+        self, ctx: Context[AgentState], ev: QuestionUnderstood
     ) -> list[SubQuestionAsked | ToolsOffered]:
         """Find the parts of the question; whether it needs tools is found out beside them."""
         question = ev.inquiry.question
-        reply = await Purse(ctx, ev.inquiry).consult(decompose.prompt(question), llm=self.llm)
+        reply = await BudgetTracker(ctx, ev.inquiry).consult(
+            decompose.prompt(question), llm=self.llm
+        )
         parts = decompose.parts_of(reply, question) if reply else decompose.decompose(question)
         decided = QuestionDecomposed(question=question, parts=parts, by="llm" if reply else "rules")
         ctx.write_event_to_stream(decided)
@@ -133,23 +137,23 @@ class Agent(Workflow):
         return [*asked, ToolsOffered(inquiry=ev.inquiry)] if self.tools else [*asked]
 
     @step
-    async def use_tools(self, ctx: Context[Spent], ev: ToolsOffered) -> ToolsUsed:
+    async def use_tools(self, ctx: Context[AgentState], ev: ToolsOffered) -> ToolsUsed:
         """Have the language model choose tools for the question, and call them."""
         passages = await use_tools(
             ctx,
             ev.inquiry.question,
             tools=self.tools,
             llm=self.llm,
-            purse=Purse(ctx, ev.inquiry),
+            purse=BudgetTracker(ctx, ev.inquiry),
         )
         return ToolsUsed(inquiry=ev.inquiry, passages=passages)
 
     @step
     async def retrieve(
-        self, ctx: Context[Spent], ev: SubQuestionAsked | QueryRewritten
+        self, ctx: Context[AgentState], ev: SubQuestionAsked | QueryRewritten
     ) -> EvidenceFound | SubQuestionGivenUp:
         """Search for one part, as a question of its own."""
-        purse = Purse(ctx, ev.inquiry)
+        purse = BudgetTracker(ctx, ev.inquiry)
         refusal = await purse.spend()
         if refusal is not None:
             return _given_up(ctx, ev, refusal)
@@ -169,7 +173,7 @@ class Agent(Workflow):
 
     @step
     async def grade(
-        self, ctx: Context[Spent], ev: EvidenceFound
+        self, ctx: Context[AgentState], ev: EvidenceFound
     ) -> EvidenceAccepted | EvidenceWeak:
         """Judge what was found for a part, and add it to what its other searches found."""
         part = ev.part
@@ -187,14 +191,14 @@ class Agent(Workflow):
 
     @step
     async def rewrite(
-        self, ctx: Context[Spent], ev: EvidenceWeak
+        self, ctx: Context[AgentState], ev: EvidenceWeak
     ) -> QueryRewritten | SubQuestionGivenUp:
         """Put a part in other words, to search for it again; or give it up."""
         part = ev.part
         tried = (*part.tried, part.query)
         if len(tried) >= MAX_ATTEMPTS:
             return _given_up(ctx, ev, f"{len(tried)} searches found nothing that fits well.")
-        reply = await Purse(ctx, ev.inquiry).consult(
+        reply = await BudgetTracker(ctx, ev.inquiry).consult(
             rewrite.prompt(part.question, tried), llm=self.llm
         )
         query = rewrite.query_of(reply, tried)
@@ -209,7 +213,7 @@ class Agent(Workflow):
 
     @step
     async def gather(
-        self, ctx: Context[Spent], ev: list[EvidenceAccepted | SubQuestionGivenUp | ToolsUsed]
+        self, ctx: Context[AgentState], ev: list[EvidenceAccepted | SubQuestionGivenUp | ToolsUsed]
     ) -> EvidenceGathered:
         """Bring the parts together, and read their passages again."""
         tool_passages = [one for used in ev if isinstance(used, ToolsUsed) for one in used.passages]
@@ -219,7 +223,9 @@ class Agent(Workflow):
         if len(failures) == len(settled):
             raise RetrievalFailed(failures)
         inquiry = settled[0].inquiry
-        parts, texts = await self._read(Purse(ctx, inquiry), [one.part for one in settled], inquiry)
+        parts, texts = await self._read(
+            BudgetTracker(ctx, inquiry), [one.part for one in settled], inquiry
+        )
         return EvidenceGathered(
             inquiry=inquiry,
             parts=parts,
@@ -230,7 +236,7 @@ class Agent(Workflow):
         )
 
     @step
-    async def synthesize(self, ctx: Context[Spent], ev: EvidenceGathered) -> AgentAnswer:
+    async def synthesize(self, ctx: Context[AgentState], ev: EvidenceGathered) -> AgentAnswer:
         """Write the answer over all that was found, streaming it, and check what it cites."""
         started = perf_counter()
         question, passages = ev.inquiry.question, interleave([evidence(ev.parts), ev.tool_passages])
@@ -242,7 +248,7 @@ class Agent(Workflow):
                 ev.parts, passages, citations=citations, embedding=self.search.embedding
             )
 
-        purse = Purse(ctx, ev.inquiry)
+        purse = BudgetTracker(ctx, ev.inquiry)
         is_written = (
             self.llm is not None
             and bool(passages)
@@ -282,7 +288,7 @@ class Agent(Workflow):
         )
 
     async def _read(
-        self, purse: Purse, parts: list[SubQuestion], inquiry: Inquiry
+        self, purse: BudgetTracker, parts: list[SubQuestion], inquiry: AgentQuestion
     ) -> tuple[list[SubQuestion], dict[str, str]]:
         """Return the parts with live passages, and their texts; search again where a file moved."""
         store = self.search.vector_store
@@ -301,12 +307,12 @@ class Agent(Workflow):
         return [_without(part, found.stale) for part in parts], found.texts
 
 
-def _search(part: SubQuestion, inquiry: Inquiry) -> Search:
+def _search(part: SubQuestion, inquiry: AgentQuestion) -> Search:
     return Search(question=part.query, top_k=inquiry.top_k, filters=inquiry.filters)
 
 
 def _given_up(
-    ctx: Context[Spent],
+    ctx: Context[AgentState],
     ev: SubQuestionAsked | QueryRewritten | EvidenceWeak,
     reason: str,
     *,

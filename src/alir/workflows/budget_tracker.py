@@ -10,32 +10,32 @@ from workflows import Context
 
 from alir.errors import LanguageModelFailed
 from alir.events.agent import BudgetSpent
-from alir.models.answers import Inquiry
+from alir.models.answers import AgentQuestion
 from alir.steps.agent.consult import consult
 from alir.steps.agent.spend import count_tokens, overspent, spent_sentence
 
 
-class Spent(BaseModel):
+class AgentState(BaseModel):
     """The state of a run: what its question has cost so far, and what did not work."""
 
     calls: int = 0
     tokens: int = 0
     is_overspent: bool = False
     degraded: list[str] = Field(default_factory=list)
-    unclear: Inquiry | None = None
+    unclear: AgentQuestion | None = None
     """The question, while a person is asked what it means."""
     seconds_before: float = 0.0
     """What it had taken until then."""
 
 
-class Purse:
+class BudgetTracker:
     """Asked before each call of a run: a call is counted before it is made, or not made.
 
     What a language model replies is counted once it is there, so the last reply may go beyond the
     budget of tokens.
     """
 
-    def __init__(self, ctx: Context[Spent], inquiry: Inquiry) -> None:
+    def __init__(self, ctx: Context[AgentState], inquiry: AgentQuestion) -> None:
         self._ctx = ctx
         self._budget = inquiry.budget
         self._started = inquiry.started

@@ -7,15 +7,15 @@ from workflows import Context
 
 from alir.errors import InvalidSetting, SessionsFailed
 from alir.events.agent import By, QuestionRestated
-from alir.models.answers import Inquiry
+from alir.models.answers import AgentQuestion
 from alir.ports import Sessions
 from alir.steps.agent import clarify, restate
-from alir.workflows.budget_tracker import Purse, Spent
+from alir.workflows.budget_tracker import AgentState, BudgetTracker
 
 
 async def restated(
-    ctx: Context[Spent], inquiry: Inquiry, *, sessions: Sessions | None, llm: LLM | None
-) -> Inquiry:
+    ctx: Context[AgentState], inquiry: AgentQuestion, *, sessions: Sessions | None, llm: LLM | None
+) -> AgentQuestion:
     """Return the question so that it stands alone, streaming that it was restated."""
     if inquiry.session is None:
         return inquiry
@@ -25,7 +25,7 @@ async def restated(
     earlier = await sessions.questions(inquiry.session)
     if not earlier:
         return inquiry
-    reply = await Purse(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=llm)
+    reply = await BudgetTracker(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=llm)
     question = reply[0] if reply else restate.restate(asked, earlier)
     if question is None or question == asked:
         return inquiry
@@ -34,16 +34,18 @@ async def restated(
     return replace(inquiry, question=question)
 
 
-async def meanings(ctx: Context[Spent], inquiry: Inquiry, *, llm: LLM | None) -> list[str]:
+async def meanings(
+    ctx: Context[AgentState], inquiry: AgentQuestion, *, llm: LLM | None
+) -> list[str]:
     """Return what the question may mean, if that is more than one thing."""
-    purse = Purse(ctx, inquiry)
+    purse = BudgetTracker(ctx, inquiry)
     if llm is None:
         await purse.note("Nobody was asked what the question means: that needs a language model.")
     return clarify.meanings_of(await purse.consult(clarify.prompt(inquiry.question), llm=llm))
 
 
 async def remember(
-    ctx: Context[Spent], inquiry: Inquiry, answer: str, *, sessions: Sessions | None
+    ctx: Context[AgentState], inquiry: AgentQuestion, answer: str, *, sessions: Sessions | None
 ) -> None:
     """Keep the question and its answer for those that follow; the answer says if that failed."""
     if inquiry.session is None or sessions is None:
@@ -51,4 +53,4 @@ async def remember(
     try:
         await sessions.add(inquiry.session, inquiry.question, answer)
     except SessionsFailed as error:
-        await Purse(ctx, inquiry).note(f"This question is not remembered. {error}")
+        await BudgetTracker(ctx, inquiry).note(f"This question is not remembered. {error}")

@@ -117,18 +117,18 @@ class IngestCorpus(Workflow):
 
     async def ingest_all(
         self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
-    ) -> "Ingested":
+    ) -> "IngestionTotals":
         """Send every file below `roots` through a child run; tell `ctx` how far that came.
 
         Args:
             gone: content hashes of the files held that are gone from there.
         """
-        run = Ingested(ctx, roots.files, gone)
+        run = IngestionTotals(ctx, roots.files, gone)
         with _stop_told(run.progress):
             await self._pump(roots, run)
         return run
 
-    async def _pump(self, roots: Roots, run: "Ingested") -> None:
+    async def _pump(self, roots: Roots, run: "IngestionTotals") -> None:
         files = groups(walk(roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
@@ -206,7 +206,7 @@ class IngestCorpus(Workflow):
 
         return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
 
-    async def _ingest(self, group: list[FilePart], run: "Ingested") -> ShardIngested:
+    async def _ingest(self, group: list[FilePart], run: "IngestionTotals") -> ShardIngested:
         handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
         try:
             async for event in handler.stream_events():
@@ -234,7 +234,7 @@ def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
         ) from error
 
 
-class Ingested:
+class IngestionTotals:
     """What one run of the pump has done so far, and the stream it tells it to."""
 
     def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:

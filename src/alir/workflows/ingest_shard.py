@@ -24,7 +24,7 @@ from alir.events.ingest import (
 )
 from alir.models.files import FilePart, SplitPart
 from alir.models.records import SourceRecord
-from alir.ports import Catalog, Ledger, Readers
+from alir.ports import Catalog, Ledger, ReaderPool
 from alir.steps.ingest.add import add
 from alir.steps.ingest.compare import compare, fingerprint
 from alir.steps.ingest.confirm import confirm
@@ -51,7 +51,7 @@ class IngestShard(Workflow):
         self,
         *,
         catalog: Catalog,
-        readers: Readers,
+        readers: ReaderPool,
         node_parser: NodeParser,
         chunking: str,
         embedding: BaseEmbedding,

@@ -16,9 +16,9 @@ from alir.events.rebuild import (
     Rebuild,
     RebuildReport,
 )
-from alir.models.collection_version import Index
+from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
-from alir.ports import Indexes, Ledger
+from alir.ports import CollectionVersions, Ledger
 from alir.steps.ingest.prune import prune
 from alir.steps.ingest.sweep import FEW_FILES
 from alir.steps.ingest.walk import is_listed, survey, walk
@@ -43,7 +43,7 @@ class RebuildCorpus(Workflow):
     def __init__(
         self,
         *,
-        indexes: Indexes,
+        indexes: CollectionVersions,
         corpus_at: Callable[[str], IngestCorpus],
         ledger: Ledger,
     ) -> None:
@@ -139,7 +139,7 @@ class RebuildCorpus(Workflow):
             seconds={**built.seconds, "total": perf_counter() - built.old.started},
         )
 
-    async def _live(self) -> Index:
+    async def _live(self) -> CollectionVersion:
         live = await self.indexes.live()
         if live is None:
             raise NothingToRebuild(self.indexes.name, "does not exist")

@@ -13,11 +13,16 @@ from workflows import Context
 from alir.errors import LanguageModelFailed
 from alir.events.agent import ToolUsed
 from alir.steps.agent.use_tools import choose_tools, passage, prompt, use_tool
-from alir.workflows.budget_tracker import Purse, Spent
+from alir.workflows.budget_tracker import AgentState, BudgetTracker
 
 
 async def use_tools(
-    ctx: Context[Spent], question: str, *, tools: Sequence[BaseTool], llm: LLM | None, purse: Purse
+    ctx: Context[AgentState],
+    question: str,
+    *,
+    tools: Sequence[BaseTool],
+    llm: LLM | None,
+    purse: BudgetTracker,
 ) -> list[NodeWithScore]:
     """Return what the tools said that `llm` chose for `question`, streaming each call."""
     passages: list[NodeWithScore] = []
@@ -45,7 +50,7 @@ async def use_tools(
 
 
 async def _chosen(
-    question: str, *, tools: Sequence[BaseTool], llm: LLM | None, purse: Purse
+    question: str, *, tools: Sequence[BaseTool], llm: LLM | None, purse: BudgetTracker
 ) -> list[ToolSelection]:
     if not isinstance(llm, FunctionCallingLLM):
         await purse.note("The tools were not used: that needs a language model that calls them.")

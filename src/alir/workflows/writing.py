@@ -22,7 +22,7 @@ Extracted = Callable[[Citations], AsyncIterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SynthesizedAnswer:
     """An answer's text, and how it came about."""
 
     text: str
@@ -42,7 +42,7 @@ async def write(
     llm: LLM | None,
     embedding: BaseEmbedding,
     within_s: float | None = None,
-) -> Written:
+) -> SynthesizedAnswer:
     """Write with `llm`; extractively without one, or if it fails at once.
 
     A model that is not ready `within_s` seconds is stopped, and what it has written stays.
@@ -73,12 +73,12 @@ async def write(
         if shown:
             text = "".join(shown).strip()
             degraded += _removals(citations, told)
-            return Written(text, "llm", citations, degraded, sentences)
+            return SynthesizedAnswer(text, "llm", citations, degraded, sentences)
     citations, told = Citations(passages, texts), InertText(addresses)
     shown = []
     await _stream(ctx, extracted(citations), told, shown, [])
     degraded += _removals(citations, told)
-    return Written("".join(shown), "extractive", citations, degraded, [])
+    return SynthesizedAnswer("".join(shown), "extractive", citations, degraded, [])
 
 
 async def _stream(

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import UnreadableFile
 from alir.models.reading import DocumentPosition
@@ -29,7 +29,7 @@ class PdfDocument:
 @pytest.fixture
 async def pool() -> AsyncIterator[ParserPool]:
     """One process: 1 s of a processor, 10 s by the clock, 200 MiB."""
-    pool = ParserPool(Limits(cpu_s=1, waits=10, memory_mib=200), processes=1)
+    pool = ParserPool(SandboxLimits(cpu_s=1, waits=10, memory_mib=200), processes=1)
     yield pool
     await pool.aclose()
 

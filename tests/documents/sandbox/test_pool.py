@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import ParserUnavailable
 from alir.models.reading import DocumentPosition
@@ -75,7 +75,7 @@ async def test_a_bomb_fails_alone_and_says_of_what(
     kind = bomb.__name__.partition("_")[0]
     path = bomb(tmp_path / f"bomb.{kind}")
     assert path.stat().st_size < 13_000_000
-    pool = ParserPool(Limits(cpu_s=20, memory_mib=200), processes=1)
+    pool = ParserPool(SandboxLimits(cpu_s=20, memory_mib=200), processes=1)
     places = [DocumentPosition(one) for one in (good, path, good)]
 
     first, failed, last = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
@@ -115,7 +115,7 @@ async def test_a_file_that_waits_instead_of_computing_is_ended_by_the_clock(
     obedient: Obedient,
 ) -> None:
     places = [DocumentPosition(obedient("import time; time.sleep(600)"))]
-    pool = ParserPool(Limits(cpu_s=20, waits=0.05), processes=1)
+    pool = ParserPool(SandboxLimits(cpu_s=20, waits=0.05), processes=1)
 
     [failed] = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
     await pool.aclose()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings.model_threads import Encoder, ModelThreads
-from alir.inference.embeddings.waiting import Kind
+from alir.inference.embeddings.token_batcher import TextKind
 
 
 class LengthEncoder:
@@ -61,22 +61,22 @@ def model(encoder: LengthEncoder) -> Iterator[ModelThreads]:
 
 
 def test_no_texts_are_no_vectors(model: ModelThreads) -> None:
-    assert model.submit([], Kind.DOCUMENT).result(0) == []
+    assert model.submit([], TextKind.DOCUMENT).result(0) == []
 
 
 def test_a_lone_text_goes_at_once(model: ModelThreads, encoder: LengthEncoder) -> None:
     encoder.go.set()
-    assert model.submit(["four"], Kind.QUESTION).result(20) == [[4.0, 4.0]]
+    assert model.submit(["four"], TextKind.QUESTION).result(20) == [[4.0, 4.0]]
 
 
 def test_what_comes_while_the_model_computes_goes_together_in_batches_of_one_kind(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
-    first = model.submit(["first"], Kind.DOCUMENT)
+    first = model.submit(["first"], TextKind.DOCUMENT)
     assert encoder.begun.wait(20)
-    documents = [model.submit(["word", "words"], Kind.DOCUMENT) for _ in range(3)]
-    questions = [model.submit([f"ask{i}"], Kind.QUESTION) for i in range(4)]
-    sentence = model.submit(["said"], Kind.SENTENCE)
+    documents = [model.submit(["word", "words"], TextKind.DOCUMENT) for _ in range(3)]
+    questions = [model.submit([f"ask{i}"], TextKind.QUESTION) for i in range(4)]
+    sentence = model.submit(["said"], TextKind.SENTENCE)
     encoder.go.set()
     for future in (first, *documents, *questions, sentence):
         future.result(20)
@@ -90,9 +90,9 @@ def test_what_comes_while_the_model_computes_goes_together_in_batches_of_one_kin
 
 
 def test_texts_wait_until_a_thread_takes_them(model: ModelThreads, encoder: LengthEncoder) -> None:
-    first = model.submit(["first"], Kind.DOCUMENT)
+    first = model.submit(["first"], TextKind.DOCUMENT)
     assert encoder.begun.wait(20)
-    rest = [model.submit(["a", "bb"], kind) for kind in (Kind.DOCUMENT, Kind.QUESTION)]
+    rest = [model.submit(["a", "bb"], kind) for kind in (TextKind.DOCUMENT, TextKind.QUESTION)]
     waiting = model.waiting
     encoder.go.set()
     for one in (first, *rest):
@@ -106,15 +106,20 @@ def test_each_caller_gets_the_vectors_of_its_texts_in_their_order(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
     encoder.go.set()
-    assert model.submit(["ccc", "a", "bb", ""], Kind.DOCUMENT).result(20) == [[3], [1], [2], [0]]
+    assert model.submit(["ccc", "a", "bb", ""], TextKind.DOCUMENT).result(20) == [
+        [3],
+        [1],
+        [2],
+        [0],
+    ]
 
 
 def test_an_error_reaches_only_the_caller_whose_text_it_is(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
-    others = [model.submit(["one", "six"], Kind.DOCUMENT) for _ in range(3)]
-    bad = model.submit(["two", "bad", "ten"], Kind.DOCUMENT)
-    others += [model.submit(["one", "six"], Kind.DOCUMENT) for _ in range(3)]
+    others = [model.submit(["one", "six"], TextKind.DOCUMENT) for _ in range(3)]
+    bad = model.submit(["two", "bad", "ten"], TextKind.DOCUMENT)
+    others += [model.submit(["one", "six"], TextKind.DOCUMENT) for _ in range(3)]
     encoder.go.set()
     with pytest.raises(ValueError, match="bad"):
         bad.result(20)
@@ -124,10 +129,10 @@ def test_an_error_reaches_only_the_caller_whose_text_it_is(
 def test_a_caller_that_goes_harms_nobody_and_is_not_computed_for(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
-    running = model.submit(["running"], Kind.DOCUMENT)
+    running = model.submit(["running"], TextKind.DOCUMENT)
     assert encoder.begun.wait(20)
-    gone = model.submit(["gone"], Kind.DOCUMENT)
-    stays = model.submit(["stay"], Kind.DOCUMENT)
+    gone = model.submit(["gone"], TextKind.DOCUMENT)
+    stays = model.submit(["stay"], TextKind.DOCUMENT)
     assert gone.cancel()
     assert running.cancel()
     encoder.go.set()
@@ -139,7 +144,7 @@ async def test_cancelling_one_task_of_many_harms_no_other(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
     async def ask(text: str) -> list[list[float]]:
-        return await asyncio.wrap_future(model.submit([text], Kind.QUESTION))
+        return await asyncio.wrap_future(model.submit([text], TextKind.QUESTION))
 
     tasks = [asyncio.create_task(ask("?" * i)) for i in range(1, 9)]
     await asyncio.sleep(0)
@@ -164,12 +169,12 @@ def test_a_model_that_cannot_be_loaded_is_told_to_everyone_and_tried_again_later
         return encoder
 
     model = ModelThreads(load, lengths=lengths, max_texts=8, threads=2)
-    waiting = [model.submit([text], kind) for text in ("a", "b") for kind in Kind]
+    waiting = [model.submit([text], kind) for text in ("a", "b") for kind in TextKind]
     everyone_waits.set()
     for future in waiting:
         with pytest.raises(ModelUnavailable, match="is damaged"):
             future.result(20)
-    assert model.submit(["later"], Kind.DOCUMENT).result(20) == [[5]]
+    assert model.submit(["later"], TextKind.DOCUMENT).result(20) == [[5]]
     assert len(tries) == 2
     model.close()
 
@@ -180,7 +185,7 @@ def test_a_tokenizer_that_fails_is_told_to_the_callers_whose_texts_it_got() -> N
 
     model = ModelThreads(LengthEncoder, lengths=fail, max_texts=8, threads=1)
     with pytest.raises(ModelUnavailable, match=r"cannot count \['a'\]"):
-        model.submit(["a"], Kind.DOCUMENT).result(20)
+        model.submit(["a"], TextKind.DOCUMENT).result(20)
     model.close()
 
 
@@ -188,16 +193,16 @@ def test_half_a_surrogate_pair_is_embedded_as_a_question_mark(
     model: ModelThreads, encoder: LengthEncoder
 ) -> None:
     encoder.go.set()
-    model.submit(["caf\udce9"], Kind.QUESTION).result(20)
+    model.submit(["caf\udce9"], TextKind.QUESTION).result(20)
     assert encoder.calls == [["caf?"]]
 
 
 def test_closing_cancels_what_waits_and_leaves_no_thread(encoder: LengthEncoder) -> None:
     before = set(threading.enumerate())
     model = on(encoder)
-    running = model.submit(["running"], Kind.DOCUMENT)
+    running = model.submit(["running"], TextKind.DOCUMENT)
     assert encoder.begun.wait(20)
-    waiting = [model.submit(["waiting"], kind) for kind in Kind]
+    waiting = [model.submit(["waiting"], kind) for kind in TextKind]
     closing = threading.Thread(target=model.close)
     closing.start()
     for future in waiting:
@@ -208,7 +213,7 @@ def test_closing_cancels_what_waits_and_leaves_no_thread(encoder: LengthEncoder)
     assert running.result(20) == [[7]]
     assert set(threading.enumerate()) <= before
     with pytest.raises(RuntimeError, match="is closed"):
-        model.submit(["late"], Kind.DOCUMENT)
+        model.submit(["late"], TextKind.DOCUMENT)
 
 
 def test_closing_lets_the_model_go_whoever_keeps_the_threads() -> None:
@@ -221,7 +226,7 @@ def test_closing_lets_the_model_go_whoever_keeps_the_threads() -> None:
         return encoder
 
     threads = ModelThreads(load, lengths=lengths, max_texts=8, threads=1)
-    assert threads.submit(["abc"], Kind.DOCUMENT).result(20) == [[3.0]]
+    assert threads.submit(["abc"], TextKind.DOCUMENT).result(20) == [[3.0]]
     threads.close()
     gc.collect()
 
@@ -230,11 +235,11 @@ def test_closing_lets_the_model_go_whoever_keeps_the_threads() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(Kind), st.lists(st.text(max_size=30), max_size=12))),
+    st.lists(st.tuples(st.sampled_from(TextKind), st.lists(st.text(max_size=30), max_size=12))),
     st.integers(1, 3),
 )
 def test_any_mix_of_concurrent_calls_gives_the_vectors_of_lone_ones(
-    calls: list[tuple[Kind, list[str]]], threads: int
+    calls: list[tuple[TextKind, list[str]]], threads: int
 ) -> None:
     encoder = LengthEncoder()
     encoder.go.set()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from alir.errors import DependencyError, MilvusFailed, MilvusTimeout, MilvusUnavailable
-from alir.milvus.client.retries import FIRST_DELAY_S, LONGEST_DELAY_S, Retries
+from alir.milvus.client.retries import FIRST_DELAY_S, LONGEST_DELAY_S, Retrier
 from alir.models.outage import Outage
 
 URI = "http://localhost:19530"
@@ -49,11 +49,11 @@ def time() -> Time:
     return Time()
 
 
-def make(time: Time, outage_s: float = 100.0) -> Retries:
-    return Retries(outage_s=outage_s, sleep=time.sleep, clock=time.clock)
+def make(time: Time, outage_s: float = 100.0) -> Retrier:
+    return Retrier(outage_s=outage_s, sleep=time.sleep, clock=time.clock)
 
 
-async def answered(retries: Retries) -> Retries:
+async def answered(retries: Retrier) -> Retrier:
     """As after a first call that Milvus answered."""
     await retries.run(Calls())
     return retries
@@ -159,7 +159,7 @@ class Heard:
         self.resumed: list[float] = []
 
 
-async def hearing(retries: Retries, work: Callable[[], Awaitable[object]]) -> Heard:
+async def hearing(retries: Retrier, work: Callable[[], Awaitable[object]]) -> Heard:
     heard = Heard()
     with retries.outages.listened(heard.paused.append, heard.resumed.append):
         await work()
@@ -194,7 +194,7 @@ async def test_a_hiccup_is_not_news_and_giving_up_is_no_return(time: Time) -> No
 
 
 async def test_who_begins_to_listen_during_an_outage_is_told_of_it() -> None:
-    retries = await answered(Retries(outage_s=1000))
+    retries = await answered(Retrier(outage_s=1000))
     waiting = asyncio.create_task(retries.run(Calls(*[GONE] * 10_000), waits=True))
     heard = Heard()
     while not heard.paused:
@@ -213,7 +213,7 @@ async def test_hurrying_ends_a_wait_and_also_a_call_that_hangs() -> None:
         await asyncio.Event().wait()
 
     first, hanging = [GONE], asyncio.Event()
-    retries = await answered(Retries(outage_s=1000))
+    retries = await answered(Retrier(outage_s=1000))
     hung = asyncio.create_task(retries.run(hang, waits=True))
     asleep = asyncio.create_task(retries.run(Calls(*[GONE] * 10_000), waits=True))
     await hanging.wait()

@@ -18,11 +18,11 @@ from llama_index.core.vector_stores.types import (
 )
 
 from alir import AlirMilvusStore
-from alir.milvus.collection.tenants import Tenants
+from alir.milvus.collection.tenants import TenantPartitions
 from alir.models.path_filters import below, both, inside, without
 from alir.testing import MilvusServer
 
-TENANTS = Tenants("/data/files")
+TENANTS = TenantPartitions("/data/files")
 ACME = Path("/data/files/acme")
 PATHS = [
     "/data/files/acme/a.txt",
@@ -54,7 +54,7 @@ def test_a_file_is_of_the_first_folder_on_the_way_to_it() -> None:
 
 def test_what_has_no_path_is_the_houses() -> None:
     assert TENANTS.of(None) == TENANTS.of(7) == ""
-    assert Tenants("/").of("/acme/a.txt") == "acme"
+    assert TenantPartitions("/").of("/acme/a.txt") == "acme"
 
 
 @pytest.mark.parametrize(

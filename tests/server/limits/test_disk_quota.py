@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from alir.server.limits.disk_quota import Room
-from alir.server.problems import Refused
+from alir.server.limits.disk_quota import DiskQuota
+from alir.server.problems import ProblemException
 
 
 def test_what_is_there_counts_and_what_is_replaced_does_not(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.txt").write_text("1234")
     (tmp_path / "b.txt").write_text("12345")
-    room = Room(tmp_path, 10)
+    room = DiskQuota(tmp_path, 10)
 
     room.takes(1)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProblemException) as refused:
         room.takes(2)
     room.replaces(tmp_path / "b.txt")
     room.replaces(tmp_path / "new.txt")
@@ -25,12 +25,12 @@ def test_what_is_there_counts_and_what_is_replaced_does_not(tmp_path: Path) -> N
 
 
 def test_two_forms_at_once_do_not_take_the_same_room(tmp_path: Path) -> None:
-    one, other = Room(tmp_path, 10), Room(tmp_path, 10)
+    one, other = DiskQuota(tmp_path, 10), DiskQuota(tmp_path, 10)
     for room, name in ((one, "one"), (other, "other")):
         room.takes(6)
         (tmp_path / name).write_text("123456")
 
-    with pytest.raises(Refused):
+    with pytest.raises(ProblemException):
         one.took()
     (tmp_path / "one").unlink()
     other.took()
@@ -39,5 +39,5 @@ def test_two_forms_at_once_do_not_take_the_same_room(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_has_room_and_without_a_limit_there_is_always_some(
     tmp_path: Path,
 ) -> None:
-    Room(tmp_path / "nowhere", 10).takes(10)
-    Room(tmp_path, None).takes(10**12)
+    DiskQuota(tmp_path / "nowhere", 10).takes(10)
+    DiskQuota(tmp_path, None).takes(10**12)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alir.server.limits import question_limiter as places_module
-from alir.server.limits.question_limiter import FEWEST, LATE_S, Places
-from alir.server.middleware.request_concurrency import BEGUN_A_TURN, Crowd
-from alir.server.problems import Refused
+from alir.server.limits.question_limiter import FEWEST, LATE_S, QuestionLimiter
+from alir.server.middleware.request_concurrency import BEGUN_A_TURN, RequestConcurrencyMiddleware
+from alir.server.problems import ProblemException
 
 
 async def held(
-    places: Places, key: str, name: str, order: list[str], release: asyncio.Event
+    places: QuestionLimiter, key: str, name: str, order: list[str], release: asyncio.Event
 ) -> None:
     async with places.place(key):
         order.append(name)
@@ -23,7 +23,7 @@ async def held(
 
 
 def begin(
-    places: Places, order: list[str], release: asyncio.Event, *names: str
+    places: QuestionLimiter, order: list[str], release: asyncio.Event, *names: str
 ) -> list["asyncio.Task[None]"]:
     """Ask for a place for each of `names`; the letter is the key."""
     return [
@@ -38,7 +38,7 @@ async def turns(count: int = 5) -> None:
 
 
 async def test_places_are_given_in_order_and_between_keys_in_turns() -> None:
-    places = Places(1, line=10, longest_wait_s=60)
+    places = QuestionLimiter(1, line=10, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
@@ -54,7 +54,7 @@ async def test_places_are_given_in_order_and_between_keys_in_turns() -> None:
 
 
 async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
-    places = Places(3, line=10, longest_wait_s=60)
+    places = QuestionLimiter(3, line=10, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     async with AsyncExitStack() as stack:
@@ -72,7 +72,7 @@ async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
 
 
 async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() -> None:
-    places = Places(1, line=3, longest_wait_s=60)
+    places = QuestionLimiter(1, line=3, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
@@ -82,7 +82,9 @@ async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() ->
     ends = await asyncio.gather(*asking, return_exceptions=True)
 
     refused = [
-        task.get_name() for task, end in zip(asking, ends, strict=True) if isinstance(end, Refused)
+        task.get_name()
+        for task, end in zip(asking, ends, strict=True)
+        if isinstance(end, ProblemException)
     ]
     # a4 found the line full of its own; b1 took the place of a3; b2 would only have swapped sides.
     assert refused == ["a3", "a4", "b2"]
@@ -90,9 +92,9 @@ async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() ->
 
 
 async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
-    places = Places(1, line=3, longest_wait_s=0.01)
+    places = QuestionLimiter(1, line=3, longest_wait_s=0.01)
     async with places.place("a"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ProblemException) as refused:
             async with places.place("a"):
                 pass
         left = places.waiting
@@ -103,7 +105,7 @@ async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
 
 
 async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_next() -> None:
-    places = Places(1, line=2, longest_wait_s=60)
+    places = QuestionLimiter(1, line=2, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
@@ -119,7 +121,7 @@ async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_n
 
 
 async def test_while_the_event_loop_is_late_fewer_are_under_way_and_none_is_sent_away() -> None:
-    places = Places(16, line=20, longest_wait_s=60)
+    places = QuestionLimiter(16, line=20, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     asking = begin(places, order, release, *(f"a{n}" for n in range(20)))
@@ -136,7 +138,7 @@ async def test_while_the_event_loop_is_late_fewer_are_under_way_and_none_is_sent
 
 
 async def test_a_late_event_loop_with_room_for_questions_is_not_late_because_of_them() -> None:
-    places = Places(16, line=20, longest_wait_s=60)
+    places = QuestionLimiter(16, line=20, longest_wait_s=60)
     async with places.place("a"):
         places.follow(2 * LATE_S)
 
@@ -144,7 +146,7 @@ async def test_a_late_event_loop_with_room_for_questions_is_not_late_because_of_
 
 
 async def test_in_time_again_it_gives_one_place_more_at_each_look_up_to_all() -> None:
-    places = Places(12, line=20, longest_wait_s=60)
+    places = QuestionLimiter(12, line=20, longest_wait_s=60)
     order: list[str] = []
     release = asyncio.Event()
     asking = begin(places, order, release, *(f"a{n}" for n in range(14)))
@@ -167,7 +169,7 @@ async def test_in_time_again_it_gives_one_place_more_at_each_look_up_to_all() ->
 
 @pytest.mark.parametrize("most", [1, FEWEST])
 async def test_few_places_stay_as_many(most: int) -> None:
-    places = Places(most, line=0, longest_wait_s=60)
+    places = QuestionLimiter(most, line=0, longest_wait_s=60)
     async with AsyncExitStack() as stack:
         for _ in range(most):
             await stack.enter_async_context(places.place("a"))
@@ -187,7 +189,7 @@ async def test_few_places_stay_as_many(most: int) -> None:
 )
 def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
     async def play() -> None:
-        places = Places(3, line=3, longest_wait_s=60)
+        places = QuestionLimiter(3, line=3, longest_wait_s=60)
         asking: list[asyncio.Task[None]] = []
         held: list[AsyncExitStack] = []
 
@@ -216,7 +218,7 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
             while held:
                 await held.pop().aclose()
         ends = await asyncio.gather(*asking, return_exceptions=True)
-        allowed = type(None), Refused, asyncio.CancelledError
+        allowed = type(None), ProblemException, asyncio.CancelledError
         assert [end for end in ends if not isinstance(end, allowed)] == []
         assert (places.under_way, places.waiting) == (0, 0)
         places.follow(0.0)
@@ -239,7 +241,7 @@ async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> 
     async def none(*_: Any) -> Any:
         raise AssertionError
 
-    crowd = Crowd(app, open_paths=["/health/live"], most=2)
+    crowd = RequestConcurrencyMiddleware(app, open_paths=["/health/live"], most=2)
     asking = [
         asyncio.create_task(crowd({"type": "http", "path": path}, none, none))
         for path in ("/a", "/b", "/health/live", "/c")
@@ -251,7 +253,7 @@ async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> 
 
     assert served == ["/a", "/b", "/health/live", "/d"]
     refused = ends[3]
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, ProblemException)
     assert refused.problem.status == 429
     assert (refused.headers or {})["Retry-After"] == "2"
 
@@ -265,7 +267,7 @@ async def test_of_a_crowd_a_few_begin_in_a_turn_in_order_and_what_has_left_takes
     async def none(*_: Any) -> Any:
         raise AssertionError
 
-    crowd = Crowd(app, open_paths=["/health/live"])
+    crowd = RequestConcurrencyMiddleware(app, open_paths=["/health/live"])
 
     def asked(number: int, path: str = "/") -> "asyncio.Task[None]":
         scope = {"type": "http", "path": path, "number": number}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from alir.server.auth.caller import Caller, Tenant
-from alir.server.limits.question_limiter import Places
-from alir.server.limits.rate_limiter import Limits
-from alir.server.problems import Refused
+from alir.server.limits.question_limiter import QuestionLimiter
+from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.problems import ProblemException
 from alir.storage import keys
-from alir.storage.service_database import Database, opened
+from alir.storage.service_database import ServiceDatabase, opened
 from alir.testing import OpenAIServer, Say, Stall
 
 QUESTION = {"question": "What is there?"}
@@ -38,26 +38,26 @@ async def test_a_key_that_asks_too_often_waits_and_others_do_not(
 
 def test_requests_come_back_with_time(desk: Path) -> None:
     now = 0.0
-    limits = Limits(
-        Database(desk / "x"),
+    limits = RateLimiter(
+        ServiceDatabase(desk / "x"),
         requests_per_minute=60,
         tokens_per_day=0,
-        places=Places(1, line=0, longest_wait_s=1),
+        places=QuestionLimiter(1, line=0, longest_wait_s=1),
         clock=lambda: now,
     )
     for _ in range(60):
         limits.admit("a")
-    with pytest.raises(Refused):
+    with pytest.raises(ProblemException):
         limits.admit("a")
     now = 2.0
     limits.admit("a")
     limits.admit("a")
-    with pytest.raises(Refused):
+    with pytest.raises(ProblemException):
         limits.admit("a")
     now = 1e6  # no more than a minute's are saved
     for _ in range(60):
         limits.admit("a")
-    with pytest.raises(Refused):
+    with pytest.raises(ProblemException):
         limits.admit("a")
 
 

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from alir.errors import NothingIngested
 from alir.server.auth.caller import Caller, Tenant
-from alir.server.mcp.protocol import Door, protocol
+from alir.server.mcp.protocol import McpTransport, protocol
 from alir.server.problems import DEFECT
 from alir.storage import keys
 from alir.storage.service_database import opened
@@ -264,7 +264,7 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
             with opened(served.path) as db:
                 [key] = keys.all_of(db)
             who = Caller(key.id, "read", Tenant("", served.root))
-            door = Door(lambda _: who, served.service.limits.question, str)
+            door = McpTransport(lambda _: who, served.service.limits.question, str)
             gone = host(served, secret, "legacy")
             hosts: list[Any] = [
                 host(served, secret),

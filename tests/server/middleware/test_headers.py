@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from alir.server.middleware.headers import SAFE
-from alir.server.telemetry.logs import JsonLines
+from alir.server.telemetry.logs import JsonFormatter
 
 PAGE = "https://page.example"
 
@@ -120,7 +120,7 @@ async def test_a_request_is_one_line_of_the_log_whatever_its_path(
     await client.get(hostile, headers={"X-Request-ID": "mine"})
     await client.get(f"/v1/{secret}")
 
-    lines = [JsonLines().format(record) for record in caplog.records]
+    lines = [JsonFormatter().format(record) for record in caplog.records]
     assert len(lines) == 2
     assert all(line.isascii() and line.isprintable() for line in lines)
     first = json.loads(lines[0])
@@ -132,7 +132,7 @@ async def test_a_request_is_one_line_of_the_log_whatever_its_path(
 
 
 def test_no_line_of_the_log_has_a_secret_of_the_settings() -> None:
-    lines = JsonLines(["hunter2", "hunter2hunter2", "level", 'quo"te', ""])
+    lines = JsonFormatter(["hunter2", "hunter2hunter2", "level", 'quo"te', ""])
     logger = logging.getLogger("a")
     error = RuntimeError("Refused: hunter2, http://root:Milvus@inner.example:19530/x")
     info = (RuntimeError, error, None)

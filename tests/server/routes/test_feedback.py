@@ -11,9 +11,9 @@ import pytest
 from alir.errors import ServiceFileFailed
 from alir.server import ingestions
 from alir.server import kept_answers as answers
-from alir.server.kept_answers import Answers, Told
+from alir.server.kept_answers import AnswerStore, KeptAnswer
 from alir.storage import keys
-from alir.storage.service_database import VERSION, Database, opened
+from alir.storage.service_database import VERSION, ServiceDatabase, opened
 
 BEES = "Bees keep their honey in combs of wax."
 QUESTION = "Where do bees keep their honey?"
@@ -35,8 +35,10 @@ PRAGMA user_version = 1;
 """
 
 
-def told(question: str) -> Told:
-    return Told(kind="ask", question=question, text="In wax.", mode="extractive", citations=[])
+def told(question: str) -> KeptAnswer:
+    return KeptAnswer(
+        kind="ask", question=question, text="In wax.", mode="extractive", citations=[]
+    )
 
 
 async def rate(client: httpx.AsyncClient, id_: str, **body: Any) -> httpx.Response:
@@ -110,15 +112,15 @@ async def test_an_answer_is_rated_after_a_restart_and_none_is_kept_where_none_is
 async def test_answers_are_kept_for_a_while_in_a_number_by_tenant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(tmp_path / "a.service")
-    kept = Answers(database, "notes", most=2)
+    database = ServiceDatabase(tmp_path / "a.service")
+    kept = AnswerStore(database, "notes", most=2)
     monkeypatch.setattr(answers, "RATED_KEPT", 2)
     for number in range(4):
         kept.keep(f"a{number}", "acme", told("Who?"))
     kept.keep("z0", "zeta", told("Who?"))
     taken = [await kept.rate("acme", f"a{number}", "up", "") for number in range(4)]
     assert taken == [False, False, True, True]
-    assert not await Answers(database, "others", most=2).rate("acme", "a2", "up", "")
+    assert not await AnswerStore(database, "others", most=2).rate("acme", "a2", "up", "")
 
     with opened(database.path) as db:
         db.execute("UPDATE answer SET at_ms = 0")

@@ -7,7 +7,7 @@ import pytest
 
 from alir.errors import MilvusUnavailable
 from alir.server.routes import health
-from alir.server.routes.health import Health
+from alir.server.routes.health import HealthRoutes
 
 URI = "http://inner.example:19530"
 
@@ -27,7 +27,7 @@ class Dependency:
             await asyncio.Event().wait()
 
 
-async def asked(one: Health) -> tuple[int, dict[str, Any]]:
+async def asked(one: HealthRoutes) -> tuple[int, dict[str, Any]]:
     import json
 
     answer = await one.ready(None)  # type: ignore[arg-type]  it does not look at the request
@@ -41,7 +41,7 @@ async def test_what_is_down_is_said_and_since_when_but_not_where_it_is(
     monkeypatch.setattr(health, "FRESH_S", -1.0)
     monkeypatch.setattr(health, "TIMEOUT_S", 0.05)  # of these alone: a real one may be slow
     milvus, ledger = Dependency(), Dependency()
-    looked = Health({"milvus": milvus.look, "ledger": ledger.look})
+    looked = HealthRoutes({"milvus": milvus.look, "ledger": ledger.look})
     up = await asked(looked)
     milvus.state = "down"
     down = await asked(looked)
@@ -67,7 +67,7 @@ async def test_what_is_down_is_said_and_since_when_but_not_where_it_is(
 
 async def test_many_who_ask_at_once_are_one_look() -> None:
     milvus = Dependency()
-    looked = Health({"milvus": milvus.look})
+    looked = HealthRoutes({"milvus": milvus.look})
 
     answers = await asyncio.gather(*(asked(looked) for _ in range(20)))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alir.server.auth.tenant_files import MAX_NAME_BYTES, safe_name
-from alir.server.problems import Refused
+from alir.server.problems import ProblemException
 from alir.server.routes.uploads import PART_PREFIX
 
 TEXT = "The lake of Toba fills a caldera."
@@ -126,7 +126,7 @@ def test_a_name_is_made_safe(given: str, kept: str) -> None:
     "given", ["", ".", "..", "/", "a/", ".txt", "name", "...", "a." + "x" * 99, "x.exe", "x.png"]
 )
 def test_a_name_of_which_nothing_useful_is_left_is_refused(given: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProblemException) as refused:
         safe_name(given)
 
     assert refused.value.problem.status in {415, 422}

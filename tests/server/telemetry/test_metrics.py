@@ -22,9 +22,9 @@ from starlette.routing import Mount, Route
 from alir.concurrency.coalescer import Coalescer
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import MilvusUnavailable
-from alir.server.problems import Refused
+from alir.server.problems import ProblemException
 from alir.server.telemetry.metrics_collector import _buckets
-from alir.server.telemetry.request_metrics import Metered, RequestMetrics
+from alir.server.telemetry.request_metrics import MetricsMiddleware, RequestMetrics
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."
@@ -127,7 +127,7 @@ async def test_what_happens_is_counted_by_names_of_the_code_alone(
             await client.put("/v1/ask")
             for _ in range(600):
                 served.service.limits.admit("hunter2")
-            with pytest.raises(Refused):
+            with pytest.raises(ProblemException):
                 served.service.limits.admit("hunter2")
             told = await told_to(client)
 
@@ -146,7 +146,7 @@ async def test_a_route_is_told_by_its_template_also_in_what_is_mounted() -> None
 
     inner = Starlette(routes=[Route("/{name}/run", handler)])
     registry = CollectorRegistry()
-    app = Metered(
+    app = MetricsMiddleware(
         Starlette(routes=[Mount("/workflows", inner), Route("/a/{id}", handler)]),
         requests=RequestMetrics(registry),
     )

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from alir.errors import ExtraMissing
 from alir.server.telemetry import traces
-from alir.server.telemetry.logs import JsonLines
+from alir.server.telemetry.logs import JsonFormatter
 from alir.server.telemetry.tracing import Tracing
 from alir.testing import Fail, OpenAIServer, Say
 
@@ -80,7 +80,7 @@ def log() -> Iterator[io.StringIO]:
     """What `alir serve` would write to stderr of requests."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     requests = logging.getLogger("alir.requests")
     requests.addHandler(handler)
     requests.setLevel(logging.INFO)

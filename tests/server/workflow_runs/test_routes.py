@@ -19,11 +19,11 @@ from workflows import Context, step
 from workflows.events import StartEvent, StopEvent
 
 from alir.events.agent import MeaningChosen
-from alir.server.routes.meanings import Meanings
-from alir.server.workflow_runs.owner import Owner
+from alir.server.routes.meanings import MeaningRoutes
+from alir.server.workflow_runs.owner import RunOwner
 from alir.server.workflow_runs.routes import PREFIX, RunRoutes
-from alir.server.workflow_runs.server import Runs
-from alir.server.workflow_runs.workflows import Served
+from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.server.workflow_runs.workflows import ServedWorkflow
 from alir.testing import OpenAIServer, Reply, Say, Stall
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
@@ -93,7 +93,7 @@ async def test_llamaindex_client_runs_alirs_workflows(served: Any) -> None:
     answer = ended.result.value["answer"]
     assert "".join(token["text"] for token in tokens) == answer["text"]
     assert len(answer["parts"]) == 2
-    assert events[-1][1].type == "Answered"
+    assert events[-1][1].type == "RunAnswer"
     assert [event.value for event in rest] == [{"answer": answer}]
     assert result["result"] == {"answer": answer}
     assert [one.workflow_name for one in listed] == ["agent", "search", "ask"]
@@ -175,7 +175,7 @@ async def test_a_run_is_cancelled_and_forgotten(serving: Callable[..., Any]) -> 
                 await client.httpx_client.post(
                     f"/events/{run.handler_id}", json={"event": {"type": kind, "value": value}}
                 )
-                for kind, value in (("AskQuestion", QUESTION), ("Answered", {"answer": {}}))
+                for kind, value in (("AskQuestion", QUESTION), ("RunAnswer", {"answer": {}}))
             ]
             cancelled = await client.cancel_handler(run.handler_id)
             with pytest.raises(httpx.HTTPStatusError, match="409 Conflict"):
@@ -298,7 +298,7 @@ class Unserializable(StopEvent):
     value: Any
 
 
-class Unkept(Served):
+class Unkept(ServedWorkflow):
     """Ends with what cannot be kept, or tells it, or breaks."""
 
     @step
@@ -312,13 +312,13 @@ class Unkept(Served):
 
 
 async def test_a_run_whose_events_cannot_be_kept_comes_to_an_end(served: Any, desk: Path) -> None:
-    meanings = Meanings(wait_s=1, most=1)
-    runs = Runs(served.alir, served.service.limits, desk, meanings, {"unkept": Unkept})
+    meanings = MeaningRoutes(wait_s=1, most=1)
+    runs = WorkflowRunServer(served.alir, served.service.limits, desk, meanings, {"unkept": Unkept})
     runs._file.path = desk / "other.runs"
     endpoints = RunRoutes(runs).endpoints()
 
     async def let_in(request: Request) -> Response:
-        request.state.caller = Owner("", "").caller(desk)
+        request.state.caller = RunOwner("", "").caller(desk)
         handler = next(
             one.handler
             for one in endpoints

@@ -10,26 +10,26 @@ from llama_agents.client.protocol.serializable_events import EventEnvelopeWithMe
 from llama_agents.server import HandlerQuery, PersistentHandler
 
 from alir.errors import ServiceFileFailed
-from alir.server.workflow_runs.database import RunsFile
-from alir.server.workflow_runs.events import Answered, Told
-from alir.server.workflow_runs.owner import Owner, asking
+from alir.server.workflow_runs.database import RunDatabase
+from alir.server.workflow_runs.events import RunAnswer, RunEvent
+from alir.server.workflow_runs.owner import RunOwner, asking
 from alir.server.workflow_runs.rows import KEPT, KEPT_FOR
 from alir.server.workflow_runs.store import RunStore
 
 ALL = HandlerQuery()
-ACME, ZETA = Owner("acme", "1"), Owner("zeta", "2")
+ACME, ZETA = RunOwner("acme", "1"), RunOwner("zeta", "2")
 TICK = {"serialized_tick": "{}"}
 
 
 @pytest.fixture
-async def file(tmp_path: Path) -> AsyncIterator[RunsFile]:
-    one = RunsFile(tmp_path / "x" / "a.runs")
+async def file(tmp_path: Path) -> AsyncIterator[RunDatabase]:
+    one = RunDatabase(tmp_path / "x" / "a.runs")
     yield one
     await one.aclose()
 
 
 @pytest.fixture
-def store(file: RunsFile) -> RunStore:
+def store(file: RunDatabase) -> RunStore:
     return RunStore(file, "alir")
 
 
@@ -39,17 +39,17 @@ def run(id_: str, *, ended: datetime | None = None, name: str = "ask") -> Persis
         run_id=f"run-{id_}",
         workflow_name=name,
         status="completed" if ended else "running",
-        result=Answered(answer={"text": id_}) if ended else None,
+        result=RunAnswer(answer={"text": id_}) if ended else None,
         started_at=datetime.now(UTC),
         completed_at=ended,
     )
 
 
-def envelope(event: Told | Answered) -> EventEnvelopeWithMetadata:
+def envelope(event: RunEvent | RunAnswer) -> EventEnvelopeWithMetadata:
     return EventEnvelopeWithMetadata.from_event(event)
 
 
-async def kept(store: RunStore, owner: Owner, *ended: datetime) -> None:
+async def kept(store: RunStore, owner: RunOwner, *ended: datetime) -> None:
     for number, at in enumerate(ended):
         id_ = f"{owner.tenant}{number}"
         with asking(owner):
@@ -66,7 +66,7 @@ async def test_a_tenant_finds_changes_and_forgets_its_own_runs_alone(store: RunS
         with pytest.raises(PermissionError):
             await store.update(run("acme0"))
         everything = await store.query(ALL)
-    with asking(Owner("", "3")):
+    with asking(RunOwner("", "3")):
         of_house = await store.query(ALL)
     [after_a_restart] = await store.query(of_acme)
 
@@ -76,7 +76,7 @@ async def test_a_tenant_finds_changes_and_forgets_its_own_runs_alone(store: RunS
     assert await store.owner("run-acme0") == ACME
 
 
-async def test_other_collections_have_runs_of_their_own(store: RunStore, file: RunsFile) -> None:
+async def test_other_collections_have_runs_of_their_own(store: RunStore, file: RunDatabase) -> None:
     await kept(store, ACME, datetime.now(UTC))
     other = RunStore(file, "other")
 
@@ -90,7 +90,7 @@ async def test_old_runs_are_forgotten_with_their_events_and_others_stay(store: R
     await kept(store, ZETA, now)
     with asking(ACME):
         await store.update(run("old"))
-        await store.append_event("run-old", envelope(Told(event="x", data={})))
+        await store.append_event("run-old", envelope(RunEvent(event="x", data={})))
         await store.update(run("old", ended=now - KEPT_FOR - timedelta(minutes=1)))
         await store.update(run("lives"))
     forgotten = await store.query(HandlerQuery(handler_id_in=["old"]))
@@ -106,10 +106,12 @@ async def test_old_runs_are_forgotten_with_their_events_and_others_stay(store: R
     assert len(await store.query(HandlerQuery(handler_id_in=["zeta0"]))) == 1
 
 
-async def test_what_is_written_together_is_one_transaction(store: RunStore, file: RunsFile) -> None:
+async def test_what_is_written_together_is_one_transaction(
+    store: RunStore, file: RunDatabase
+) -> None:
     await store.update(run("a"))
     before = file._together.stats.calls
-    tokens = [envelope(Told(event="token", data={"text": str(n)})) for n in range(100)]
+    tokens = [envelope(RunEvent(event="token", data={"text": str(n)})) for n in range(100)]
     await asyncio.gather(*(store.append_event("run-a", token) for token in tokens))
     events = await store.query_events("run-a", 97)
 
@@ -122,7 +124,7 @@ async def test_what_is_written_together_is_one_transaction(store: RunStore, file
 
 async def test_a_stream_ends_with_its_run_though_the_last_event_was_lost(store: RunStore) -> None:
     await store.update(run("a"))
-    await store.append_event("run-a", envelope(Told(event="x", data={})))
+    await store.append_event("run-a", envelope(RunEvent(event="x", data={})))
     listening = asyncio.create_task(_all(store, "run-a"))
     await asyncio.sleep(0)
     await store.update(run("a", ended=datetime.now(UTC)))
@@ -175,7 +177,7 @@ async def test_one_that_ended_without_a_word_is_kept_as_failed(store: RunStore) 
 
 async def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.runs").write_text("no database" * 1000)
-    file = RunsFile(tmp_path / "a.runs")
+    file = RunDatabase(tmp_path / "a.runs")
     with pytest.raises(ServiceFileFailed, match="the runs in it are forgotten"):
         await RunStore(file, "alir").query(ALL)
     await file.aclose()

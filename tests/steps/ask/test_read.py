@@ -6,7 +6,7 @@ import pytest
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
 from alir.models.files import FileVersion, chunk_id, head_id
-from alir.steps.ask.read import Read, read, version_of
+from alir.steps.ask.read import PassagesReadAgain, read, version_of
 
 
 def chunk(source: str, index: int, version: str, generation: int) -> TextNode:
@@ -35,7 +35,9 @@ async def test_the_texts_are_those_of_the_store(store: Any) -> None:
 
     seen = await read(found(A1[2], B1[0]), vector_store=store)
 
-    assert seen == Read({A1[2].node_id: "changed since", B1[0].node_id: "b1 0"}, frozenset())
+    assert seen == PassagesReadAgain(
+        {A1[2].node_id: "changed since", B1[0].node_id: "b1 0"}, frozenset()
+    )
 
 
 async def test_a_text_is_only_the_text(store: Any) -> None:
@@ -89,8 +91,10 @@ async def test_what_alir_did_not_ingest_is_always_live(store: Any) -> None:
     store.add([node])
 
     assert version_of(node) is None
-    assert await read(found(node), vector_store=store) == Read({"x": "theirs"}, frozenset())
+    assert await read(found(node), vector_store=store) == PassagesReadAgain(
+        {"x": "theirs"}, frozenset()
+    )
 
 
 async def test_without_passages_the_store_is_not_asked() -> None:
-    assert await read([], vector_store=None) == Read({}, frozenset())  # type: ignore[arg-type]
+    assert await read([], vector_store=None) == PassagesReadAgain({}, frozenset())  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.errors import MilvusUnavailable
-from alir.steps.ingest.add import Added, add
+from alir.steps.ingest.add import AddResult, add
 
 
 def chunk(source: str, index: int) -> TextNode:
@@ -40,7 +40,7 @@ async def test_only_first_chunks_are_no_call_to_the_store(store: Any) -> None:
     assert store.log == []
     assert added.written == {}
     assert ids(added.first_chunks) == ["a0", "b0"]
-    assert await add([], vector_store=store) == Added()
+    assert await add([], vector_store=store) == AddResult()
 
 
 async def test_a_refused_chunk_takes_its_file_out_of_the_batch_and_no_other(store: Any) -> None:
@@ -50,7 +50,7 @@ async def test_a_refused_chunk_takes_its_file_out_of_the_batch_and_no_other(stor
     added = await add(chunks, vector_store=store)
 
     assert store.log == ["refuse b2", "add a1 c1"]
-    assert added == Added(
+    assert added == AddResult(
         written={"a1": "a", "c1": "c"}, refused={"b": "cannot be stored: its text is too long"}
     )
 
@@ -76,7 +76,7 @@ async def test_a_batch_of_refused_chunks_writes_nothing(store: Any) -> None:
     added = await add([chunk("a", 1), chunk("a", 2)], vector_store=store)
 
     assert store.nodes == {}
-    assert added == Added(refused={"a": "cannot be stored: its text is too long"})
+    assert added == AddResult(refused={"a": "cannot be stored: its text is too long"})
 
 
 async def test_a_store_that_fails_is_not_a_refusal(store: Any) -> None:

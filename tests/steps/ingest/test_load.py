@@ -6,7 +6,7 @@ from pathlib import Path
 from alir.documents.formats import read_group
 from alir.models.files import FilePart
 from alir.models.reading import Cursor, Segment
-from alir.steps.ingest.load import Load, load
+from alir.steps.ingest.load import LoadResult, load
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -14,7 +14,7 @@ def write(path: Path, text: str) -> FilePart:
     return FilePart(path, path.stat().st_size, version="v1")
 
 
-def texts(loaded: Load) -> list[str]:
+def texts(loaded: LoadResult) -> list[str]:
     return ["".join(segment.text for segment in one.segments) for one in loaded.loaded]
 
 
@@ -93,4 +93,4 @@ def test_a_file_that_cannot_be_read_fails_alone_and_costs_no_budget(tmp_path: Pa
 
 
 def test_nothing_is_loaded_of_nothing() -> None:
-    assert load([], budget_chars=10, read=read_group) == Load()
+    assert load([], budget_chars=10, read=read_group) == LoadResult()

@@ -9,7 +9,7 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models.files import Failure, FileOutcome, FilePart, LoadedPart, SplitPart
 from alir.models.reading import Cursor
-from alir.steps.ingest.publish import Published, publish
+from alir.steps.ingest.publish import PublishResult, publish
 
 A = FilePart(Path("/docs/a.txt"), 100, version="a2")
 B = FilePart(Path("/docs/b.txt"), 100, version="b1")
@@ -56,7 +56,7 @@ async def published(
     failures: Sequence[Failure] = (),
     first_chunks: Sequence[TextNode] = (),
     refused: Mapping[str, str] | None = None,
-) -> Published:
+) -> PublishResult:
     store.log.clear()
     catalog = Forgetful(store, loses)
     return await publish(
@@ -71,7 +71,7 @@ async def test_the_first_chunk_is_written_and_says_how_many_there_are(store: Any
 
     assert sorted(store.nodes) == ["a2-0", "a2-1", "a2-2"]
     assert store.nodes["a2-0"].metadata["chunk_count"] == 3
-    assert done == Published([FileOutcome(A.path, "added")], [], written=1)
+    assert done == PublishResult([FileOutcome(A.path, "added")], [], written=1)
 
 
 async def test_no_other_chunk_says_how_many_there_are(store: Any) -> None:
@@ -179,7 +179,7 @@ async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: An
 
     assert sorted(store.nodes) == ["a1-0"]
     reason = "cannot be stored: its embedding holds NaN"
-    assert done == Published([FileOutcome(A.path, "failed", reason)], [], written=0)
+    assert done == PublishResult([FileOutcome(A.path, "failed", reason)], [], written=0)
 
 
 async def test_a_first_chunk_that_is_refused_does_not_stop_the_other_files(store: Any) -> None:
@@ -206,7 +206,7 @@ async def test_a_file_that_goes_on_is_not_published_and_takes_its_first_chunk_al
     done = await published(store, was_split(A, 2, REST), first_chunks=[first])
 
     assert store.log == []
-    assert done == Published([], [replace(A, cursor=REST, chunks=2, first_chunk=first)], 0)
+    assert done == PublishResult([], [replace(A, cursor=REST, chunks=2, first_chunk=first)], 0)
 
 
 async def test_a_file_that_went_on_is_published_with_the_chunks_of_all_its_parts(
@@ -259,7 +259,7 @@ async def test_a_file_that_fails_in_the_middle_leaves_nothing_of_its_new_version
     done = await published(store, failures=[Failure(part, "changed while it was being read")])
 
     assert sorted(store.nodes) == ["a1-0", "b1-1"]
-    assert done == Published(
+    assert done == PublishResult(
         [FileOutcome(A.path, "failed", "changed while it was being read")], [], written=0
     )
 
@@ -281,11 +281,11 @@ async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
     done = await published(store, was_split(replace(A, generation=1), 0))
 
     assert sorted(store.nodes) == ["a1-0"], "the old version stays"
-    assert done == Published(
+    assert done == PublishResult(
         [FileOutcome(A.path, "failed", "holds no text; leave it out")], [], written=0
     )
 
 
 async def test_nothing_to_publish_is_no_call_to_the_store(store: Any) -> None:
-    assert await published(store) == Published()
+    assert await published(store) == PublishResult()
     assert store.log == []

@@ -7,7 +7,7 @@ import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models.files import source_id
-from alir.steps.ingest.recover import Holding, look, recover
+from alir.steps.ingest.recover import IndexState, look, recover
 
 
 def file(path: Path, generation: int, *, complete: bool = True) -> list[TextNode]:
@@ -74,6 +74,6 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
 
     held = await look([root], catalog=catalog)
 
-    assert held == Holding(
+    assert held == IndexState(
         versions=4, below=3, superseded=[], gone=frozenset({"hash of gone", "hash of gone too"})
     )

@@ -10,14 +10,14 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 from alir.models.files import source_id
 from alir.models.records import SourceRecord
 from alir.steps.ingest.relearn import relearn
-from alir.storage.ledger import Ledger
+from alir.storage.ledger import SqliteLedger
 
 HERE = Path("/docs/here.txt")
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    ledger = Ledger(tmp_path / "a.ledger", "docs")
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
+    ledger = SqliteLedger(tmp_path / "a.ledger", "docs")
     yield ledger
     await ledger.aclose()
 
@@ -32,7 +32,7 @@ def chunk(path: Path, index: int, **metadata: Any) -> TextNode:
 
 
 async def test_what_the_index_holds_is_known_and_what_it_does_not_is_forgotten(
-    store: Any, catalog: Any, ledger: Ledger
+    store: Any, catalog: Any, ledger: SqliteLedger
 ) -> None:
     await ledger.record([SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "written")])
     await ledger.failed({Path("/docs/bad.txt"): "cannot be read"}, 17.0)
@@ -48,7 +48,7 @@ async def test_what_the_index_holds_is_known_and_what_it_does_not_is_forgotten(
 
 
 async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
-    catalog: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    catalog: Any, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "settled")
     await ledger.record([known])

@@ -9,7 +9,7 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.errors import TooManyDeletions
 from alir.models.files import source_id
-from alir.steps.ingest.sweep import Swept, sweep
+from alir.steps.ingest.sweep import SweepResult, sweep
 
 
 def chunk(path: Path, index: int, version: str = "v1", *, complete: bool = True) -> TextNode:
@@ -95,7 +95,7 @@ async def test_what_a_crash_left_half_written_goes_but_only_below_the_roots(
     store.add([chunk(here, 0), chunk(here, 1)])
     store.add([chunk(path, 1, "v2", complete=False) for path in (here, gone, elsewhere)])
 
-    assert await sweep([root], catalog=catalog, vector_store=store) == Swept(chunks=3)
+    assert await sweep([root], catalog=catalog, vector_store=store) == SweepResult(chunks=3)
 
     assert sorted(store.nodes) == [f"{here} v1 0", f"{here} v1 1", f"{elsewhere} v2 1"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from alir.documents.formats import csv, docx, html, json, office, pdf, signature, text
-from alir.documents.formats.source import Source, opened
+from alir.documents.formats.source import OpenDocument, opened
 from alir.errors import UnreadableFile
 from alir.models.file_kinds import kind
 from alir.models.reading import Cursor, DocumentPosition, Reading
@@ -77,7 +77,7 @@ def document_text(path: Path) -> str:
     return "".join(parts)
 
 
-_Reader = Callable[[Source, Cursor | None, int], Reading]
+_Reader = Callable[[OpenDocument, Cursor | None, int], Reading]
 _BY_KIND: dict[str | None, _Reader] = {"html": html.read, "csv": csv.read, "json": json.read}
 
 
@@ -100,7 +100,7 @@ def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
             raise source.refuse(f"cannot be parsed and may be damaged ({detail})") from exc
 
 
-def _reader(source: Source) -> _Reader:
+def _reader(source: OpenDocument) -> _Reader:
     """The format's reader; the content decides where it is unmistakable, else the name.
 
     Raises: UnreadableFile for what no reader reads.

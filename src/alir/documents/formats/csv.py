@@ -8,7 +8,7 @@ from itertools import islice
 
 from alir.documents.formats import blocks
 from alir.documents.formats.encoding import RESTARTABLE_NOWHERE
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.documents.formats.stream import TextStream, beginning
 from alir.models.reading import Cursor, Reading
 
@@ -17,7 +17,7 @@ _SAMPLE_CHARS = 16_384
 _SAMPLE_ROWS = 50
 
 
-def read(source: Source, at: Cursor | None, budget_chars: int) -> Reading:
+def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
     """The next rows, at most `budget_chars` in all but at least one; the first row is the header.
 
     An empty cell is left out, and a line end within one becomes a space.
@@ -74,7 +74,7 @@ def _delimiter(sample: str) -> str:
 class _Rows:
     """The rows of a stream, blank ones left out; one may be put back."""
 
-    def __init__(self, source: Source, stream: TextStream, delimiter: str) -> None:
+    def __init__(self, source: OpenDocument, stream: TextStream, delimiter: str) -> None:
         self._source = source
         self._stream = stream
         self._block = io.StringIO()

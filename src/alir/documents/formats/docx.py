@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from alir.documents.formats import blocks, office
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.models.reading import Cursor, Reading
 
 XML_BYTES = 64 * 1024 * 1024
@@ -35,7 +35,7 @@ _DAMAGE = (
 )
 
 
-def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
+def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
     """All of the document's text, in blocks; a table row is a line "a | b | c"."""
     try:
         with zipfile.ZipFile(source.file) as archive:
@@ -50,7 +50,7 @@ def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
     return Reading(list(blocks.segments("\n".join(lines))), None)
 
 
-def _document(source: Source, archive: zipfile.ZipFile) -> Iterator[str]:
+def _document(source: OpenDocument, archive: zipfile.ZipFile) -> Iterator[str]:
     (main,) = _related(source, archive, "", ("/officeDocument",))
     yield from _lines(_xml(source, archive, main))
     for notes in _related(source, archive, main, _NOTES):
@@ -58,7 +58,7 @@ def _document(source: Source, archive: zipfile.ZipFile) -> Iterator[str]:
 
 
 def _related(
-    source: Source, archive: zipfile.ZipFile, part: str, kinds: tuple[str, ...]
+    source: OpenDocument, archive: zipfile.ZipFile, part: str, kinds: tuple[str, ...]
 ) -> Iterator[str]:
     """The parts that `part`, or with "" the package, refers to as one of `kinds`."""
     folder, name = posixpath.split(part)
@@ -72,7 +72,7 @@ def _related(
             yield posixpath.normpath(target).lstrip("/")
 
 
-def _xml(source: Source, archive: zipfile.ZipFile, name: str) -> Any:
+def _xml(source: OpenDocument, archive: zipfile.ZipFile, name: str) -> Any:
     member = archive.getinfo(name)
     if member.file_size > XML_BYTES:
         raise source.refuse(f"unpacks to {member.file_size >> 20} MB of text; split it")

@@ -5,7 +5,7 @@ import re
 from typing import BinaryIO
 
 from alir.documents.formats import legacy
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 
 # UTF-32's mark begins with UTF-16's.
 _BYTE_ORDER_MARKS = (
@@ -43,7 +43,7 @@ RESTARTABLE_NOWHERE = frozenset({"iso2022_jp"})
 """Encodings with a shift state: a byte offset does not say how to go on from there."""
 
 
-def detect(source: Source, declared: str = "") -> tuple[str, int]:
+def detect(source: OpenDocument, declared: str = "") -> tuple[str, int]:
     """The encoding and the bytes of its mark; `declared` is what the document itself claims.
 
     Reads the file once or twice, in blocks, and leaves it anywhere. The whole file is decodable.
@@ -76,7 +76,7 @@ def detect(source: Source, declared: str = "") -> tuple[str, int]:
     raise source.refuse("is in no text encoding alir recognises; save it as UTF-8")
 
 
-def _check_is_text(source: Source) -> None:
+def _check_is_text(source: OpenDocument) -> None:
     controls = size = 0
     source.file.seek(0)
     while block := source.file.read(_BLOCK_BYTES):
@@ -89,7 +89,7 @@ def _check_is_text(source: Source) -> None:
         raise source.refuse("is binary, not a document alir reads")
 
 
-def _utf16_without_mark(source: Source) -> str | None:
+def _utf16_without_mark(source: OpenDocument) -> str | None:
     """UTF-16 of a Latin script, told by a NUL in every second byte beside a printable one."""
     for encoding, nuls, letters in (
         ("utf-16-le", source.head[1::2], source.head[::2]),
@@ -108,7 +108,7 @@ def _declarable(declared: str) -> str | None:
         return None
 
 
-def _decodes(source: Source, encoding: str) -> bool:
+def _decodes(source: OpenDocument, encoding: str) -> bool:
     return _first_error(source.file, encoding) is None
 
 

@@ -13,7 +13,7 @@ from lxml.etree import ErrorTypes, ParserError
 from lxml.html import HTMLParser, document_fromstring
 
 from alir.documents.formats import blocks, stream
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.models.reading import Cursor, Reading
 
 _DECLARED = re.compile(
@@ -38,7 +38,7 @@ _CONFIG = ParserConfig(
 _TOO_DEEP = "nests its elements too deeply to be read"
 
 
-def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
+def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
     """All of the page's text, in blocks; a table row is a line "a | b | c"."""
     if declared := _DECLARED.search(source.head):
         claim = (declared[1] or declared[2]).decode()
@@ -48,7 +48,7 @@ def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
     return Reading(list(blocks.segments(text)), None)
 
 
-def _visible(source: Source, markup: str) -> str:
+def _visible(source: OpenDocument, markup: str) -> str:
     # huge_tree: by default everything nested more than 256 deep is dropped without a word.
     parser = HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:

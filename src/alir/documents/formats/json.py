@@ -3,11 +3,11 @@
 import json
 
 from alir.documents.formats import blocks, stream
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.models.reading import Cursor, Reading
 
 
-def read(source: Source, _at: Cursor | None, _budget_chars: int) -> Reading:
+def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
     """All of the value, indented by one space, in blocks."""
     text = stream.whole(source, "a JSON file")
     try:

@@ -2,7 +2,7 @@
 
 import zipfile
 
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -35,7 +35,7 @@ def zip_reason(archive: zipfile.ZipFile, suffix: str) -> str | None:
     return "is binary (ZIP archive), not a document alir reads"
 
 
-def ole_reason(source: Source) -> str:
+def ole_reason(source: OpenDocument) -> str:
     """Why an OLE compound file is not read: encrypted, legacy Office or something else."""
     # Microsoft, [MS-CFB] 2.2: the sector size's exponent, the directory's first sector.
     exponent = min(int.from_bytes(source.head[30:32], "little"), 12)

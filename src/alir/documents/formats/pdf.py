@@ -7,7 +7,7 @@ from contextlib import closing
 import pypdfium2 as pdfium
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.models.reading import Cursor, Reading, Segment
 
 # pdfium keeps state of its own beside the document and may be used by one thread at a time.
@@ -24,7 +24,7 @@ _HYPHEN = re.compile("[\ufffe\x02]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\uffff]")
 
 
-def read(source: Source, at: Cursor | None, budget_chars: int) -> Reading:
+def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
     """The next pages, at most `budget_chars` in all but at least one; empty pages are left out."""
     with _ONE_THREAD:
         try:
@@ -35,7 +35,7 @@ def read(source: Source, at: Cursor | None, budget_chars: int) -> Reading:
 
 
 def _pages(
-    source: Source, document: pdfium.PdfDocument, at: Cursor | None, budget_chars: int
+    source: OpenDocument, document: pdfium.PdfDocument, at: Cursor | None, budget_chars: int
 ) -> Reading:
     first, start = (at.position, at.chars) if at else (0, 0)
     count = len(document)
@@ -57,7 +57,7 @@ def _pages(
     return Reading(segments, None)
 
 
-def _page_text(source: Source, document: pdfium.PdfDocument, index: int) -> str:
+def _page_text(source: OpenDocument, document: pdfium.PdfDocument, index: int) -> str:
     """The page's text, or "" where it is only white space."""
     try:
         with closing(document[index]) as page, closing(page.get_textpage()) as letters:

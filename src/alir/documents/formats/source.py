@@ -19,7 +19,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class OpenDocument:
     """A document open for reading."""
 
     path: Path
@@ -37,7 +37,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path) -> Iterator[OpenDocument]:
     """The file at `path`, at its beginning; no device, pipe or folder is ever opened.
 
     Raises: UnreadableFile, also for a system error while the file is being read.
@@ -54,7 +54,7 @@ def opened(path: Path) -> Iterator[Source]:
             if not head:
                 raise UnreadableFile(path, "is empty; fill it or leave it out")
             file.seek(0)
-            yield Source(path, file, head, status.st_size)
+            yield OpenDocument(path, file, head, status.st_size)
     except OSError as exc:
         raise UnreadableFile(path, _in_words(exc)) from exc
     except MemoryError as exc:

@@ -6,7 +6,7 @@ It equals what `read_text` gives: no byte order mark, and every line end is one 
 import codecs
 
 from alir.documents.formats import encoding
-from alir.documents.formats.source import WHOLE_BYTES, Source
+from alir.documents.formats.source import WHOLE_BYTES, OpenDocument
 from alir.models.reading import Cursor
 
 _READ_BYTES = 65_536
@@ -15,7 +15,7 @@ _READ_BYTES = 65_536
 class TextStream:
     """Decodes ahead into `buffer`; the caller takes from its front."""
 
-    def __init__(self, source: Source, at: Cursor) -> None:
+    def __init__(self, source: OpenDocument, at: Cursor) -> None:
         if at.position > source.size_bytes:
             raise source.refuse("changed while it was being read; ingest it again")
         self._source = source
@@ -60,13 +60,13 @@ class TextStream:
         self.buffer = text.replace("\r\n", "\n").replace("\r", "\n") + half
 
 
-def beginning(source: Source, declared: str = "") -> Cursor:
+def beginning(source: OpenDocument, declared: str = "") -> Cursor:
     """The first position of a text, in the encoding found."""
     name, mark_bytes = encoding.detect(source, declared)
     return Cursor(position=mark_bytes, chars=0, encoding=name)
 
 
-def whole(source: Source, what: str, declared: str = "") -> str:
+def whole(source: OpenDocument, what: str, declared: str = "") -> str:
     """All of the text, for a format that must be parsed whole, `what` in plain words."""
     if source.size_bytes > WHOLE_BYTES:
         raise source.refuse(

@@ -4,12 +4,12 @@ import sys
 
 from alir.documents.formats.blocks import BLOCK_CHARS, boundary
 from alir.documents.formats.encoding import RESTARTABLE_NOWHERE
-from alir.documents.formats.source import Source
+from alir.documents.formats.source import OpenDocument
 from alir.documents.formats.stream import TextStream, beginning
 from alir.models.reading import Cursor, Reading, Segment
 
 
-def read(source: Source, at: Cursor | None, budget_chars: int) -> Reading:
+def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
     """The next blocks of the text, at most `budget_chars` in all."""
     at = at or beginning(source)
     stream = TextStream(source, at)

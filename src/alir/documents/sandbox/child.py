@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alir.documents.formats import read_group
-from alir.documents.sandbox.limits import Limits, held, prepare, resident_mib, size_mib
+from alir.documents.sandbox.limits import SandboxLimits, held, prepare, resident_mib, size_mib
 from alir.errors import UnreadableFile
 from alir.models.reading import Cursor, DocumentPosition, Reading
 
@@ -25,7 +25,7 @@ GROWN_MIB = 128
 """A process that still holds so much more than at its start ends; the next one starts small."""
 
 
-def main(limits: Limits) -> None:
+def main(limits: SandboxLimits) -> None:
     """Read what is asked for until nobody is there to ask."""
     prepare()
     if sys.platform != "win32":
@@ -52,7 +52,7 @@ def _listen(jobs: "queue.SimpleQueue[str]") -> None:
     os._exit(0)
 
 
-def _answer(job: dict[str, Any], limits: Limits, size: float, answers: IO[str]) -> None:
+def _answer(job: dict[str, Any], limits: SandboxLimits, size: float, answers: IO[str]) -> None:
     places = [DocumentPosition(Path(path), at and Cursor(*at)) for path, at in job["places"]]
     readings = read_group(places, budget_chars=job["budget_chars"], spent_chars=job["spent_chars"])
     for reading in _each_held(readings, limits):
@@ -73,7 +73,7 @@ def _answer(job: dict[str, Any], limits: Limits, size: float, answers: IO[str]) 
 
 
 def _each_held(
-    readings: Iterator[Reading | UnreadableFile], limits: Limits
+    readings: Iterator[Reading | UnreadableFile], limits: SandboxLimits
 ) -> Iterator[Reading | UnreadableFile]:
     while True:
         with held(limits):

@@ -15,7 +15,7 @@ if sys.platform != "win32":
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What reading one part of a file may cost. On Windows nothing is limited."""
 
     cpu_s: float = 60.0
@@ -70,7 +70,7 @@ def prepare() -> None:
 
 
 @contextmanager
-def held(limits: Limits) -> Iterator[None]:
+def held(limits: SandboxLimits) -> Iterator[None]:
     """Hold this process to `limits` meanwhile: too slow ends it, too large is a `MemoryError`."""
     if sys.platform == "win32":
         yield

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from alir.documents.sandbox.limits import Limits
-from alir.documents.sandbox.process import Died, ParserProcess
+from alir.documents.sandbox.limits import SandboxLimits
+from alir.documents.sandbox.process import ParserDied, ParserProcess
 from alir.errors import ParserUnavailable, UnreadableFile
 from alir.models.reading import DocumentPosition, Reading, Segment
-from alir.ports import Read
+from alir.ports import ReadGroup
 
 PROCESSES = 2
 """While one is at a bad file, another reads on. The second is started when the first is busy."""
@@ -27,8 +27,8 @@ class ParserPool:
     however that ends. A thread waits for each, so that nobody else's does.
     """
 
-    def __init__(self, limits: Limits | None = None, *, processes: int = PROCESSES) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: SandboxLimits | None = None, *, processes: int = PROCESSES) -> None:
+        self._limits = limits or SandboxLimits()
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="alir-parsing")
         self._lock = threading.Lock()
         self._idle: list[ParserProcess] = []
@@ -36,7 +36,7 @@ class ParserPool:
         self._is_closed = False
         self._closing = weakref.finalize(self, _close, self._all)
 
-    async def run(self, job: Callable[[Read], T]) -> T:
+    async def run(self, job: Callable[[ReadGroup], T]) -> T:
         """Do `job` on a thread of the pool, with a way to read documents in its process.
 
         Raises:
@@ -65,7 +65,7 @@ class ParserPool:
             try:
                 # Keeps those that came before it died.
                 answers.extend(process.read(rest, budget_chars=budget_chars, spent_chars=spent))
-            except Died as death:
+            except ParserDied as death:
                 self._drop(process)
                 if self._is_closed:
                     raise RuntimeError("The parsers are closed.") from death
@@ -105,7 +105,7 @@ class ParserPool:
         with self._lock:
             self._all.discard(process)
 
-    def _crash(self, death: Died) -> str:
+    def _crash(self, death: ParserDied) -> str:
         how = death.last_words or f"exit code {death.exit_code}"
         if death.exit_code < 0 and not death.last_words:
             name = signal.strsignal(-death.exit_code) or "unknown"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from alir.documents.sandbox.limits import Limits
+from alir.documents.sandbox.limits import SandboxLimits
 from alir.errors import ParserUnavailable, UnreadableFile
 from alir.models.reading import Cursor, DocumentPosition, Reading, Segment
 
@@ -15,12 +15,12 @@ from alir.models.reading import Cursor, DocumentPosition, Reading, Segment
 # without `if __name__ == "__main__"` does not survive. What can be imported is the same as here.
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[4:]; "
-    "from alir.documents.sandbox.child import Limits, main; "
-    "main(Limits(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))"
+    "from alir.documents.sandbox.child import SandboxLimits, main; "
+    "main(SandboxLimits(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))"
 )
 
 
-class Died(Exception):
+class ParserDied(Exception):
     """A process ended, or said what no process of ours says."""
 
     def __init__(self, exit_code: int, last_words: str) -> None:
@@ -38,7 +38,7 @@ class ParserProcess:
         ParserUnavailable: there can be none.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SandboxLimits) -> None:
         arguments = [str(limits.cpu_s), str(limits.memory_mib), str(limits.waits), *sys.path]
         try:
             self._process = subprocess.Popen(  # noqa: S603  what it reads it does not run
@@ -66,7 +66,7 @@ class ParserProcess:
         """
         try:
             self._hear()
-        except Died as death:
+        except ParserDied as death:
             raise ParserUnavailable(f"it ended with exit code {death.exit_code}") from death
 
     def read(
@@ -136,10 +136,10 @@ class ParserProcess:
         except ValueError as error:  # half a line, or none
             raise self._death() from error
 
-    def _death(self, last_words: str = "") -> Died:
+    def _death(self, last_words: str = "") -> ParserDied:
         if last_words:
             self.kill()
-        return Died(self._process.wait(), last_words)
+        return ParserDied(self._process.wait(), last_words)
 
 
 def _fields(at: Cursor | None) -> list[int | str] | None:

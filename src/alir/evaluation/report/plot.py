@@ -18,7 +18,7 @@ def svg(chart: Chart) -> str:
     """Return the drawing; its colours are the page's."""
     bars = [bar for group in chart.groups.values() for bar in group]
     low, high = min(min(bar.spread) for bar in bars), max(max(bar.spread) for bar in bars)
-    scale = Tenths(low, high) if chart.linear else Powers(low, high)
+    scale = UnitAxis(low, high) if chart.linear else LogAxis(low, high)
     drawn: list[str] = []
     y = AXIS
     for name, group in chart.groups.items():
@@ -47,7 +47,7 @@ def svg(chart: Chart) -> str:
     )
 
 
-class Powers:
+class LogAxis:
     """A logarithmic axis from a power of ten below `low` to one above `high`."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -64,7 +64,7 @@ class Powers:
             yield 10.0**power, f"{10.0**power:g}" if power < 4 else f"{10**power:,}"
 
 
-class Tenths:
+class UnitAxis:
     """An axis from a tenth below `low` to one above `high`."""
 
     def __init__(self, low: float, high: float) -> None:
@@ -85,7 +85,7 @@ def _across(share: float) -> float:
     return LABELS + share * (WIDTH - VALUES - LABELS)
 
 
-def _grid(scale: Powers | Tenths, unit: str, bottom: float) -> Iterator[str]:
+def _grid(scale: LogAxis | UnitAxis, unit: str, bottom: float) -> Iterator[str]:
     for value, name in scale.ticks():
         x = scale.x(value)
         yield (

@@ -13,15 +13,15 @@ from pathlib import Path
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 
-from alir.concurrency.loop_bridge import Handover
+from alir.concurrency.loop_bridge import LoopBridge
 from alir.concurrency.per_loop import PerLoop
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings.model_folder import ModelFolder
 from alir.inference.embeddings.model_threads import Encoder, ModelThreads
-from alir.inference.embeddings.waiting import Kind
+from alir.inference.embeddings.token_batcher import TextKind
 from alir.settings import EmbedBackend
 
-NICENESS = {Kind.QUESTION: 5, Kind.SENTENCE: 5, Kind.DOCUMENT: 10}
+NICENESS = {TextKind.QUESTION: 5, TextKind.SENTENCE: 5, TextKind.DOCUMENT: 10}
 """Documents let questions go first; both let the event loop and Milvus, which hand them work."""
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 """What Nvidia's and AMD's drivers make on Linux; to ask torch takes seconds."""
@@ -42,9 +42,9 @@ class LocalEmbedding(BaseEmbedding):
             is installed, the model is a BERT and there is no GPU.
     """
 
-    _threads: dict[Kind, ModelThreads] = PrivateAttr()
-    _texts_are: Kind = PrivateAttr(default=Kind.DOCUMENT)
-    _handovers: PerLoop[Handover] = PrivateAttr(default_factory=lambda: PerLoop(Handover))
+    _threads: dict[TextKind, ModelThreads] = PrivateAttr()
+    _texts_are: TextKind = PrivateAttr(default=TextKind.DOCUMENT)
+    _handovers: PerLoop[LoopBridge] = PrivateAttr(default_factory=lambda: PerLoop(LoopBridge))
 
     def __init__(
         self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "auto"
@@ -53,7 +53,7 @@ class LocalEmbedding(BaseEmbedding):
         super().__init__(model_name=model.name, embed_batch_size=2048)
         load = _once_where_shared(lambda: _loaded(model, backend))
 
-        def threads(kind: Kind, name: str) -> ModelThreads:
+        def threads(kind: TextKind, name: str) -> ModelThreads:
             return ModelThreads(
                 load,
                 lengths=model.lengths,
@@ -63,12 +63,12 @@ class LocalEmbedding(BaseEmbedding):
                 niceness=NICENESS[kind],
             )
 
-        questions = threads(Kind.QUESTION, "alir-questions")
-        documents = threads(Kind.DOCUMENT, "alir-documents")
+        questions = threads(TextKind.QUESTION, "alir-questions")
+        documents = threads(TextKind.DOCUMENT, "alir-documents")
         self._threads = {
-            Kind.QUESTION: questions,
-            Kind.SENTENCE: questions,
-            Kind.DOCUMENT: documents,
+            TextKind.QUESTION: questions,
+            TextKind.SENTENCE: questions,
+            TextKind.DOCUMENT: documents,
         }
 
     @classmethod
@@ -79,13 +79,13 @@ class LocalEmbedding(BaseEmbedding):
     def for_questions(self) -> "LocalEmbedding":
         """Return the same model, whose texts go before documents, as questions do."""
         view = self.model_copy()
-        view._texts_are = Kind.SENTENCE
+        view._texts_are = TextKind.SENTENCE
         return view
 
     @property
     def waiting(self) -> dict[str, int]:
         """Texts that no thread has taken yet, for questions and for documents."""
-        kinds = {"questions": Kind.QUESTION, "documents": Kind.DOCUMENT}
+        kinds = {"questions": TextKind.QUESTION, "documents": TextKind.DOCUMENT}
         return {name: self._threads[kind].waiting for name, kind in kinds.items()}
 
     def close(self) -> None:
@@ -106,12 +106,12 @@ class LocalEmbedding(BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return _result(self._submit([query], Kind.QUESTION))[0]
+        return _result(self._submit([query], TextKind.QUESTION))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return (await self._handovers.here().awaited(self._submit([query], Kind.QUESTION)))[0]
+        return (await self._handovers.here().awaited(self._submit([query], TextKind.QUESTION)))[0]
 
-    def _submit(self, texts: list[str], kind: Kind) -> Future[list[list[float]]]:
+    def _submit(self, texts: list[str], kind: TextKind) -> Future[list[list[float]]]:
         return self._threads[kind].submit(texts, kind)
 
 

@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from alir.inference.embeddings.waiting import Kind, Request, Text, Waiting
+from alir.inference.embeddings.token_batcher import (
+    EmbeddingRequest,
+    TextKind,
+    TokenBatcher,
+    WaitingText,
+)
 
 MEASURED_AT_ONCE = 256
 """Texts whose tokens a thread counts before it computes those it knows."""
@@ -61,17 +66,17 @@ class ModelThreads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._thread = threading.local()
         self._lock = threading.Lock()
-        self._new: deque[Request] = deque()
+        self._new: deque[EmbeddingRequest] = deque()
         """Requests whose texts were not measured yet."""
-        self._waiting = Waiting(max_texts=max_texts)
+        self._waiting = TokenBatcher(max_texts=max_texts)
         self._busy = 0
         self._is_closed = False
         self._loading = threading.Lock()
         self._encoder: Encoder | None = None
 
-    def submit(self, texts: Sequence[str], kind: Kind) -> Future[list[list[float]]]:
+    def submit(self, texts: Sequence[str], kind: TextKind) -> Future[list[list[float]]]:
         """Have `texts` embedded; cancelling the future takes back what still waits."""
-        request = Request([_well_formed(text) for text in texts], kind)
+        request = EmbeddingRequest([_well_formed(text) for text in texts], kind)
         if not texts:
             request.vectors.set_result([])
             return request.vectors
@@ -137,7 +142,7 @@ class ModelThreads:
         with ThreadPoolExecutor(1, initializer=_give_way, initargs=(self._niceness,)) as thread:
             return thread.submit(self._load).result()
 
-    def _measure(self, requests: list[Request]) -> None:
+    def _measure(self, requests: list[EmbeddingRequest]) -> None:
         try:
             tokens = iter(self._lengths([text for one in requests for text in one.texts]))
         except Exception as error:  # noqa: BLE001  it is for those who asked
@@ -153,13 +158,13 @@ class ModelThreads:
                 self._waiting.put(request, [next(tokens) for _ in request.texts])
             self._wake()
 
-    def _compute(self, batch: list[Text]) -> None:
+    def _compute(self, batch: list[WaitingText]) -> None:
         assert self._encoder is not None  # noqa: S101  nothing is taken before it is there
         if not (self._encoder.has_own_threads or hasattr(self._thread, "gives_way")):
             # Only where it must: one that waits for its turn may hold Python's lock meanwhile.
             _give_way(self._niceness)
             self._thread.gives_way = True
-        is_question = batch[0].request.kind is Kind.QUESTION
+        is_question = batch[0].request.kind is TextKind.QUESTION
         try:
             vectors = self._encoder.encode([text.text for text in batch], is_question=is_question)
         except Exception as error:  # noqa: BLE001  it is for the one whose text it is
@@ -173,7 +178,7 @@ class ModelThreads:
         for text, vector in zip(batch, vectors, strict=True):
             text.request.settle(text.position, vector)
 
-    def _everyone(self) -> list[Request]:
+    def _everyone(self) -> list[EmbeddingRequest]:
         """Take out all that wait; the lock must be held."""
         new = list(self._new)
         self._new.clear()
@@ -185,7 +190,7 @@ def _give_way(niceness: int) -> None:
         os.nice(niceness)
 
 
-def _up_to(texts: int, requests: deque[Request]) -> list[Request]:
+def _up_to(texts: int, requests: deque[EmbeddingRequest]) -> list[EmbeddingRequest]:
     """Take out the first requests, up to as many as have `texts` texts together."""
     taken = [requests.popleft()]
     left = texts - len(taken[0].texts)

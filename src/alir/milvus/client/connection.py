@@ -29,8 +29,8 @@ from alir.errors import (
     MilvusUnavailable,
 )
 from alir.milvus.client import lite, wire
-from alir.milvus.client.outages import Outages
-from alir.milvus.client.retries import Retries, always
+from alir.milvus.client.outages import OutageMonitor
+from alir.milvus.client.retries import Retrier, always
 
 T = TypeVar("T")
 
@@ -117,13 +117,13 @@ class MilvusConnection:
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
         self._connecting: asyncio.Lock | None = None
-        self._retries = Retries(outage_s=outage_s)
+        self._retries = Retrier(outage_s=outage_s)
         self._lite_may_be_dead = False
         self.lives = 1
         """How often Milvus Lite's process was started; a new one has no collection loaded."""
 
     @property
-    def outages(self) -> Outages:
+    def outages(self) -> OutageMonitor:
         """The times when calls wait for Milvus to come back."""
         return self._retries.outages
 
@@ -167,7 +167,7 @@ class MilvusConnection:
         """Begin `work` with the client, on its loop; `operation` names it in errors.
 
         Args:
-            waits, repeatable: as in `Retries.run`.
+            waits, repeatable: as in `Retrier.run`.
 
         Raises:
             ConfigError, DependencyError: as `call` does.

@@ -26,7 +26,7 @@ class _Listener:
             self.loop.call_soon_threadsafe(hear)
 
 
-class Outages:
+class OutageMonitor:
     """The outages of one Milvus: there is one while a call waits for Milvus to come back.
 
     Its state belongs to the event loop that owns the client; anyone may listen.

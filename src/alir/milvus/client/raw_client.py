@@ -9,7 +9,7 @@ from pymilvus import AsyncMilvusClient
 from alir.milvus.client.connection import MilvusConnection
 
 
-class AsyncClient:
+class AsyncStoreClient:
     """`AsyncMilvusClient`'s methods, awaited from any event loop, with alir's errors."""
 
     def __init__(self, connection: MilvusConnection) -> None:
@@ -30,7 +30,7 @@ class AsyncClient:
         return call
 
 
-class Client:
+class StoreClient:
     """The same from code without an event loop: each method blocks until it is done."""
 
     def __init__(self, connection: MilvusConnection) -> None:

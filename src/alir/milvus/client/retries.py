@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from alir.errors import AlirError, DependencyError, MilvusTimeout
-from alir.milvus.client.outages import Outages
+from alir.milvus.client.outages import OutageMonitor
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def always() -> bool:
     return True
 
 
-class Retries:
+class Retrier:
     """The calls to one Milvus that are made again, all on the event loop that owns its client.
 
     Args:
@@ -51,7 +51,7 @@ class Retries:
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.outages = Outages(clock)
+        self.outages = OutageMonitor(clock)
         self.failures: Counter[str] = Counter()
         """Attempts that failed, by the name of the error."""
         self._outage_s = outage_s

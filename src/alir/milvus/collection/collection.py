@@ -16,8 +16,8 @@ from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus.client import wire
 from alir.milvus.client.connection import MilvusConnection
 from alir.milvus.collection.aliases import aliases, members
-from alir.milvus.collection.opening import Opening
-from alir.milvus.collection.schema import Found, Layout
+from alir.milvus.collection.opening import CollectionOpener
+from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.filters import after, among, both
 from alir.milvus.rows import ID_FIELD, Row
 
@@ -39,7 +39,7 @@ class Collection:
     def __init__(
         self,
         connection: MilvusConnection,
-        layout: Layout,
+        layout: CollectionLayout,
         *,
         consistency_level: str,
         sparse: bool | None,
@@ -49,12 +49,12 @@ class Collection:
         self.name = layout.collection
         """The collection's own name, once it is open."""
         self._layout = layout
-        self._opening = Opening(
+        self._opening = CollectionOpener(
             connection, layout, consistency_level=consistency_level, sparse=sparse
         )
         self._aliases = aliases(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
-        self._found: Found | None = None
+        self._found: ExistingCollection | None = None
         self._life = 0
         self._look_at = 0.0
         self._one_at_a_time: asyncio.Lock | None = None
@@ -157,11 +157,11 @@ class Collection:
         return self.connection.begin_all(partial(self._found_again, once))
 
     @property
-    def found(self) -> Found | None:
+    def found(self) -> ExistingCollection | None:
         """What the collection turned out to be; None until it is open."""
         return self._found if self._life == self.connection.lives else None
 
-    async def opened(self, dim: int | None) -> Found:
+    async def opened(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
 
         Raises:
@@ -171,7 +171,7 @@ class Collection:
             return found
         return await self.connection.begin_all(partial(self._opened, dim), waits=True)
 
-    async def opened_or_none(self, *, waits: bool = False) -> Found | None:
+    async def opened_or_none(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
 
         Args:
@@ -183,7 +183,7 @@ class Collection:
         await self.connection.begin_all(opening, waits=waits)
         return self.found
 
-    async def looked_at(self) -> Found | None:
+    async def looked_at(self) -> ExistingCollection | None:
         """Open the collection as `opened_or_none` does; every now and then see what it is by now.
 
         A name that means another collection since is followed there, if that suits. If not, this
@@ -193,7 +193,7 @@ class Collection:
             await self.connection.begin_all(self._look_again)
         return self.found or await self.opened_or_none()
 
-    async def live(self) -> Found | None:
+    async def live(self) -> ExistingCollection | None:
         """Open what the name means at this moment; None while that does not exist.
 
         Raises:
@@ -292,7 +292,7 @@ class Collection:
         self._found = None
         await self.connection.close()
 
-    async def _opened(self, dim: int | None) -> Found:
+    async def _opened(self, dim: int | None) -> ExistingCollection:
         await self._open(self._layout.dim or dim, create=True)
         if self.found is None:
             problem = f"the collection {self._layout.collection!r} vanished"
@@ -327,14 +327,14 @@ class Collection:
                 self._take(await self._choose(only_live=only_live), life)
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
-    def _take(self, chosen: tuple[str, Found] | None, life: int) -> None:
+    def _take(self, chosen: tuple[str, ExistingCollection] | None, life: int) -> None:
         self._found = None
         if chosen is not None:
             self.name, self._found = chosen
             self._life = life
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
-    async def _choose(self, *, only_live: bool = False) -> tuple[str, Found] | None:
+    async def _choose(self, *, only_live: bool = False) -> tuple[str, ExistingCollection] | None:
         """Open what the name means: the collection, and what it is; None where there is none.
 
         What was open already, by its name or by the one that it got since, is kept to where the
@@ -355,7 +355,9 @@ class Collection:
                 raise
         return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
 
-    async def _first_that_suits(self, names: Sequence[str | None]) -> tuple[str, Found] | None:
+    async def _first_that_suits(
+        self, names: Sequence[str | None]
+    ) -> tuple[str, ExistingCollection] | None:
         refused: CollectionMismatch | None = None
         for name in dict.fromkeys(names):
             try:
@@ -369,7 +371,7 @@ class Collection:
             raise refused
         return None
 
-    async def _create(self, dim: int | None) -> tuple[str, Found] | None:
+    async def _create(self, dim: int | None) -> tuple[str, ExistingCollection] | None:
         name = self.name if self._aliases is None else await self._aliases.first()
         if not await self._exists(name):
             await self._opening.create(name, dim)

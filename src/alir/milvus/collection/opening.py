@@ -11,18 +11,25 @@ from pymilvus.client.types import LoadState
 
 from alir.errors import InvalidSetting, KeywordSearchUnavailable
 from alir.milvus.client.connection import MilvusConnection
-from alir.milvus.collection.schema import Found, Layout, Version, check, new_indexes, new_schema
+from alir.milvus.collection.schema import (
+    CollectionLayout,
+    ExistingCollection,
+    Version,
+    check,
+    new_indexes,
+    new_schema,
+)
 from alir.milvus.collection.tenants import PARTITIONS
 from alir.models.fingerprint import TENANTS, Fingerprint
 
 
-class Opening:
+class CollectionOpener:
     """Opens collections that are like `layout`; see `Collection`."""
 
     def __init__(
         self,
         connection: MilvusConnection,
-        layout: Layout,
+        layout: CollectionLayout,
         *,
         consistency_level: str,
         sparse: bool | None,
@@ -33,7 +40,7 @@ class Opening:
         self._sparse = sparse
         self._known: Fingerprint | None = None
 
-    async def existing(self, name: str) -> Found | None:
+    async def existing(self, name: str) -> ExistingCollection | None:
         """Open the collection; None if it does not exist.
 
         Raises:
@@ -80,7 +87,7 @@ class Opening:
             **({"num_partitions": PARTITIONS} if TENANTS in made_with else {}),
         )
 
-    async def _make_missing_indexes(self, name: str, found: Found) -> None:
+    async def _make_missing_indexes(self, name: str, found: ExistingCollection) -> None:
         # At once: each takes two round trips or more.
         indexes = new_indexes(self._layout, sparse=found.sparse)
         missing = [one for field, one in indexes.items() if not await self._indexes(name, field)]

@@ -16,8 +16,8 @@ from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
 from alir.errors import CollectionMismatch, FingerprintMismatch
-from alir.milvus.collection.tenants import TENANT_FIELD, UPSERTS_SINCE, Tenants
-from alir.milvus.filters import Dialect
+from alir.milvus.collection.tenants import TENANT_FIELD, UPSERTS_SINCE, TenantPartitions
+from alir.milvus.filters import FilterDialect
 from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
 from alir.models.fingerprint import FOR_QUESTIONS, TENANTS, Fingerprint, differences
@@ -31,7 +31,7 @@ BM25_SINCE = (2, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CollectionLayout:
     """The names and choices a collection is made with."""
 
     collection: str
@@ -71,7 +71,7 @@ class Layout:
 
 
 def new_schema(
-    layout: Layout, dim: int | None, made_with: Fingerprint, *, sparse: bool
+    layout: CollectionLayout, dim: int | None, made_with: Fingerprint, *, sparse: bool
 ) -> CollectionSchema:
     """Return the schema of a new collection; dense vectors, if it has them, are of `dim`."""
     schema = AsyncMilvusClient.create_schema(
@@ -104,7 +104,7 @@ def new_schema(
     return schema
 
 
-def new_indexes(layout: Layout, *, sparse: bool) -> dict[str, IndexParams]:
+def new_indexes(layout: CollectionLayout, *, sparse: bool) -> dict[str, IndexParams]:
     """Return the indexes of a collection by their fields' names, each to be made on its own."""
     indexes = {}
     if layout.dense:
@@ -131,7 +131,7 @@ def _new_index(name: str, config: dict[str, Any], kind: str, metric: str) -> Ind
 
 
 @dataclass(frozen=True)
-class Found:
+class ExistingCollection:
     """What an existing collection turned out to be."""
 
     dim: int | None
@@ -140,10 +140,10 @@ class Found:
     """Whether it can be searched by sparse vectors that are made as the layout says."""
     fields: dict[str, dict[str, Any]]
     """Its fields by name, as `describe_collection` tells them."""
-    dialect: Dialect
+    dialect: FilterDialect
     made_with: Fingerprint
     """As far as it is known."""
-    tenants: Tenants | None = None
+    tenants: TenantPartitions | None = None
     """Whose its rows are; None where that is no field of theirs."""
     upserts: bool = True
     """Whether an upsert does what it says."""
@@ -172,10 +172,10 @@ class Found:
 def check(
     description: dict[str, Any],
     index: dict[str, Any],
-    layout: Layout,
+    layout: CollectionLayout,
     version: Version | None,
     present: Fingerprint,
-) -> Found:
+) -> ExistingCollection:
     """Compare an existing collection with `layout`.
 
     Args:
@@ -207,18 +207,20 @@ def check(
         raise mismatch(layout, made_with, present)
     sparse = fields.get(layout.sparse_embedding_field)
     made_alike = sparse is not None and bool(sparse.get("is_function_output")) == bool(layout.bm25)
-    dialect = Dialect(
+    dialect = FilterDialect(
         {one: DataType(about["type"]) for one, about in fields.items()},
         negates=version is not None,
         matches_inside=version is None or version >= INFIX_SINCE,
     )
     key = fields.get(TENANT_FIELD, {}).get("is_partition_key")
-    tenants = Tenants(made_with[TENANTS]) if key and TENANTS in made_with else None
+    tenants = TenantPartitions(made_with[TENANTS]) if key and TENANTS in made_with else None
     upserts = tenants is None or version is None or version >= UPSERTS_SINCE
-    return Found(dim, made_alike, fields, dialect, made_with, tenants, upserts)
+    return ExistingCollection(dim, made_alike, fields, dialect, made_with, tenants, upserts)
 
 
-def mismatch(layout: Layout, held: Fingerprint, present: Fingerprint) -> CollectionMismatch:
+def mismatch(
+    layout: CollectionLayout, held: Fingerprint, present: Fingerprint
+) -> CollectionMismatch:
     """Return the error that says in what the collection differs from what would be made now."""
     differing = differences(held, present)
     told = [str(one) for one in differing]

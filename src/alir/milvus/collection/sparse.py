@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.vector_stores.milvus.utils import BaseSparseEmbeddingFunction
 
 
-class SparseVectors:
+class SparseEncoder:
     """A `BaseSparseEmbeddingFunction`, one call at a time on a thread of its own."""
 
     def __init__(self, function: BaseSparseEmbeddingFunction) -> None:

@@ -30,7 +30,7 @@ _EVERYTHING: _Range = ("", None)
 
 
 @dataclass(frozen=True, slots=True)
-class Tenants:
+class TenantPartitions:
     """The tenants of one collection."""
 
     root: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alir.models.file_kinds import kind
 from alir.server.auth.caller import Tenant
-from alir.server.problems import Refused, refusal
+from alir.server.problems import ProblemException, refusal
 
 MAX_NAME_BYTES = 200
 _UNSAFE = frozenset('<>:"|?*')
@@ -63,5 +63,5 @@ def safe_name(given: str) -> str:
     return name
 
 
-def _outside() -> Refused:
+def _outside() -> ProblemException:
     return refusal(403, "Outside", "Name files and folders below your own folder.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from alir.server.problems import refusal
 
 
-class Room:
+class DiskQuota:
     """What the files of one form may take in a folder that may hold so many bytes in all.
 
     Two forms at once may not take the same room: the last look, before files get their names,

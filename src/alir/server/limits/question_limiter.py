@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from alir.server.problems import Problem, Refused
+from alir.server.problems import Problem, ProblemException
 
 BUSY_RETRY_AFTER_S = 2
 LATE_S = 0.02
@@ -19,11 +19,11 @@ FEWEST = 8
 """Places, however late it is: it may be late for other reasons."""
 
 
-class Busy(Refused):
+class TooManyQuestions(ProblemException):
     """No place came free in time; asked later, one may."""
 
 
-class Places:
+class QuestionLimiter:
     """Gives places to questions, in the order they came, and between keys to who has the fewest.
 
     Args:
@@ -135,8 +135,8 @@ class Places:
         if not self._lines[key]:
             del self._lines[key]
 
-    def _busy(self) -> Busy:
+    def _busy(self) -> TooManyQuestions:
         self.refused += 1
         detail = f"{self.allowed} questions may be under way now, and no place came free."
         problem = Problem(title="Busy", status=429, detail=detail)
-        return Busy(problem, {"Retry-After": str(BUSY_RETRY_AFTER_S)})
+        return TooManyQuestions(problem, {"Retry-After": str(BUSY_RETRY_AFTER_S)})

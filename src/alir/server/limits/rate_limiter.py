@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from alir.server.auth.caller import Caller
-from alir.server.limits.question_limiter import Places
-from alir.server.limits.token_usage import overheard
+from alir.server.limits.question_limiter import QuestionLimiter
+from alir.server.limits.token_usage import token_usage_recorded
 from alir.server.problems import refusal
 from alir.steps.agent.spend import count_tokens
 from alir.storage import keys
-from alir.storage.service_database import Database
+from alir.storage.service_database import ServiceDatabase
 
 
 @dataclass(slots=True)
-class _Bucket:
+class _TokenBucket:
     """Requests that a key may make now; they come back with time."""
 
     left: float
     seen_s: float
 
 
-class Limits:
+class RateLimiter:
     """Counts what the keys ask for.
 
     Args:
@@ -36,11 +36,11 @@ class Limits:
 
     def __init__(
         self,
-        database: Database,
+        database: ServiceDatabase,
         *,
         requests_per_minute: int,
         tokens_per_day: int,
-        places: Places,
+        places: QuestionLimiter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class Limits:
         self._per_day = tokens_per_day
         self.places = places
         self._clock = clock
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, _TokenBucket] = {}
         self.refused: Counter[str] = Counter()
         """Requests, by what of a key's there was too much."""
 
@@ -66,7 +66,7 @@ class Limits:
         if not self._per_minute:
             return
         now_s, per_s = self._clock(), self._per_minute / 60
-        bucket = self._buckets.setdefault(key, _Bucket(self._per_minute, now_s))
+        bucket = self._buckets.setdefault(key, _TokenBucket(self._per_minute, now_s))
         bucket.left = min(self._per_minute, bucket.left + (now_s - bucket.seen_s) * per_s)
         bucket.seen_s = now_s
         if bucket.left < 1:
@@ -92,7 +92,7 @@ class Limits:
                 detail = f"The {self._per_day} tokens that a key may cost in a day (UTC) are spent."
                 wait_s = str(_until_midnight_s(datetime.now(UTC)))
                 raise refusal(429, "Budget Spent", detail, Retry_After=wait_s)
-            with overheard() as said:
+            with token_usage_recorded() as said:
                 try:
                     yield
                 finally:

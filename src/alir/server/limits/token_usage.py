@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.events.llm import (
 from llama_index_instrumentation import get_dispatcher
 
 
-class Said:
+class TokenUsage:
     """What went to language models and came from them."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Said:
             self._replied[event.span_id] = event.response.message.content or ""
 
 
-_said: ContextVar[Said | None] = ContextVar("said", default=None)
+_said: ContextVar[TokenUsage | None] = ContextVar("said", default=None)
 
 
 class _Listener(BaseEventHandler):
@@ -49,12 +49,12 @@ class _Listener(BaseEventHandler):
 
 
 @contextmanager
-def overheard() -> Iterator[Said]:
+def token_usage_recorded() -> Iterator[TokenUsage]:
     """Give what is said to language models and by them, in this context and in what it starts."""
     dispatcher = get_dispatcher()
     if not any(isinstance(one, _Listener) for one in dispatcher.event_handlers):
         dispatcher.add_event_handler(_Listener())
-    token = _said.set(said := Said())
+    token = _said.set(said := TokenUsage())
     try:
         yield said
     finally:

@@ -27,7 +27,7 @@ _Call = tuple[str, str, str]
 """Of a host: its key, its label, and the call's number."""
 
 
-class Cancelling:
+class CancellationMiddleware:
     """The calls under way of older hosts; a middleware of the SDK's server."""
 
     def __init__(self) -> None:

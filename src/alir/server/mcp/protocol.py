@@ -22,8 +22,8 @@ from pydantic import ValidationError
 from alir.app.application import Alir
 from alir.errors import AlirError
 from alir.server.auth.caller import Caller
-from alir.server.mcp.tools import Tool, Tools
-from alir.server.problems import DEFECT, Refused
+from alir.server.mcp.tools import McpTool, McpTools
+from alir.server.problems import DEFECT, ProblemException
 
 Context = ServerRequestContext[Any, Any]
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class McpTransport:
     """How a way in lets calls in, and what it tells them."""
 
     caller: Callable[[Context], Caller]
@@ -46,9 +46,9 @@ class Door:
     """What a host is told of an error, in a sentence or two."""
 
 
-def protocol(app: Alir, door: Door) -> Server[Any]:
+def protocol(app: Alir, door: McpTransport) -> Server[Any]:
     """Return what answers the messages of a host."""
-    tools = {one.name: one for one in Tools(app).all()}
+    tools = {one.name: one for one in McpTools(app).all()}
     listed = {one.name: _described(one) for one in tools.values()}
 
     async def list_tools(_: Context, __: object) -> types.ListToolsResult:
@@ -75,7 +75,7 @@ def protocol(app: Alir, door: Door) -> Server[Any]:
     )
 
 
-def _described(tool: Tool) -> types.Tool:
+def _described(tool: McpTool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -89,7 +89,7 @@ def _described(tool: Tool) -> types.Tool:
 
 
 async def _called(
-    tool: Tool, given: dict[str, Any], context: Context, door: Door
+    tool: McpTool, given: dict[str, Any], context: Context, door: McpTransport
 ) -> types.CallToolResult:
     """Call a tool; what goes wrong is a result, too, so that the host's model can read it."""
     steps = itertools.count(1)
@@ -106,7 +106,7 @@ async def _called(
         who = door.caller(context)
         async with door.place(who) if tool.is_question else nullcontext():
             found = await tool.call(arguments, who.tenant, tell)
-    except Refused as refused:
+    except ProblemException as refused:
         return _failed(_refusal(refused))
     except AlirError as error:
         return _failed(door.said_of(error))
@@ -128,7 +128,7 @@ def _misused(error: ValidationError) -> str:
     return f"{at}: {first['msg']}."
 
 
-def _refusal(refused: Refused) -> str:
+def _refusal(refused: ProblemException) -> str:
     wait_s = (refused.headers or {}).get("Retry-After")
     again = f" Try again in {wait_s} s." if wait_s else ""
     return f"{refused.problem.detail}{again}"

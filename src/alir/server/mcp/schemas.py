@@ -14,10 +14,10 @@ from alir.app.printable import plain
 from alir.events.ask import Answer
 from alir.events.search import Passages
 from alir.models.files import source_id
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 from alir.server.routes.sources import MOST, FilesObject, FilesQuery
 from alir.server.schemas.answers import Question, SourceObject
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 from alir.steps.ask.cite import source
 from alir.steps.ask.fence import fenced, harmless
 from alir.workflows.retrieval import MAX_TOP_K
@@ -28,14 +28,14 @@ TopK = Annotated[
 ]
 
 
-class SearchArguments(Body):
+class SearchArguments(RequestModel):
     """What to search for."""
 
     query: Annotated[Question, Field(description="In your own words.")]
     top_k: TopK = None
 
 
-class AskArguments(Body):
+class AskArguments(RequestModel):
     """What to answer."""
 
     question: Annotated[Question, Field(description="It must be understood by itself.")]
@@ -58,7 +58,7 @@ class PassageObject(SourceObject):
     end: int
 
 
-class PassagesObject(Object):
+class PassagesObject(ApiModel):
     """What a search found."""
 
     passages: list[PassageObject]

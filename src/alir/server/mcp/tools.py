@@ -13,7 +13,7 @@ from alir.app.streaming import events
 from alir.events.ask import Answer, Ask, Sources, Token
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Tenant
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 from alir.server.mcp.schemas import (
     AskArguments,
     ListArguments,
@@ -32,7 +32,7 @@ Tell = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ToolResult:
     """What a tool gives: an object, and the same as text."""
 
     value: dict[str, Any]
@@ -40,31 +40,31 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class McpTool:
     """A tool; none of them changes anything."""
 
     name: str
     title: str
     description: str
     """For the language model that chooses among tools."""
-    arguments: type[Body]
+    arguments: type[RequestModel]
     result: type[BaseModel]
-    call: Callable[[Any, Tenant, Tell], Awaitable[Found]]
+    call: Callable[[Any, Tenant, Tell], Awaitable[ToolResult]]
     """With the arguments, over what the tenant sees alone."""
     is_question: bool
     """Whether it takes a place among the questions under way, and may cost tokens."""
 
 
-class Tools:
+class McpTools:
     """The tools over one `Alir`."""
 
     def __init__(self, app: Alir) -> None:
         self._app = app
 
-    def all(self) -> list[Tool]:
+    def all(self) -> list[McpTool]:
         """Return them."""
         return [
-            Tool(
+            McpTool(
                 "search",
                 "Search the documents",
                 "Finds passages of the indexed documents by meaning and by words, best first, each "
@@ -75,7 +75,7 @@ class Tools:
                 self.search,
                 is_question=True,
             ),
-            Tool(
+            McpTool(
                 "ask",
                 "Answer from the documents",
                 "Answers a question from the indexed documents. [n] in the answer is its nth "
@@ -86,7 +86,7 @@ class Tools:
                 self.ask,
                 is_question=True,
             ),
-            Tool(
+            McpTool(
                 "list_sources",
                 "List the documents",
                 "Lists the files that the index holds, by name, and those that could not be taken "
@@ -98,24 +98,24 @@ class Tools:
             ),
         ]
 
-    async def search(self, asked: SearchArguments, tenant: Tenant, tell: Tell) -> Found:
+    async def search(self, asked: SearchArguments, tenant: Tenant, tell: Tell) -> ToolResult:
         """Find passages."""
         start = Search(question=asked.query, top_k=asked.top_k, filters=tenant.filters)
         run = self._app.search.run(start_event=start)
         found = of_passages(cast("Passages", await _ended(run, tell)))
-        return Found(found.model_dump(), passages_text(found))
+        return ToolResult(found.model_dump(), passages_text(found))
 
-    async def ask(self, asked: AskArguments, tenant: Tenant, tell: Tell) -> Found:
+    async def ask(self, asked: AskArguments, tenant: Tenant, tell: Tell) -> ToolResult:
         """Answer a question; tell of the passages that were found, then the answer as it comes."""
         start = Ask(question=asked.question, top_k=asked.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
         answer = cast("Answer", await _ended(run, tell))
-        return Found(of_answer(answer), answer_text(answer))
+        return ToolResult(of_answer(answer), answer_text(answer))
 
-    async def list_sources(self, asked: ListArguments, tenant: Tenant, _: Tell) -> Found:
+    async def list_sources(self, asked: ListArguments, tenant: Tenant, _: Tell) -> ToolResult:
         """List files."""
         listed = await files_of(self._app, tenant, asked)
-        return Found(listed.model_dump(), files_text(listed))
+        return ToolResult(listed.model_dump(), files_text(listed))
 
 
 async def _ended(run: WorkflowHandler, tell: Tell) -> Any:

@@ -15,9 +15,9 @@ from alir.app.application import Alir
 from alir.models.key_scope import Scope as KeyScope
 from alir.models.key_scope import allows
 from alir.server.auth.caller import Caller, caller
-from alir.server.limits.rate_limiter import Limits
-from alir.server.mcp.cancellation import LABEL, VERSION, Cancelling, labelled
-from alir.server.mcp.protocol import Context, Door, protocol
+from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.mcp.cancellation import LABEL, VERSION, CancellationMiddleware, labelled
+from alir.server.mcp.protocol import Context, McpTransport, protocol
 from alir.server.problems import MCP_PATH, problem_of, refusal
 
 SCOPE: KeyScope = "read"
@@ -25,13 +25,13 @@ HEADERS = [VERSION, LABEL, "Mcp-Method", "Mcp-Name"]
 """That a page sends which speaks it."""
 
 
-class McpOverHTTP:
+class McpHttpTransport:
     """Answers MCP's requests with one `Alir`, each for the tenant of the key it bears."""
 
-    def __init__(self, app: Alir, limits: Limits) -> None:
-        door = Door(_caller, limits.question, lambda error: problem_of(error).detail)
+    def __init__(self, app: Alir, limits: RateLimiter) -> None:
+        door = McpTransport(_caller, limits.question, lambda error: problem_of(error).detail)
         server = protocol(app, door)
-        server.middleware.append(Cancelling())
+        server.middleware.append(CancellationMiddleware())
         self._requests = StreamableHTTPSessionManager(server, stateless=True)
 
     def route(self) -> Route:

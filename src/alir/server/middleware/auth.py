@@ -8,13 +8,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alir.server.auth.caller import Caller, Tenant
-from alir.server.limits.rate_limiter import Limits
+from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import refusal
 from alir.storage import keys
-from alir.storage.service_database import Database
+from alir.storage.service_database import ServiceDatabase
 
 
-class Access:
+class AuthMiddleware:
     """Finds whose key a request bears; without one, only open paths are served.
 
     As long as no key was ever made, every request is the house's, if `may_be_open`.
@@ -29,8 +29,8 @@ class Access:
         self,
         app: ASGIApp,
         *,
-        database: Database,
-        limits: Limits,
+        database: ServiceDatabase,
+        limits: RateLimiter,
         root: Path,
         open_paths: Collection[str],
         may_be_open: bool,

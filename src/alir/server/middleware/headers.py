@@ -23,7 +23,7 @@ SAFE = {
 _SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE.items()]
 
 
-class SafeHeaders:
+class SecurityHeadersMiddleware:
     """Gives every answer the headers that make a browser careful with it."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,7 +42,7 @@ class SafeHeaders:
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
 
 
-class SameSite:
+class SameOriginMiddleware:
     """Refuses what a browser sends for another site's page.
 
     A page of anybody's can send requests to a loopback address, and have its own name lead there

@@ -15,7 +15,7 @@ what is refused would leave less for what is answered."""
 RETRY_AFTER_S = 2
 
 
-class Crowd:
+class RequestConcurrencyMiddleware:
     """Refuses a request when `most` are being served; has a few begin in a turn of the event loop.
 
     uvicorn could count connections, but it would answer with 503, as if the service were down. And

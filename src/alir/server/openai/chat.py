@@ -23,7 +23,7 @@ from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.server.auth.caller import caller
 from alir.server.bodies import read
-from alir.server.kept_answers import Answers, Told
+from alir.server.kept_answers import AnswerStore, KeptAnswer
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
@@ -73,10 +73,10 @@ class _Reply:
         return ServerSentEvent(chunk.line())
 
 
-class Chat:
+class ChatRoutes:
     """Answers conversations with one `Alir`."""
 
-    def __init__(self, app: Alir, answers: Answers) -> None:
+    def __init__(self, app: Alir, answers: AnswerStore) -> None:
         self._app = app
         self._answers = answers
 
@@ -163,7 +163,7 @@ class Chat:
 
     def _told(self, reply: _Reply, answer: Answer) -> dict[str, Any]:
         told = of_answer(answer)
-        self._answers.keep(reply.id, reply.tenant, Told.of("chat", reply.question, told))
+        self._answers.keep(reply.id, reply.tenant, KeptAnswer.of("chat", reply.question, told))
         return told
 
 

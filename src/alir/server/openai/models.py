@@ -27,7 +27,7 @@ MAX_INPUT_TOKENS = 8192
 """Of a text, as OpenAI's; the model reads as many of them as its window holds."""
 
 
-class Models:
+class ModelRoutes:
     """Tells of the models of one `Alir`, and embeds with its embedding."""
 
     def __init__(self, app: Alir) -> None:

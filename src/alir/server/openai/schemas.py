@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import CitationObject
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL = "alir", "alir-agent", "alir-embedding"
 MODELS = (ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL)
@@ -22,7 +22,7 @@ MAX_INPUTS = 2048
 """Texts of a request for embeddings, as OpenAI's."""
 
 
-class _Lenient(Body):
+class _Lenient(RequestModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
@@ -77,7 +77,7 @@ class EmbeddingsBody(_Lenient):
         return [self.input] if isinstance(self.input, str) else self.input
 
 
-class UsageObject(Object):
+class UsageObject(ApiModel):
     """Tokens by LlamaIndex's tokenizer: those of the messages sent, and of the text that came."""
 
     prompt_tokens: int
@@ -85,7 +85,7 @@ class UsageObject(Object):
     total_tokens: int
 
 
-class AssistantObject(Object):
+class AssistantObject(ApiModel):
     """An answer; `citations`, which OpenAI's has not, are what its numbers stand for."""
 
     role: Literal["assistant"] = "assistant"
@@ -93,7 +93,7 @@ class AssistantObject(Object):
     citations: list[CitationObject]
 
 
-class ChoiceObject(Object):
+class ChoiceObject(ApiModel):
     """The one answer."""
 
     index: int = 0
@@ -102,7 +102,7 @@ class ChoiceObject(Object):
     logprobs: None = None
 
 
-class CompletionObject(Object):
+class CompletionObject(ApiModel):
     """The answer to a conversation."""
 
     id: str
@@ -113,7 +113,7 @@ class CompletionObject(Object):
     usage: UsageObject
 
 
-class DeltaObject(Object):
+class DeltaObject(ApiModel):
     """A piece of an answer; the last has the citations."""
 
     role: Literal["assistant"] | None = None
@@ -121,7 +121,7 @@ class DeltaObject(Object):
     citations: list[CitationObject] | None = None
 
 
-class ChunkChoiceObject(Object):
+class ChunkChoiceObject(ApiModel):
     """A piece of the one answer."""
 
     index: int = 0
@@ -129,7 +129,7 @@ class ChunkChoiceObject(Object):
     finish_reason: Literal["stop"] | None = None
 
 
-class ChunkObject(Object):
+class ChunkObject(ApiModel):
     """An event of a stream; after the last comes `[DONE]`."""
 
     id: str
@@ -149,7 +149,7 @@ class ChunkObject(Object):
         return json.dumps(told, ensure_ascii=False)
 
 
-class EmbeddingObject(Object):
+class EmbeddingObject(ApiModel):
     """The vector of a text; in base64, of its float32 values, little-endian."""
 
     object: Literal["embedding"] = "embedding"
@@ -157,7 +157,7 @@ class EmbeddingObject(Object):
     embedding: list[float] | str
 
 
-class EmbeddingsObject(Object):
+class EmbeddingsObject(ApiModel):
     """The vectors, in the texts' order."""
 
     object: Literal["list"] = "list"
@@ -166,7 +166,7 @@ class EmbeddingsObject(Object):
     usage: UsageObject
 
 
-class ModelObject(Object):
+class ModelObject(ApiModel):
     """Something that can be asked as a model."""
 
     id: str
@@ -175,7 +175,7 @@ class ModelObject(Object):
     owned_by: Literal["alir"] = "alir"
 
 
-class ModelsObject(Object):
+class ModelsObject(ApiModel):
     """All of them."""
 
     object: Literal["list"] = "list"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alir.models.key_scope import Scope
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,8 +33,8 @@ class Endpoint:
     """Other media types of that text, which a client may ask for."""
     also: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     """Of other statuses that are no problems; None has no body."""
-    body: type[Body] | None = None
-    query: type[Body] | None = None
+    body: type[RequestModel] | None = None
+    query: type[RequestModel] | None = None
     """What may stand behind the path's question mark; nothing is required."""
     uploads: bool = False
     """Whether the body is a form with files."""

@@ -7,18 +7,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.server.auth.caller import caller
-from alir.server.bodies import Body, read, read_query
-from alir.server.kept_answers import Answers, Rated, Rating, Told
+from alir.server.bodies import RequestModel, read, read_query
+from alir.server.kept_answers import AnswerStore, KeptAnswer, RatedAnswer, Rating
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
 from alir.server.schemas.times import iso
 
 MAX_COMMENT_CHARS = 2_000
 
 
-class FeedbackBody(Body):
+class FeedbackBody(RequestModel):
     """What an answer is worth."""
 
     rating: Rating
@@ -27,7 +27,7 @@ class FeedbackBody(Body):
     ] = ""
 
 
-class FeedbackTaken(Object):
+class FeedbackTaken(ApiModel):
     """What is kept of it."""
 
     id: str
@@ -45,10 +45,10 @@ class FeedbackObject(FeedbackTaken):
     """When, in ISO 8601."""
     answered: str
     """When, in ISO 8601."""
-    answer: Told
+    answer: KeptAnswer
 
 
-class FeedbackPage(Object):
+class FeedbackPage(ApiModel):
     """Answers that were rated, the last rated first."""
 
     feedback: list[FeedbackObject]
@@ -56,10 +56,10 @@ class FeedbackPage(Object):
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
 
-class Feedback:
+class FeedbackRoutes:
     """Takes feedback, and shows it to the operator."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: AnswerStore) -> None:
         self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
@@ -128,7 +128,7 @@ class Feedback:
         return JSONResponse(_told(gone).model_dump())
 
 
-def _told(one: Rated) -> FeedbackObject:
+def _told(one: RatedAnswer) -> FeedbackObject:
     return FeedbackObject(
         id=one.given.id,
         rating=one.rating,

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from alir.errors import AlirError
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 TIMEOUT_S = 2.0
 """Longest wait for one dependency: whoever asks does so every few seconds."""
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 Look = Callable[[], Awaitable[object]]
 
 
-class AliveObject(Object):
+class AliveObject(ApiModel):
     """The service answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class DependencyObject(Object):
+class DependencyObject(ApiModel):
     """Something that the service needs."""
 
     status: Literal["up", "down"]
@@ -41,14 +41,14 @@ class DependencyObject(Object):
     """What kind; the service's log has it all."""
 
 
-class ReadyObject(Object):
+class ReadyObject(ApiModel):
     """Whether a question can be answered now."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyObject]
 
 
-class Health:
+class HealthRoutes:
     """Looks at what the service needs.
 
     Args:

@@ -22,7 +22,7 @@ class _Waiting:
     patience: asyncio.TimerHandle
 
 
-class Meanings:
+class MeaningRoutes:
     """The runs that wait to be told what their question means.
 
     Args:

@@ -19,10 +19,10 @@ from alir.events.agent import AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.server.auth.caller import caller
 from alir.server.bodies import read, unfit
-from alir.server.kept_answers import Answers, Kind, Told
+from alir.server.kept_answers import AnswerStore, KeptAnswer, Kind
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.meanings import Meanings
+from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.sessions import kept_as
 from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
 from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
@@ -47,10 +47,10 @@ class _Question:
     steps: bool
 
 
-class Asking:
+class QuestionRoutes:
     """Answers questions with one `Alir`."""
 
-    def __init__(self, app: Alir, answers: Answers, meanings: Meanings) -> None:
+    def __init__(self, app: Alir, answers: AnswerStore, meanings: MeaningRoutes) -> None:
         self._app = app
         self._answers = answers
         self._meanings = meanings
@@ -150,7 +150,7 @@ class Asking:
         """The answer as it goes to the client; kept, so that it can be rated."""
         assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
         told = of_answer(answer)
-        kept = Told.of(question.kind, question.text, told)
+        kept = KeptAnswer.of(question.kind, question.text, told)
         self._answers.keep(question.id, question.tenant, kept)
         return {"id": question.id, **told}
 

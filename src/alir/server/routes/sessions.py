@@ -9,12 +9,12 @@ from alir.server.auth.caller import Tenant, caller
 from alir.server.bodies import read_query
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
 from alir.server.schemas.times import iso
 
 
-class SessionObject(Object):
+class SessionObject(ApiModel):
     """A conversation."""
 
     name: str
@@ -25,7 +25,7 @@ class SessionObject(Object):
     """When its last question was answered."""
 
 
-class SessionsPage(Object):
+class SessionsPage(ApiModel):
     """Conversations, the last used first."""
 
     sessions: list[SessionObject]
@@ -33,7 +33,7 @@ class SessionsPage(Object):
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
 
-class TurnObject(Object):
+class TurnObject(ApiModel):
     """A question, as it was understood, and its answer."""
 
     question: str
@@ -42,7 +42,7 @@ class TurnObject(Object):
     """In ISO 8601."""
 
 
-class SessionPage(Object):
+class SessionPage(ApiModel):
     """What was said in a conversation, the last first."""
 
     name: str
@@ -51,13 +51,13 @@ class SessionPage(Object):
     """What the page before these is asked for with, as `after`; null if there is none."""
 
 
-class DeletedSession(Object):
+class DeletedSession(ApiModel):
     """A conversation that is forgotten."""
 
     name: str
 
 
-class Conversations:
+class SessionRoutes:
     """Tells of the conversations of one `Alir`, and forgets them."""
 
     def __init__(self, app: Alir) -> None:

@@ -17,19 +17,19 @@ from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import is_own
-from alir.server.bodies import Body, read_query
-from alir.server.ingestion_queue import Ingesting, answered
+from alir.server.bodies import RequestModel, read_query
+from alir.server.ingestion_queue import IngestionQueue, answered
 from alir.server.ingestions import Ingestion
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 _ID = re.compile(r"[0-9a-f]{32}")
 MOST = 1000
 """Files of a page."""
 
 
-class FileObject(Object):
+class FileObject(ApiModel):
     """A file that the index holds."""
 
     id: str
@@ -37,7 +37,7 @@ class FileObject(Object):
     chunks: int
 
 
-class FailureObject(Object):
+class FailureObject(ApiModel):
     """A file that could not be read or stored; what the index held of it before, it still does."""
 
     id: str
@@ -48,7 +48,7 @@ class FailureObject(Object):
     """When `alir watch` or an ingestion tries it again, in ISO 8601."""
 
 
-class FilesObject(Object):
+class FilesObject(ApiModel):
     """What the index holds, and what could not be taken in; both by name."""
 
     files: list[FileObject]
@@ -57,7 +57,7 @@ class FilesObject(Object):
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
 
-class FilesQuery(Body):
+class FilesQuery(RequestModel):
     """Which part of the files."""
 
     limit: Annotated[int, Field(ge=1, le=MOST)] = MOST
@@ -66,7 +66,7 @@ class FilesQuery(Body):
     """The file that the page before ended with; those that follow it by name are told."""
 
 
-class SourceState(Object):
+class SourceState(ApiModel):
     """A file: what the index holds of it, and what became of the last attempt to take it in."""
 
     id: str
@@ -77,10 +77,10 @@ class SourceState(Object):
     """Why it could not be taken in as it is now."""
 
 
-class Files:
+class SourceRoutes:
     """Tells of the files of one `Alir`, and has them deleted or tried again."""
 
-    def __init__(self, app: Alir, ingesting: Ingesting) -> None:
+    def __init__(self, app: Alir, ingesting: IngestionQueue) -> None:
         self._app = app
         self._ingesting = ingesting
 

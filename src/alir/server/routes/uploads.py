@@ -16,12 +16,12 @@ from starlette.responses import JSONResponse, Response
 from alir.models.files import source_id
 from alir.server.auth.caller import caller
 from alir.server.auth.tenant_files import is_own, safe_name
-from alir.server.ingestion_queue import Ingesting
+from alir.server.ingestion_queue import IngestionQueue
 from alir.server.ingestions import Ingestion
-from alir.server.limits.disk_quota import Room
-from alir.server.problems import Refused, refusal
+from alir.server.limits.disk_quota import DiskQuota
+from alir.server.problems import ProblemException, refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 from alir.settings import Settings
 
 PATH = "/v1/files"
@@ -32,7 +32,7 @@ _FORM_BYTES = 64 * 1024
 _MIB = 1024 * 1024
 
 
-class UploadedFile(Object):
+class UploadedFile(ApiModel):
     """A file as it was kept."""
 
     file: str
@@ -42,7 +42,7 @@ class UploadedFile(Object):
     size_bytes: int
 
 
-class Uploaded(Object):
+class Uploaded(ApiModel):
     """The files are on the disk, and will be ingested, whatever happens now."""
 
     files: list[UploadedFile]
@@ -75,10 +75,10 @@ class UploadLimits:
         return self.all_bytes + _FORM_BYTES
 
 
-class Uploads:
+class UploadRoutes:
     """Takes files into the caller's folder, and has them ingested."""
 
-    def __init__(self, ingesting: Ingesting, limits: UploadLimits) -> None:
+    def __init__(self, ingesting: IngestionQueue, limits: UploadLimits) -> None:
         self._ingesting = ingesting
         self._limits = limits
 
@@ -114,7 +114,7 @@ class Uploads:
         if not await asyncio.to_thread(is_own, tenant.folder, tenant):
             raise refusal(409, "Not A Folder", "Your folder is a link to elsewhere.")
         may_take = self._limits.tenant_bytes if tenant.name else None
-        room = await asyncio.to_thread(Room, tenant.folder, may_take)
+        room = await asyncio.to_thread(DiskQuota, tenant.folder, may_take)
         form = _Form(tenant.folder, self._limits, room)
         try:
             parser = _parser(boundary, form)
@@ -156,7 +156,7 @@ class _Part:
 class _Form:
     """What a form's parser finds; works with the disk, so off the event loop."""
 
-    def __init__(self, folder: Path, limits: UploadLimits, room: Room) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits, room: DiskQuota) -> None:
         self._folder = folder
         self._limits = limits
         self._room = room
@@ -278,5 +278,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unkept(error: OSError) -> Refused:
+def _unkept(error: OSError) -> ProblemException:
     return refusal(507, "Insufficient Storage", f"The disk refused it: {error.strerror}.")

@@ -16,14 +16,14 @@ from alir.events.agent import (
     ToolUsed,
 )
 from alir.models.answers import Budget
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import STREAMED, AnswerObject, Question, of_event
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 from alir.steps.ask.cite import source
 from alir.workflows.retrieval import MAX_TOP_K
 
 
-class BudgetBody(Body):
+class BudgetBody(RequestModel):
     """What may be spent on a question; null is the agent's own limit, if it has one."""
 
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
@@ -37,7 +37,7 @@ class BudgetBody(Body):
         return Budget(seconds=self.seconds, calls=self.calls, tokens=self.tokens)
 
 
-class AgentBody(Body):
+class AgentBody(RequestModel):
     """A question that may have several parts."""
 
     question: Question
@@ -52,21 +52,21 @@ class AgentBody(Body):
     """Whether a stream may ask back, with an event `meaning_asked`; that needs a language model."""
 
 
-class MeaningBody(Body):
+class MeaningBody(RequestModel):
     """What a question means."""
 
     meaning: Question
     """One of the meanings that were told, or something else."""
 
 
-class MeaningTaken(Object):
+class MeaningTaken(ApiModel):
     """What the run goes on with."""
 
     id: str
     meaning: str
 
 
-class PartObject(Object):
+class PartObject(ApiModel):
     """A part of a question, and what became of it."""
 
     question: str
@@ -88,14 +88,14 @@ class AgentAnswerObject(AnswerObject):
     """Calls and tokens."""
 
 
-class RestatedEvent(Object):
+class RestatedEvent(ApiModel):
     """The question followed others, and this is it so that it stands alone."""
 
     asked: str
     question: str
 
 
-class MeaningEvent(Object):
+class MeaningEvent(ApiModel):
     """The question may mean several things; `POST /v1/agent/{id}/meaning` says which."""
 
     id: str
@@ -107,14 +107,14 @@ class MeaningEvent(Object):
     """Then the run goes on with the question as it is."""
 
 
-class DecomposedEvent(Object):
+class DecomposedEvent(ApiModel):
     """The parts of the question, each to be searched for."""
 
     parts: list[str]
     by: Literal["llm", "rules"]
 
 
-class FoundEvent(Object):
+class FoundEvent(ApiModel):
     """Passages were found for a part; maybe none."""
 
     part: int
@@ -124,14 +124,14 @@ class FoundEvent(Object):
     files: list[str]
 
 
-class JudgedEvent(Object):
+class JudgedEvent(ApiModel):
     """What was found for a part is good enough, or is not."""
 
     part: int
     grade: float
 
 
-class RewrittenEvent(Object):
+class RewrittenEvent(ApiModel):
     """A part is to be searched for once more, in other words."""
 
     part: int
@@ -139,21 +139,21 @@ class RewrittenEvent(Object):
     by: Literal["llm", "rules"]
 
 
-class GivenUpEvent(Object):
+class GivenUpEvent(ApiModel):
     """A part is searched for no further."""
 
     part: int
     reason: str
 
 
-class ToolEvent(Object):
+class ToolEvent(ApiModel):
     """A tool was called."""
 
     tool: str
     is_error: bool
 
 
-class SpentEvent(Object):
+class SpentEvent(ApiModel):
     """What may be spent is spent; the answer comes from what was found."""
 
     reason: str

@@ -9,8 +9,8 @@ from workflows.events import StepState, StepStateChanged
 
 from alir.events.ask import Answer, SentenceChecked, Sources, Token
 from alir.models.files import source_id
-from alir.server.bodies import Body
-from alir.server.schemas.base import Object
+from alir.server.bodies import RequestModel
+from alir.server.schemas.base import ApiModel
 from alir.visualize.recording import class_name
 from alir.workflows.retrieval import MAX_TOP_K
 
@@ -21,7 +21,7 @@ Question = Annotated[
 ]
 
 
-class AskBody(Body):
+class AskBody(RequestModel):
     """A question."""
 
     question: Question
@@ -31,7 +31,7 @@ class AskBody(Body):
     """Whether a stream has an event `step` for each step of the workflow that begins or ends."""
 
 
-class SourceObject(Object):
+class SourceObject(ApiModel):
     """A passage that an answer was made from."""
 
     source: str
@@ -42,7 +42,7 @@ class SourceObject(Object):
     score: float
 
 
-class CitationObject(Object):
+class CitationObject(ApiModel):
     """A quote that an answer rests on; it stands in the file at these characters, verified."""
 
     source: str
@@ -54,7 +54,7 @@ class CitationObject(Object):
     quote: str
 
 
-class SentenceObject(Object):
+class SentenceObject(ApiModel):
     """A sentence that a language model wrote, and whether what it cites bears it out."""
 
     text: str
@@ -64,7 +64,7 @@ class SentenceObject(Object):
     is_supported: bool
 
 
-class UnkeptAnswerObject(Object):
+class UnkeptAnswerObject(ApiModel):
     """An answer; `[n]` in its text is the nth of its citations, from 1."""
 
     text: str
@@ -86,19 +86,19 @@ class AnswerObject(UnkeptAnswerObject):
     """For feedback on it."""
 
 
-class SourcesEvent(Object):
+class SourcesEvent(ApiModel):
     """The passages that the answer will be made from, best first."""
 
     sources: list[SourceObject]
 
 
-class TokenEvent(Object):
+class TokenEvent(ApiModel):
     """The next piece of the answer's text."""
 
     text: str
 
 
-class StepEvent(Object):
+class StepEvent(ApiModel):
     """A step of the workflow begins, or has ended."""
 
     step: str

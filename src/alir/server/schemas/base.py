@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Object(BaseModel):
+class ApiModel(BaseModel):
     """A JSON object; what stands below a field here describes it in the OpenAPI file, too."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

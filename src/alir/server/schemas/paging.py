@@ -5,14 +5,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alir.server.bodies import Body, unfit
+from alir.server.bodies import RequestModel, unfit
 
 MOST = 100
 """Of a page."""
 _CURSOR = re.compile(r"([0-9]{1,19})-(.{1,200})", re.DOTALL)
 
 
-class PageQuery(Body):
+class PageQuery(RequestModel):
     """Which part of a list."""
 
     limit: Annotated[int, Field(ge=1, le=MOST)] = 20

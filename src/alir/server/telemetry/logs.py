@@ -33,7 +33,7 @@ _log = logging.getLogger("alir.requests")
 def log_to_stderr(secrets: Collection[str] = ()) -> None:
     """Have all that is logged go to stderr, a line of JSON each, without any of `secrets`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines(secrets))
+    handler.setFormatter(JsonFormatter(secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # What it would say of requests, ours says; of starting and ending, the command does.
     for name in ("uvicorn", "mcp"):
@@ -44,7 +44,7 @@ def log_to_stderr(secrets: Collection[str] = ()) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Writes a record as one line of JSON, without keys, passwords in addresses and `secrets`."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
@@ -78,7 +78,7 @@ class JsonLines(logging.Formatter):
         return self._secret.sub("[redacted]", value) if isinstance(value, str) else value
 
 
-class Logged:
+class RequestLogMiddleware:
     """Gives each request an id, and logs it when it has been answered."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -18,11 +18,11 @@ from starlette.responses import Response
 from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
 from alir.server.auth.caller import caller
-from alir.server.ingestion_queue import Ingesting
-from alir.server.limits.rate_limiter import Limits
+from alir.server.ingestion_queue import IngestionQueue
+from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.telemetry.metrics_collector import Scraped
+from alir.server.telemetry.metrics_collector import MetricsCollector
 from alir.server.telemetry.request_metrics import RequestMetrics
 from alir.server.telemetry.run_metrics import RunMetrics
 
@@ -34,7 +34,9 @@ LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 class Metrics:
     """The metrics of one service: a registry of its own, and what feeds it."""
 
-    def __init__(self, alir: Alir, *, limits: Limits, ingesting: Ingesting, lag: LoopLag) -> None:
+    def __init__(
+        self, alir: Alir, *, limits: RateLimiter, ingesting: IngestionQueue, lag: LoopLag
+    ) -> None:
         self._alir = alir
         self.registry = CollectorRegistry(auto_describe=False)
         self.requests = RequestMetrics(self.registry)
@@ -45,7 +47,7 @@ class Metrics:
             registry=self.registry,
         )
         lag.listeners.append(lags.observe)
-        self.registry.register(Scraped(alir, limits, ingesting, lag))
+        self.registry.register(MetricsCollector(alir, limits, ingesting, lag))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 

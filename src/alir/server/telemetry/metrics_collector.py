@@ -15,16 +15,18 @@ from prometheus_client.registry import Collector
 from alir.app.application import Alir
 from alir.concurrency.coalescer import CoalescerStats
 from alir.concurrency.loop_lag import LoopLag
-from alir.server.ingestion_queue import Ingesting
-from alir.server.limits.rate_limiter import Limits
+from alir.server.ingestion_queue import IngestionQueue
+from alir.server.limits.rate_limiter import RateLimiter
 
 Samples = Mapping[str, float]
 
 
-class Scraped(Collector):
+class MetricsCollector(Collector):
     """Reads the counters of one service; on its event loop, to which Milvus's calls belong."""
 
-    def __init__(self, alir: Alir, limits: Limits, ingesting: Ingesting, lag: LoopLag) -> None:
+    def __init__(
+        self, alir: Alir, limits: RateLimiter, ingesting: IngestionQueue, lag: LoopLag
+    ) -> None:
         self._alir = alir
         self._limits = limits
         self._ingesting = ingesting

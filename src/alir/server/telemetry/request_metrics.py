@@ -31,7 +31,7 @@ class RequestMetrics:
         self._seconds.labels(method, template(scope), str(status)).observe(seconds)
 
 
-class Metered:
+class MetricsMiddleware:
     """Has each request counted when it has been answered."""
 
     def __init__(self, app: ASGIApp, *, requests: RequestMetrics) -> None:

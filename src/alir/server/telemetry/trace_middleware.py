@@ -14,7 +14,7 @@ from alir.server.telemetry.traces import Traces, current
 NAMED_BY_CLIENTS = ("traceparent", "tracestate")
 
 
-class Traced:
+class TraceMiddleware:
     """Has each request traced, but for those of `untraced` paths."""
 
     def __init__(self, app: ASGIApp, *, traces: Traces, untraced: Collection[str]) -> None:

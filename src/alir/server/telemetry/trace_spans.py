@@ -30,7 +30,7 @@ _ID_CHARS = 37
 
 
 @contextmanager
-def overheard(traces: Traces, *, alone: Sequence[Workflow]) -> Iterator[None]:
+def traced_runs(traces: Traces, *, alone: Sequence[Workflow]) -> Iterator[None]:
     """Trace what LlamaIndex tells of while this lasts.
 
     Args:

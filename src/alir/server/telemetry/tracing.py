@@ -37,9 +37,9 @@ class Tracing:
         """Return what requests go through; those of `untraced` paths have no trace."""
         if self._traces is None:
             return []
-        from alir.server.telemetry.trace_middleware import Traced  # noqa: PLC0415  an extra
+        from alir.server.telemetry.trace_middleware import TraceMiddleware  # noqa: PLC0415  an extra
 
-        return [Middleware(Traced, traces=self._traces, untraced=untraced)]
+        return [Middleware(TraceMiddleware, traces=self._traces, untraced=untraced)]
 
     @asynccontextmanager
     async def running(self, *, alone: Sequence[Workflow]) -> AsyncIterator[None]:
@@ -47,8 +47,8 @@ class Tracing:
         if self._traces is None:
             yield
             return
-        from alir.server.telemetry.trace_spans import overheard  # noqa: PLC0415  an extra
+        from alir.server.telemetry.trace_spans import traced_runs  # noqa: PLC0415  an extra
 
         async with self._traces.sent():
-            with overheard(self._traces, alone=alone):
+            with traced_runs(self._traces, alone=alone):
                 yield

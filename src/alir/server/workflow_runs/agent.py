@@ -8,15 +8,15 @@ from alir.events.agent import AskAgent, MeaningAsked, MeaningChosen
 from alir.events.ask import Answer
 from alir.server.schemas.agent import of_agent_event
 from alir.server.schemas.answers import of_answer
-from alir.server.workflow_runs.events import Answered, AskAgentQuestion
-from alir.server.workflow_runs.workflows import Served, run_id, told_on
+from alir.server.workflow_runs.events import AskAgentQuestion, RunAnswer
+from alir.server.workflow_runs.workflows import ServedWorkflow, run_id, told_on
 
 
-class AgentRuns(Served):
+class ServedAgent(ServedWorkflow):
     """Answer a question of several parts from the index."""
 
     @step
-    async def answer(self, ctx: Context, ev: AskAgentQuestion) -> Answered:
+    async def answer(self, ctx: Context, ev: AskAgentQuestion) -> RunAnswer:
         """Run the agent, and tell what it decides and what it asks."""
         async with self.work(ctx) as (tenant, telling):
             # No name of a session has a slash: nobody names one of another tenant's.
@@ -42,7 +42,7 @@ class AgentRuns(Served):
             finally:
                 self.desk.meanings.leave(run_id.get())
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return Answered(answer=of_answer(answer))
+            return RunAnswer(answer=of_answer(answer))
 
     @step
     async def listen(self, ev: MeaningChosen) -> None:

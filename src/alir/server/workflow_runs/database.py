@@ -22,7 +22,7 @@ MAX_BATCH = 256
 LOST = "the runs in it are forgotten"
 
 
-class RunsFile:
+class RunDatabase:
     """Opens the file at first use."""
 
     def __init__(self, path: Path) -> None:

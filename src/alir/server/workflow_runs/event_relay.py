@@ -5,14 +5,14 @@ from typing import Any
 
 from workflows import Context
 
-from alir.server.workflow_runs.events import Told
+from alir.server.workflow_runs.events import RunEvent
 
 TOKENS_TOGETHER = 20
 TOKENS_WAIT_S = 0.05
 """The first of them waits so long for others: each event is a write to the disk."""
 
 
-class Telling:
+class EventRelay:
     """Tells events on, in order; tokens that come together as one."""
 
     def __init__(self, ctx: Context) -> None:
@@ -24,7 +24,7 @@ class Telling:
         """Tell an event, after the tokens before it."""
         if event != "token":
             self.flush()
-            self._ctx.write_event_to_stream(Told(event=event, data=data))
+            self._ctx.write_event_to_stream(RunEvent(event=event, data=data))
             return
         self._tokens.append(data["text"])
         if len(self._tokens) >= TOKENS_TOGETHER:
@@ -39,4 +39,4 @@ class Telling:
             self._later = None
         if self._tokens:
             text, self._tokens = "".join(self._tokens), []
-            self._ctx.write_event_to_stream(Told(event="token", data={"text": text}))
+            self._ctx.write_event_to_stream(RunEvent(event="token", data={"text": text}))

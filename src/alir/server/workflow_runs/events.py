@@ -52,7 +52,7 @@ class FindPassages(StrictEvent, StartEvent):
     """Passages to find; null is the service's setting."""
 
 
-class Told(StrictEvent):
+class RunEvent(StrictEvent):
     """Streamed: an event of `/v1/ask` or `/v1/agent`, or `problem`, why the run has failed."""
 
     event: str
@@ -61,13 +61,13 @@ class Told(StrictEvent):
     """Its object there."""
 
 
-class Answered(StrictEvent, StopEvent):
+class RunAnswer(StrictEvent, StopEvent):
     """The answer, as `/v1/ask` or `/v1/agent` gives it."""
 
     answer: dict[str, Any]
 
 
-class Found(StrictEvent, StopEvent):
+class RunPassages(StrictEvent, StopEvent):
     """The passages, best first, each as a source of an answer."""
 
     passages: list[dict[str, Any]]

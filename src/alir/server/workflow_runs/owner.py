@@ -10,7 +10,7 @@ from alir.server.auth.caller import Caller, Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class RunOwner:
     """Who began a run."""
 
     tenant: str
@@ -24,11 +24,11 @@ class Owner:
         return Caller(self.key, "read", Tenant(self.tenant, folder))
 
 
-_asking: ContextVar[Owner | None] = ContextVar("asking", default=None)
+_asking: ContextVar[RunOwner | None] = ContextVar("asking", default=None)
 
 
 @contextmanager
-def asking(owner: Owner) -> Iterator[None]:
+def asking(owner: RunOwner) -> Iterator[None]:
     """Do what a request asks for, in this context and in what it starts: it sees its own runs."""
     token = _asking.set(owner)
     try:
@@ -37,6 +37,6 @@ def asking(owner: Owner) -> Iterator[None]:
         _asking.reset(token)
 
 
-def who_asks() -> Owner | None:
+def who_asks() -> RunOwner | None:
     """Return whose request this is part of; None if of none, as what a restart goes on with."""
     return _asking.get()

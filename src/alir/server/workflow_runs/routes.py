@@ -24,7 +24,7 @@ from alir.server.workflow_runs.schemas import (
     RunBody,
     StreamedObject,
 )
-from alir.server.workflow_runs.server import Runs
+from alir.server.workflow_runs.server import WorkflowRunServer
 
 PREFIX = "/workflows"
 _FAILURES = (404, 409, 422, 502, 503, 504)
@@ -33,7 +33,7 @@ _FAILURES = (404, 409, 422, 502, 503, 504)
 class RunRoutes:
     """What can be asked of the workflow server; each run is its tenant's own."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: WorkflowRunServer) -> None:
         self._runs = runs
 
     def endpoints(self) -> list[Endpoint]:

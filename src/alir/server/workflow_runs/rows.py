@@ -13,7 +13,7 @@ from typing import Any
 from llama_agents.server import HandlerQuery, PersistentHandler
 from workflows.context import JsonSerializer
 
-from alir.server.workflow_runs.owner import Owner
+from alir.server.workflow_runs.owner import RunOwner
 
 APPLICATION_ID = int.from_bytes(b"alir", "big") ^ 1
 KEPT = 100
@@ -69,11 +69,11 @@ _MOST_NUMBER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RunFilter:
     """Which rows there are for whom: those of a collection, and of one tenant or of all."""
 
     collection: str
-    owner: Owner | None
+    owner: RunOwner | None
     """None sees all, and so does the house."""
 
     def where(self, query: HandlerQuery) -> tuple[str, list[str]]:
@@ -97,7 +97,7 @@ class Part:
         return " AND ".join(clauses), values
 
 
-def find(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> list[dict[str, Any]]:
+def find(db: sqlite3.Connection, part: RunFilter, query: HandlerQuery) -> list[dict[str, Any]]:
     """Return the runs that `query` asks for, the newest first."""
     where, values = part.where(query)
     rows = db.execute(
@@ -107,13 +107,13 @@ def find(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> list[dict[s
     return [_told(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
-def write(db: sqlite3.Connection, part: Part, handler: PersistentHandler) -> None:
+def write(db: sqlite3.Connection, part: RunFilter, handler: PersistentHandler) -> None:
     """Keep how far a run has come; of the tenant's that have ended, forget the oldest.
 
     Raises:
         PermissionError: another tenant has a run of that id.
     """
-    owner = part.owner or Owner("", "")
+    owner = part.owner or RunOwner("", "")
     query = "SELECT collection, tenant FROM run WHERE handler_id = ?"
     row = db.execute(query, [handler.handler_id]).fetchone()
     if row is not None and (row[0] != part.collection or owner.tenant not in {"", row[1]}):
@@ -149,7 +149,7 @@ def forget(db: sqlite3.Connection, collection: str, tenant: str) -> None:
     )
 
 
-def remove(db: sqlite3.Connection, part: Part, query: HandlerQuery) -> int:
+def remove(db: sqlite3.Connection, part: RunFilter, query: HandlerQuery) -> int:
     """Forget the runs that `query` asks for; return how many."""
     where, values = part.where(query)
     return db.execute(f"DELETE FROM run WHERE {where}", values).rowcount  # noqa: S608
@@ -179,7 +179,7 @@ def _fail(db: sqlite3.Connection, where: str, values: Sequence[str], error: str)
     )
 
 
-def owner_of(db: sqlite3.Connection, run_id: str) -> Owner:
+def owner_of(db: sqlite3.Connection, run_id: str) -> RunOwner:
     """Return whose a run is.
 
     Raises:
@@ -188,7 +188,7 @@ def owner_of(db: sqlite3.Connection, run_id: str) -> Owner:
     row = db.execute("SELECT tenant, key FROM run WHERE run_id = ?", [run_id]).fetchone()
     if row is None:
         raise LookupError(run_id)
-    return Owner(*row)
+    return RunOwner(*row)
 
 
 def has_begun(db: sqlite3.Connection, run_id: str) -> bool:

@@ -16,7 +16,7 @@ STOP_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-class UnderWay:
+class RunSupervisor:
     """Watches runs, those of a request and those that a restart goes on with."""
 
     def __init__(self, store: RunStore) -> None:

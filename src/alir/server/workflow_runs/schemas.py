@@ -7,15 +7,15 @@ from llama_agents.client.protocol import HandlerData
 from pydantic import BeforeValidator, Field, create_model
 from workflows.events import StartEvent
 
-from alir.server.bodies import Body
+from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import Question
-from alir.server.schemas.base import Object
+from alir.server.schemas.base import ApiModel
 
 Flag = Literal["true", "false"]
 _ENVELOPE = frozenset({"value", "type", "types", "qualified_name"})
 
 
-class RunBody(Body):
+class RunBody(RequestModel):
     """The start of a run, as LlamaIndex's client sends it."""
 
     start_event: dict[str, Any] = Field(default_factory=dict)
@@ -24,14 +24,14 @@ class RunBody(Body):
     """Always empty: a run begins from its start event alone."""
 
 
-class ChosenBody(Body):
+class ChosenBody(RequestModel):
     """What a question means."""
 
     meaning: Question
     """One of the meanings that were told, or something else."""
 
 
-class ChosenEnvelope(Body):
+class ChosenEnvelope(RequestModel):
     """The event that says it, as LlamaIndex's client packs it."""
 
     type: Literal["MeaningChosen"]
@@ -39,28 +39,28 @@ class ChosenEnvelope(Body):
     qualified_name: str | None = None
 
 
-class EventBody(Body):
+class EventBody(RequestModel):
     """An event for a run that waits for one."""
 
     event: ChosenEnvelope
     step: Literal["listen"] | None = None
 
 
-class HandlersQuery(Body):
+class HandlersQuery(RequestModel):
     """Which of the runs."""
 
     status: tuple[str, ...] = ()
     workflow_name: tuple[str, ...] = ()
 
 
-class CancelQuery(Body):
+class CancelQuery(RequestModel):
     """What becomes of a run that is ended."""
 
     purge: Flag = "false"
     """Whether it is forgotten, too."""
 
 
-class EventsQuery(Body):
+class EventsQuery(RequestModel):
     """Which events of a run."""
 
     after_sequence: Annotated[str, Field(pattern="^(now|-1|[0-9]{1,9})$")] = "now"
@@ -75,7 +75,7 @@ class ResultObject(HandlerData):
     result: Any
 
 
-class StreamedObject(Object):
+class StreamedObject(ApiModel):
     """An event of a run; its number is the `id` of the server-sent event."""
 
     value: dict[str, Any]
@@ -84,7 +84,7 @@ class StreamedObject(Object):
     qualified_name: str | None
 
 
-class GraphObject(Object):
+class GraphObject(ApiModel):
     """The steps of a workflow, and the events between them."""
 
     graph: dict[str, Any]
@@ -95,7 +95,7 @@ def body_of(start: type[StartEvent]) -> type[RunBody]:
     fields: Mapping[str, Any] = {
         name: (field.annotation, field) for name, field in start.model_fields.items()
     }
-    of_start = create_model(f"{start.__name__}Body", __base__=Body, **fields)
+    of_start = create_model(f"{start.__name__}Body", __base__=RequestModel, **fields)
     opened = Annotated[of_start, BeforeValidator(_opened)]
     return create_model(f"{start.__name__}Run", __base__=RunBody, start_event=(opened, ...))
 

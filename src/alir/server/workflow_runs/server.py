@@ -25,23 +25,28 @@ from workflows.plugins.basic import BasicRuntime
 from alir.app.application import Alir
 from alir.server.auth.caller import caller
 from alir.server.bodies import read
-from alir.server.limits.rate_limiter import Limits
-from alir.server.problems import Problem, Refused, refusal
-from alir.server.routes.meanings import Meanings
+from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.problems import Problem, ProblemException, refusal
+from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import PING_S
-from alir.server.workflow_runs.agent import AgentRuns
-from alir.server.workflow_runs.database import RunsFile
-from alir.server.workflow_runs.events import Told
-from alir.server.workflow_runs.owner import Owner, asking
-from alir.server.workflow_runs.run_supervisor import STOP_S, UnderWay
+from alir.server.workflow_runs.agent import ServedAgent
+from alir.server.workflow_runs.database import RunDatabase
+from alir.server.workflow_runs.events import RunEvent
+from alir.server.workflow_runs.owner import RunOwner, asking
+from alir.server.workflow_runs.run_supervisor import STOP_S, RunSupervisor
 from alir.server.workflow_runs.schemas import EventBody, body_of
 from alir.server.workflow_runs.store import RunStore
-from alir.server.workflow_runs.workflows import AskRuns, Desk, SearchRuns, Served
+from alir.server.workflow_runs.workflows import (
+    RunDependencies,
+    ServedAsk,
+    ServedSearch,
+    ServedWorkflow,
+)
 
-WORKFLOWS: Mapping[str, Callable[[Desk], Served]] = {
-    "ask": AskRuns,
-    "agent": AgentRuns,
-    "search": SearchRuns,
+WORKFLOWS: Mapping[str, Callable[[RunDependencies], ServedWorkflow]] = {
+    "ask": ServedAsk,
+    "agent": ServedAgent,
+    "search": ServedSearch,
 }
 SAID = {
     400: ("Bad Request", "The query or the body is not what is asked for."),
@@ -54,7 +59,7 @@ SAID = {
 _log = logging.getLogger(__name__)
 
 
-class Runs:
+class WorkflowRunServer:
     """Runs alir's workflows for LlamaIndex's client, and goes on with them after a restart.
 
     Args:
@@ -65,16 +70,16 @@ class Runs:
     def __init__(
         self,
         app: Alir,
-        limits: Limits,
+        limits: RateLimiter,
         root: Path,
-        meanings: Meanings,
-        workflows: Mapping[str, Callable[[Desk], Served]] = WORKFLOWS,
+        meanings: MeaningRoutes,
+        workflows: Mapping[str, Callable[[RunDependencies], ServedWorkflow]] = WORKFLOWS,
     ) -> None:
         self._limits = limits
-        self._file = RunsFile(app.settings.runs_path)
+        self._file = RunDatabase(app.settings.runs_path)
         self._store = RunStore(self._file, app.settings.collection)
-        self._under_way = UnderWay(self._store)
-        desk = Desk(app, self._store, limits, self._under_way, root, meanings)
+        self._under_way = RunSupervisor(self._store)
+        desk = RunDependencies(app, self._store, limits, self._under_way, root, meanings)
         self._served = {name: workflow(desk) for name, workflow in workflows.items()}
         self._bodies = {name: body_of(one.start_event_class) for name, one in self._served.items()}
         # Without its grace: it leaves alone for ever what began in the last 30 s before a kill.
@@ -85,7 +90,7 @@ class Runs:
             workflow_store=self._store, runtime=self._runtime, sse_heartbeat_interval=None
         )
         for name, workflow in self._served.items():
-            self._server.add_workflow(name, workflow, additional_events=[Told])
+            self._server.add_workflow(name, workflow, additional_events=[RunEvent])
         self._handlers: dict[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
             (method, route.path): route.endpoint
             for route in self._server.app.routes
@@ -116,7 +121,7 @@ class Runs:
     async def theirs(self, request: Request, method: str, path: str) -> Response:
         """Answer as LlamaIndex's server does, with what the caller may see."""
         who = caller(request)
-        with asking(Owner(who.tenant.name, who.key)):
+        with asking(RunOwner(who.tenant.name, who.key)):
             try:
                 return await self._handlers[method, path](request)
             except HTTPException as error:
@@ -160,13 +165,13 @@ class Runs:
         """Answer with a run when it has ended, or with why it failed."""
         await self._under_way.end_of(run_id)
         who = caller(request)
-        with asking(Owner(who.tenant.name, who.key)):
+        with asking(RunOwner(who.tenant.name, who.key)):
             found = await self._store.query(HandlerQuery(run_id_in=[run_id]))
         if not found:
             raise refusal(404, *SAID[404])
         [run] = found
         if run.status == "failed":
-            raise Refused(await self._problem(run_id, run.error or ""))
+            raise ProblemException(await self._problem(run_id, run.error or ""))
         if run.status == "cancelled":
             raise refusal(409, "Cancelled", "The run was cancelled.")
         if run.status == "running":
@@ -179,7 +184,7 @@ class Runs:
         """Return why a run failed."""
         for told in reversed(await self._store.query_events(run_id)):
             value = told.event.value
-            if told.event.type == Told.__name__ and value["event"] == "problem":
+            if told.event.type == RunEvent.__name__ and value["event"] == "problem":
                 return Problem.model_validate(value["data"])
         return Problem(title="Failed", status=500, detail=error)
 

@@ -26,8 +26,8 @@ from workflows.context.state_store import DictState, InMemoryStateStore, StateSt
 from workflows.events import WorkflowFailedEvent
 
 from alir.server.workflow_runs import rows
-from alir.server.workflow_runs.database import RunsFile
-from alir.server.workflow_runs.owner import Owner, who_asks
+from alir.server.workflow_runs.database import RunDatabase
+from alir.server.workflow_runs.owner import RunOwner, who_asks
 
 LAST_EVENT_S = 1.0
 """So long a stream waits for the last event of a run that has ended: a kill may have taken it."""
@@ -43,7 +43,7 @@ class RunEnded(Exception):
 class RunStore(AbstractWorkflowStore):
     """Keeps the runs of one collection. Their workflows keep no state but their events."""
 
-    def __init__(self, file: RunsFile, collection: str) -> None:
+    def __init__(self, file: RunDatabase, collection: str) -> None:
         super().__init__()
         self._file = file
         self._collection = collection
@@ -53,7 +53,7 @@ class RunStore(AbstractWorkflowStore):
     async def query(self, query: HandlerQuery) -> list[PersistentHandler]:
         """Return the runs that `query` asks for, the newest first."""
 
-        def found(db: Any, part: rows.Part) -> list[PersistentHandler]:
+        def found(db: Any, part: rows.RunFilter) -> list[PersistentHandler]:
             told = rows.find(db, part, query)
             return [decode_persistent_handler(one, self.result_decoder) for one in told]
 
@@ -136,7 +136,7 @@ class RunStore(AbstractWorkflowStore):
             for number, at, value in told
         ]
 
-    async def owner(self, run_id: str) -> Owner:
+    async def owner(self, run_id: str) -> RunOwner:
         """Return whose a run is.
 
         Raises:
@@ -169,8 +169,8 @@ class RunStore(AbstractWorkflowStore):
         await self.append_event(run_id, EventEnvelopeWithMetadata.from_event(failed))
 
     @property
-    def _part(self) -> rows.Part:
-        return rows.Part(self._collection, who_asks())
+    def _part(self) -> rows.RunFilter:
+        return rows.RunFilter(self._collection, who_asks())
 
     def _tell(self, run_id: str) -> None:
         if (news := self._news.pop(run_id, None)) is not None:

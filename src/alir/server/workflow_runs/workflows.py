@@ -24,16 +24,16 @@ from alir.errors import AlirError
 from alir.events.ask import Answer, Ask, Sources
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
-from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, Busy
-from alir.server.limits.rate_limiter import Limits
-from alir.server.problems import Problem, Refused, problem_of
-from alir.server.routes.meanings import Meanings
+from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, TooManyQuestions
+from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.problems import Problem, ProblemException, problem_of
+from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import OfEvent
 from alir.server.schemas.answers import of_answer, of_event
-from alir.server.workflow_runs.event_relay import Telling
-from alir.server.workflow_runs.events import Answered, AskQuestion, FindPassages, Found
+from alir.server.workflow_runs.event_relay import EventRelay
+from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
 from alir.server.workflow_runs.owner import who_asks
-from alir.server.workflow_runs.run_supervisor import UnderWay
+from alir.server.workflow_runs.run_supervisor import RunSupervisor
 from alir.server.workflow_runs.store import RunEnded, RunStore
 from alir.steps.ask.cite import source
 
@@ -43,22 +43,22 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class RunDependencies:
     """What every workflow that is served works with."""
 
     app: Alir
     store: RunStore
-    limits: Limits
-    under_way: UnderWay
+    limits: RateLimiter
+    under_way: RunSupervisor
     root: Path
     """The folder of the house; those of tenants are in it."""
-    meanings: Meanings
+    meanings: MeaningRoutes
 
 
-class Served(Workflow):
+class ServedWorkflow(Workflow):
     """A workflow of one step, which is seen to its end."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: RunDependencies) -> None:
         super().__init__(timeout=None)  # alir's own have theirs
         self.desk = desk
 
@@ -79,17 +79,17 @@ class Served(Workflow):
         return False
 
     @asynccontextmanager
-    async def work(self, ctx: Context) -> AsyncIterator[tuple[Tenant, Telling]]:
+    async def work(self, ctx: Context) -> AsyncIterator[tuple[Tenant, EventRelay]]:
         """Do a run's work for its tenant; what goes wrong is told in words for clients."""
         self.desk.under_way.works()
-        telling = Telling(ctx)
+        telling = EventRelay(ctx)
         try:
             who = (await self.desk.store.owner(run_id.get())).caller(self.desk.root)
             async with self._place(who):
                 yield who.tenant, telling
         except AlirError as error:
             raise _ended(problem_of(error), telling) from None
-        except Refused as refused:
+        except ProblemException as refused:
             raise _ended(refused.problem, telling) from None
         except Exception:  # noqa: BLE001  it is logged, and clients see no text of it
             _log.exception("A run failed")
@@ -110,13 +110,13 @@ class Served(Workflow):
                 try:
                     await stack.enter_async_context(self.desk.limits.question(who))
                     break
-                except Busy:
+                except TooManyQuestions:
                     await asyncio.sleep(BUSY_RETRY_AFTER_S)
             yield
 
 
 async def told_on(
-    run: WorkflowHandler, telling: Telling, of: OfEvent, *, steps: bool = False
+    run: WorkflowHandler, telling: EventRelay, of: OfEvent, *, steps: bool = False
 ) -> object:
     """Return what a child run gives; what it streams is told on."""
     async for event in events(run, steps=steps):
@@ -125,30 +125,30 @@ async def told_on(
     return await run
 
 
-def _ended(problem: Problem, telling: Telling) -> RunEnded:
+def _ended(problem: Problem, telling: EventRelay) -> RunEnded:
     telling.tell("problem", problem.model_dump(exclude_defaults=True))
     return RunEnded(problem.detail)
 
 
-class AskRuns(Served):
+class ServedAsk(ServedWorkflow):
     """Answer a question from the index."""
 
     @step
-    async def answer(self, ctx: Context, ev: AskQuestion) -> Answered:
+    async def answer(self, ctx: Context, ev: AskQuestion) -> RunAnswer:
         """Run `Ask`, and tell what it streams."""
         async with self.work(ctx) as (tenant, telling):
             start = Ask(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
             run = self.desk.app.ask.run(start_event=start)
             answer = await told_on(run, telling, of_event, steps=ev.steps)
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return Answered(answer=of_answer(answer))
+            return RunAnswer(answer=of_answer(answer))
 
 
-class SearchRuns(Served):
+class ServedSearch(ServedWorkflow):
     """Find the passages of the index for a question."""
 
     @step
-    async def find(self, ctx: Context, ev: FindPassages) -> Found:
+    async def find(self, ctx: Context, ev: FindPassages) -> RunPassages:
         """Run `Search`."""
         async with self.work(ctx) as (tenant, telling):
             start = Search(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
@@ -156,6 +156,6 @@ class SearchRuns(Served):
             assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
             told = of_event(Sources(sources=[source(one) for one in found.passages]))
             assert told is not None  # noqa: S101  there is an object for sources
-            return Found(
+            return RunPassages(
                 passages=told[1]["sources"], degraded=found.degraded, seconds=found.seconds
             )

@@ -20,7 +20,7 @@ _OF_DOCUMENTS = content_words("author document text article passage according me
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class ExtractionWeights:
     """What a sentence's score is made of, beside its cosine similarity to the question.
 
     Measured: docs/citations.md.
@@ -36,11 +36,11 @@ class Weights:
     """Below this score, no sentence answers."""
 
 
-DEFAULT = Weights()
+DEFAULT = ExtractionWeights()
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class SentenceScores:
     """The sentences of the passages found for a question, and how each compares to it."""
 
     quotes: Sequence[Quote]
@@ -63,7 +63,7 @@ async def extract(
 
 async def compare(
     question: str, passages: Sequence[NodeWithScore], *, embedding: BaseEmbedding
-) -> Compared:
+) -> SentenceScores:
     """Return how the sentences of `passages` compare to `question`.
 
     A word of the question counts the more, the fewer of the sentences have it. The words of a
@@ -72,7 +72,7 @@ async def compare(
     quotes, texts = _candidates(passages)
     if not quotes:
         nothing = np.zeros(0, np.float32)
-        return Compared([], nothing, nothing, nothing)
+        return SentenceScores([], nothing, nothing, nothing)
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
     names = [_name(passage) for passage in passages]
@@ -84,7 +84,7 @@ async def compare(
         content_words(_text(passage)) | name for passage, name in zip(passages, names, strict=True)
     ]
     rarity = _rarity(content_words(question) - _OF_DOCUMENTS, words)
-    return Compared(
+    return SentenceScores(
         quotes,
         _unit(vectors) @ _unit(asked),
         np.asarray([_share(rarity, one) for one in words], np.float32),
@@ -92,7 +92,7 @@ async def compare(
     )
 
 
-def choose(compared: Compared, weights: Weights) -> list[Quote]:
+def choose(compared: SentenceScores, weights: ExtractionWeights) -> list[Quote]:
     """Return the sentences that score best, in reading order."""
     if not compared.quotes:
         return []
@@ -104,7 +104,7 @@ def choose(compared: Compared, weights: Weights) -> list[Quote]:
     return sorted(best, key=lambda quote: (quote.passage, quote.start))
 
 
-def scored(compared: Compared, weights: Weights) -> NDArray[np.float32]:
+def scored(compared: SentenceScores, weights: ExtractionWeights) -> NDArray[np.float32]:
     """Return the score of each sentence."""
     words = weights.words * compared.shares + weights.passage_words * compared.passage_shares
     scores: NDArray[np.float32] = compared.cosines + words

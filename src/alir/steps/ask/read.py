@@ -15,7 +15,7 @@ from alir.models.files import FileVersion, head_id
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PassagesReadAgain:
     """The passages' chunks, as they are now."""
 
     texts: dict[str, str]
@@ -29,7 +29,7 @@ async def read(
     *,
     vector_store: BasePydanticVectorStore,
     excluded: Collection[FileVersion] = (),
-) -> Read:
+) -> PassagesReadAgain:
     """Read the chunks of `passages` and the heads of their files, all in one call.
 
     A passage that knows of no generation was not ingested by alir, and counts as live.
@@ -42,14 +42,14 @@ async def read(
     heads = {head_id(one.source_id, at) for one in versions for at in _heads(one)}
     wanted = {node.node_id for node in nodes} | heads
     if not wanted:
-        return Read({}, frozenset())
+        return PassagesReadAgain({}, frozenset())
     found = {node.node_id: node for node in await vector_store.aget_nodes(node_ids=[*wanted])}
     texts = {
         node.node_id: found[node.node_id].get_content(metadata_mode=MetadataMode.NONE)
         for node in nodes
         if node.node_id in found
     }
-    return Read(texts, frozenset(one for one in versions if not _is_live(one, found)))
+    return PassagesReadAgain(texts, frozenset(one for one in versions if not _is_live(one, found)))
 
 
 def version_of(node: BaseNode) -> FileVersion | None:

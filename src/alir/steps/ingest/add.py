@@ -10,7 +10,7 @@ from alir.errors import NodeRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddResult:
     """What became of a batch of chunks."""
 
     written: dict[str, str] = field(default_factory=dict)
@@ -21,13 +21,13 @@ class Added:
     """Source id to reason, of files with a chunk that cannot be stored."""
 
 
-async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorStore) -> Added:
+async def add(chunks: Sequence[TextNode], *, vector_store: BasePydanticVectorStore) -> AddResult:
     """Write `chunks`, except each file's first. A file that is refused does not stop others."""
     first_chunks = [chunk for chunk in chunks if chunk.metadata["chunk_index"] == 0]
     waiting = [chunk for chunk in chunks if chunk.metadata["chunk_index"] != 0]
     refused = await write(waiting, vector_store=vector_store)
     written = {c.node_id: s for c in waiting if (s := c.ref_doc_id or "") not in refused}
-    return Added(written, first_chunks, refused)
+    return AddResult(written, first_chunks, refused)
 
 
 async def write(

@@ -5,12 +5,12 @@ from dataclasses import replace
 from alir.errors import UnreadableFile
 from alir.models.files import Failure, FilePart
 from alir.steps.ingest.compare import is_unchanged
-from alir.steps.ingest.load import Load
+from alir.steps.ingest.load import LoadResult
 
 _CHANGED = "changed while it was read; the next run reads it again"
 
 
-def confirm(read: Load) -> Load:
+def confirm(read: LoadResult) -> LoadResult:
     """Fail the files that were written to since their version was made.
 
     Their text may be of no version the file ever had, and would be kept under a version it is not

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from alir.errors import UnreadableFile
 from alir.models.files import Failure, FilePart, LoadedPart
 from alir.models.reading import DocumentPosition
-from alir.ports import Read
+from alir.ports import ReadGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadResult:
     """What was loaded, and what was not."""
 
     loaded: list[LoadedPart] = field(default_factory=list)
@@ -19,12 +19,12 @@ class Load:
     failures: list[Failure] = field(default_factory=list)
 
 
-def load(parts: Sequence[FilePart], *, budget_chars: int, read: Read) -> Load:
+def load(parts: Sequence[FilePart], *, budget_chars: int, read: ReadGroup) -> LoadResult:
     """Read `parts`, in order, until about `budget_chars` characters of text.
 
     A file that cannot be read fails alone. Blocks; call it off the event loop.
     """
-    load = Load()
+    load = LoadResult()
     places = [DocumentPosition(part.path, part.cursor) for part in parts]
     answered = 0
     for part, reading in zip(parts, read(places, budget_chars=budget_chars), strict=False):

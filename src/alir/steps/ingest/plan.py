@@ -6,12 +6,12 @@ from pathlib import Path
 from alir.models.files import FileOutcome, FilePart, FilePlan, StoredSource
 from alir.models.records import SourceRecord
 from alir.ports import Catalog
-from alir.steps.ingest.recover import Holding
+from alir.steps.ingest.recover import IndexState
 from alir.steps.ingest.walk import listed
 
 
 async def find_gone(
-    roots: Sequence[Path], held: Holding, *, catalog: Catalog
+    roots: Sequence[Path], held: IndexState, *, catalog: Catalog
 ) -> list[StoredSource]:
     """Return the files held that are gone from below `roots`, each in its live version."""
     if not held.gone:

@@ -24,7 +24,7 @@ NO_TEXT = "holds no text; leave it out"
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishResult:
     """The files that are settled, and the parts that go on in a later shard."""
 
     outcomes: list[FileOutcome] = field(default_factory=list)
@@ -40,7 +40,7 @@ async def publish(
     *,
     catalog: Catalog,
     vector_store: BasePydanticVectorStore,
-) -> Published:
+) -> PublishResult:
     """Publish the files that ended, and clear away what an old or a failed version left behind.
 
     Args:
@@ -77,7 +77,7 @@ async def publish(
         FileOutcome(part.path, _outcome(part), content_hash=part.content_hash) for part in published
     ]
     outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
-    return Published(outcomes, remaining, len(published))
+    return PublishResult(outcomes, remaining, len(published))
 
 
 def _outcome(part: FilePart) -> Outcome:

@@ -15,7 +15,7 @@ from alir.steps.ingest.walk import listed
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class IndexState:
     """What the index holds, and what of it below the roots is not right."""
 
     versions: int
@@ -27,7 +27,7 @@ class Holding:
     """Content hashes of the files that are gone; a new file with one of them was moved there."""
 
 
-async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
+async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     """Read what the index holds, once, and look which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
@@ -44,7 +44,7 @@ async def look(roots: Sequence[Path], *, catalog: Catalog) -> Holding:
         if other != source.generation:
             older, newest[source.source_id] = sorted((other, source.generation))
             superseded.append((source.source_id, older))
-    return Holding(versions, below, superseded, frozenset(gone))
+    return IndexState(versions, below, superseded, frozenset(gone))
 
 
 async def recover(

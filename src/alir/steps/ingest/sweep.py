@@ -19,7 +19,7 @@ FEW_FILES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """What was taken out."""
 
     deleted: list[Path] = field(default_factory=list)
@@ -39,7 +39,7 @@ async def sweep(
     moved: Collection[str] = (),
     empty: Collection[Path] = (),
     delete_many: bool = False,
-) -> Swept:
+) -> SweepResult:
     """Delete the chunks of every file below `roots` that is not there any more.
 
     Only the file system's own word that a file does not exist deletes it; a file or folder that
@@ -54,7 +54,7 @@ async def sweep(
     Raises:
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
-    swept = Swept()
+    swept = SweepResult()
     held = chunks = 0
     async for source, is_there in listed(catalog.sources(), roots):
         held += is_there is not None

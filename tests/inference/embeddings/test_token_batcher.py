@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.inference.embeddings.waiting import CALL_TOKENS, Kind, Request, Text, Waiting
+from alir.inference.embeddings.token_batcher import (
+    CALL_TOKENS,
+    EmbeddingRequest,
+    TextKind,
+    TokenBatcher,
+    WaitingText,
+)
 
 
-def put(waiting: Waiting, kind: Kind, *tokens: int) -> Request:
-    request = Request([f"{kind.name} {i}" for i in range(len(tokens))], kind)
+def put(waiting: TokenBatcher, kind: TextKind, *tokens: int) -> EmbeddingRequest:
+    request = EmbeddingRequest([f"{kind.name} {i}" for i in range(len(tokens))], kind)
     waiting.put(request, tokens)
     return request
 
@@ -30,18 +36,18 @@ class CancelledMeanwhile(Future[list[list[float]]]):
         return was_done
 
 
-def lengths(batch: list[Text]) -> list[int]:
+def lengths(batch: list[WaitingText]) -> list[int]:
     return [text.tokens for text in batch]
 
 
 def test_nothing_waits_at_first() -> None:
-    assert Waiting(max_texts=4).take(max_tokens=100) == []
+    assert TokenBatcher(max_texts=4).take(max_tokens=100) == []
 
 
 def test_a_batch_is_the_oldest_request_s_longest_text_and_the_next_shorter_ones() -> None:
-    waiting = Waiting(max_texts=3)
-    put(waiting, Kind.DOCUMENT, 5, 40, 7, 39)
-    put(waiting, Kind.DOCUMENT, 200, 38)
+    waiting = TokenBatcher(max_texts=3)
+    put(waiting, TextKind.DOCUMENT, 5, 40, 7, 39)
+    put(waiting, TextKind.DOCUMENT, 200, 38)
     assert lengths(waiting.take(max_tokens=1000)) == [38, 39, 40]
     assert lengths(waiting.take(max_tokens=1000)) == [5, 7]
     assert lengths(waiting.take(max_tokens=1000)) == [200]
@@ -49,67 +55,67 @@ def test_a_batch_is_the_oldest_request_s_longest_text_and_the_next_shorter_ones(
 
 
 def test_a_batch_is_bounded_by_its_tokens_with_their_padding() -> None:
-    waiting = Waiting(max_texts=100)
-    put(waiting, Kind.DOCUMENT, *[50, 45, 40, 35, 30])
+    waiting = TokenBatcher(max_texts=100)
+    put(waiting, TextKind.DOCUMENT, *[50, 45, 40, 35, 30])
     assert lengths(waiting.take(max_tokens=150)) == [40, 45, 50]
 
 
 def test_a_text_longer_than_a_batch_goes_alone() -> None:
-    waiting = Waiting(max_texts=4)
-    put(waiting, Kind.DOCUMENT, 500, 500)
+    waiting = TokenBatcher(max_texts=4)
+    put(waiting, TextKind.DOCUMENT, 500, 500)
     assert lengths(waiting.take(max_tokens=100)) == [500]
 
 
 def test_padding_that_costs_more_than_a_call_is_not_made() -> None:
-    waiting = Waiting(max_texts=4)
-    put(waiting, Kind.DOCUMENT, 200, 200 - CALL_TOKENS, 200 - CALL_TOKENS - 1)
+    waiting = TokenBatcher(max_texts=4)
+    put(waiting, TextKind.DOCUMENT, 200, 200 - CALL_TOKENS, 200 - CALL_TOKENS - 1)
     assert lengths(waiting.take(max_tokens=1000)) == [200 - CALL_TOKENS, 200]
 
 
 def test_a_batch_is_of_one_kind_and_who_waited_longest_goes_first() -> None:
-    waiting = Waiting(max_texts=4)
-    put(waiting, Kind.SENTENCE, 10)
-    put(waiting, Kind.DOCUMENT, 10)
-    put(waiting, Kind.QUESTION, 10, 10)
-    put(waiting, Kind.SENTENCE, 10)
+    waiting = TokenBatcher(max_texts=4)
+    put(waiting, TextKind.SENTENCE, 10)
+    put(waiting, TextKind.DOCUMENT, 10)
+    put(waiting, TextKind.QUESTION, 10, 10)
+    put(waiting, TextKind.SENTENCE, 10)
     kinds = []
     while batch := waiting.take(max_tokens=100):
         kinds.append([text.request.kind for text in batch])
-    assert kinds == [[Kind.SENTENCE] * 2, [Kind.DOCUMENT], [Kind.QUESTION] * 2]
+    assert kinds == [[TextKind.SENTENCE] * 2, [TextKind.DOCUMENT], [TextKind.QUESTION] * 2]
 
 
 def test_what_nobody_waits_for_any_more_is_left_out() -> None:
-    waiting = Waiting(max_texts=4)
-    gone = put(waiting, Kind.DOCUMENT, 30, 29)
-    put(waiting, Kind.DOCUMENT, 28)
+    waiting = TokenBatcher(max_texts=4)
+    gone = put(waiting, TextKind.DOCUMENT, 30, 29)
+    put(waiting, TextKind.DOCUMENT, 28)
     gone.vectors.cancel()
     assert lengths(waiting.take(max_tokens=1000)) == [28]
     assert waiting.take(max_tokens=1000) == []
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", TextKind)
 @pytest.mark.parametrize("looks", [1, 2, 3])
 def test_a_text_cancelled_while_it_is_taken_does_not_hide_what_else_waits(
-    kind: Kind, looks: int
+    kind: TextKind, looks: int
 ) -> None:
-    waiting = Waiting(max_texts=4)
-    waiting.put(Request(["gone"], kind, CancelledMeanwhile(looks)), [30])
+    waiting = TokenBatcher(max_texts=4)
+    waiting.put(EmbeddingRequest(["gone"], kind, CancelledMeanwhile(looks)), [30])
     waits = put(waiting, kind, 300)
-    taken: list[Request] = []
+    taken: list[EmbeddingRequest] = []
     while batch := waiting.take(max_tokens=1000):
         taken += [text.request for text in batch]
     assert waits in taken
 
 
 def test_clearing_gives_every_request_once() -> None:
-    waiting = Waiting(max_texts=4)
-    requests = [put(waiting, kind, 3, 4) for kind in Kind]
+    waiting = TokenBatcher(max_texts=4)
+    requests = [put(waiting, kind, 3, 4) for kind in TextKind]
     assert {id(one) for one in waiting.clear()} == {id(one) for one in requests}
     assert waiting.take(max_tokens=100) == []
 
 
 def test_the_first_error_is_the_caller_s_and_no_vector_changes_it() -> None:
-    request = Request(["a", "b"], Kind.DOCUMENT)
+    request = EmbeddingRequest(["a", "b"], TextKind.DOCUMENT)
     request.fail(ValueError("first"))
     request.fail(ValueError("second"))
     request.settle(0, [1.0])
@@ -120,15 +126,17 @@ def test_the_first_error_is_the_caller_s_and_no_vector_changes_it() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(Kind), st.lists(st.integers(0, 300), min_size=1), st.booleans())
+        st.tuples(
+            st.sampled_from(TextKind), st.lists(st.integers(0, 300), min_size=1), st.booleans()
+        )
     ),
     st.integers(1, 8),
     st.integers(1, 600),
 )
 def test_every_text_that_is_waited_for_is_taken_once_within_the_bounds(
-    requests: list[tuple[Kind, list[int], bool]], max_texts: int, max_tokens: int
+    requests: list[tuple[TextKind, list[int], bool]], max_texts: int, max_tokens: int
 ) -> None:
-    waiting = Waiting(max_texts=max_texts)
+    waiting = TokenBatcher(max_texts=max_texts)
     expected = set()
     for kind, tokens, is_cancelled in requests:
         request = put(waiting, kind, *tokens)

@@ -26,7 +26,7 @@ read its passages then writes its answer, for up to 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How large requests are, and how many are under way at once."""
 
     searches: int
@@ -41,10 +41,12 @@ class Limits:
         return max(row.size_bytes, len(row.embedding) * MAX_REQUEST_BYTES // self.vectors_bytes)
 
 
-LITE = Limits(searches=256, searches_in_flight=4, vectors_bytes=384 * 2**10, inserts_in_flight=8)
+LITE = RequestLimits(
+    searches=256, searches_in_flight=4, vectors_bytes=384 * 2**10, inserts_in_flight=8
+)
 """Lite's time for a row grows with the vectors of its whole request: of 768 dimensions, a row takes
 48 µs in a request of 128 rows, 66 in one of 250, 261 in one of 1,000."""
-SERVER = Limits(searches=64, searches_in_flight=2)
+SERVER = RequestLimits(searches=64, searches_in_flight=2)
 
 
 class _OfRows(TypedDict):
@@ -62,7 +64,7 @@ class _Search:
     limit: int
 
 
-class Batches:
+class RequestBatcher:
     """What `AlirMilvusStore` sends rows and searches through, one at a time or many.
 
     Args:

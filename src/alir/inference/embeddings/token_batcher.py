@@ -15,7 +15,7 @@ costs more than to compute it in a call of its own. Measured: 12 on OpenVINO, 38
 torch with half the bits."""
 
 
-class Kind(IntEnum):
+class TextKind(IntEnum):
     """What a text is; those of one call of the model are of one kind."""
 
     QUESTION = 0
@@ -26,11 +26,11 @@ class Kind(IntEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Request:
+class EmbeddingRequest:
     """One caller's texts, all of one kind, and what became of them."""
 
     texts: Sequence[str]
-    kind: Kind
+    kind: TextKind
     vectors: Future[list[list[float]]] = field(default_factory=Future)
     _made: dict[int, list[float]] = field(default_factory=dict)
 
@@ -48,10 +48,10 @@ class Request:
 
 
 @dataclass(slots=True, eq=False)
-class Text:
+class WaitingText:
     """One text of a request."""
 
-    request: Request
+    request: EmbeddingRequest
     position: int
     tokens: int
     number: int
@@ -64,7 +64,7 @@ class Text:
         return self.request.texts[self.position]
 
 
-class Waiting:
+class TokenBatcher:
     """Texts that wait, whoever asked for them, to be taken in batches of similar length.
 
     A batch holds texts of one kind: the oldest that waits, and the next shorter ones, so that
@@ -76,20 +76,20 @@ class Waiting:
 
     def __init__(self, *, max_texts: int) -> None:
         self._max_texts = max_texts
-        self._lines = {kind: _Line() for kind in Kind}
+        self._lines = {kind: _Line() for kind in TextKind}
         self._numbers = count()
 
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
 
-    def put(self, request: Request, tokens: Sequence[int]) -> None:
+    def put(self, request: EmbeddingRequest, tokens: Sequence[int]) -> None:
         """Add the texts of `request`, whose lengths are `tokens`."""
         longest_first = sorted(range(len(tokens)), key=tokens.__getitem__, reverse=True)
         self._lines[request.kind].put(
-            [Text(request, i, tokens[i], next(self._numbers)) for i in longest_first]
+            [WaitingText(request, i, tokens[i], next(self._numbers)) for i in longest_first]
         )
 
-    def take(self, *, max_tokens: int) -> list[Text]:
+    def take(self, *, max_tokens: int) -> list[WaitingText]:
         """Take out the next batch; an empty list if nothing waits.
 
         It has at most `max_tokens` tokens, padding included, unless one text alone has more.
@@ -99,7 +99,7 @@ class Waiting:
                 return batch
         return []
 
-    def clear(self) -> list[Request]:
+    def clear(self) -> list[EmbeddingRequest]:
         """Take out everything; return whose it was."""
         texts = [text for line in self._lines.values() for text in line.clear()]
         return list({id(text.request): text.request for text in texts}.values())
@@ -109,13 +109,13 @@ class _Line:
     """The texts of one kind, found by age and by length."""
 
     def __init__(self) -> None:
-        self._by_age: deque[Text] = deque()
-        self._by_length: list[Text] = []
+        self._by_age: deque[WaitingText] = deque()
+        self._by_length: list[WaitingText] = []
 
     def __len__(self) -> int:
         return len(self._by_length)
 
-    def put(self, texts: list[Text]) -> None:
+    def put(self, texts: list[WaitingText]) -> None:
         self._by_age += texts
         for text in texts:
             insort(self._by_length, text, key=_order)
@@ -126,7 +126,7 @@ class _Line:
             self._drop(self._by_age.popleft())
         return self._by_age[0].number if self._by_age else float("inf")
 
-    def take(self, max_texts: int, max_tokens: int) -> list[Text]:
+    def take(self, max_texts: int, max_tokens: int) -> list[WaitingText]:
         # Callers may go at any moment: a batch of theirs alone is not the end of what waits.
         while self.age() < float("inf"):
             batch = self._next(max_texts, max_tokens)
@@ -134,12 +134,12 @@ class _Line:
                 return still_awaited
         return []
 
-    def clear(self) -> list[Text]:
+    def clear(self) -> list[WaitingText]:
         texts, self._by_length = self._by_length, []
         self._by_age.clear()
         return texts
 
-    def _next(self, max_texts: int, max_tokens: int) -> list[Text]:
+    def _next(self, max_texts: int, max_tokens: int) -> list[WaitingText]:
         """Take out the oldest text and the next shorter ones."""
         oldest = self._by_age[0]
         last = first = self._at(oldest)
@@ -154,14 +154,14 @@ class _Line:
             text.taken = True
         return batch
 
-    def _drop(self, text: Text) -> None:
+    def _drop(self, text: WaitingText) -> None:
         if not text.taken:
             del self._by_length[self._at(text)]
 
-    def _at(self, text: Text) -> int:
+    def _at(self, text: WaitingText) -> int:
         return bisect_left(self._by_length, _order(text), key=_order)
 
 
-def _order(text: Text) -> tuple[int, int]:
+def _order(text: WaitingText) -> tuple[int, int]:
     """Short before long, young before old: what goes with a text stands before it."""
     return text.tokens, -text.number

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
-class Calls:
+class CallTracker:
     """The calls under way on one event loop; each is counted while it is in this context."""
 
     def __init__(self) -> None:
