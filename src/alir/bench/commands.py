@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from alir.bench.options import (
+    Chunks,
+    Counts,
+    FakeEmbedding,
+    Html,
+    Json,
+    Paths,
+    Repeats,
+    Uri,
+    at_least_one,
+    without_zeros,
+)
 from alir.exits import reported
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
@@ -23,47 +35,6 @@ bench = typer.Typer(
 
 EXIT_WRONG_RESULT = 1
 Level = Literal["Strong", "Session", "Bounded", "Eventually"]
-
-
-def _numbers(given: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in given.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 0:
-        raise typer.BadParameter(f"{given!r} is not a list of numbers, such as 10,100")
-    return numbers
-
-
-def _flat(given: list[list[int]]) -> list[int]:
-    return [number for numbers in given for number in numbers if number]
-
-
-def _counts(given: list[list[int]]) -> list[int]:
-    numbers = _flat(given)
-    if not numbers:
-        raise typer.BadParameter("there is nothing to measure", param_hint="--counts")
-    return numbers
-
-
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")]
-Counts = Annotated[
-    list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
-]
-Uri = Annotated[
-    str | None, typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise.")
-]
-FakeEmbedding = Annotated[
-    bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
-]
-Chunks = Annotated[
-    int | None, typer.Option(min=1, help="Cut or repeat the text to so many chunks.")
-]
-Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats of every measurement.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-Html = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Also write a page with plots to this file.")
-]
 
 
 @bench.command()
@@ -94,7 +65,7 @@ def store(
         from alir.bench.store import SYNC_UP_TO, StoreOptions, measure_store  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
-        each = _counts(counts)
+        each = at_least_one(counts)
         options = StoreOptions(
             counts=each,
             uri=uri,
@@ -218,7 +189,7 @@ def ask(
 
         options = AskOptions(
             paths=paths,
-            counts=_counts(counts),
+            counts=at_least_one(counts),
             questions=_questions(questions),
             uri=uri,
             repeats=repeats,
@@ -277,7 +248,10 @@ def growth(
         from alir.bench.growth import GrowthOptions, measure_growth  # noqa: PLC0415
 
         options = GrowthOptions(
-            chunks=_flat(chunks), files=_flat(files), giant_mib=_flat(giant_mib), repeats=repeats
+            chunks=without_zeros(chunks),
+            files=without_zeros(files),
+            giant_mib=without_zeros(giant_mib),
+            repeats=repeats,
         )
         if not options.sizes:
             raise typer.BadParameter("there is nothing to measure", param_hint="--chunks")
