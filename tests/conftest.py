@@ -20,6 +20,7 @@ LONGEST = (
     "server/test_serve.py",
     "server/test_page.py",
     "bench/test_load.py",
+    "benchmarks/test_crossings.py",
     "server/test_every_route.py",
     "workflows/test_rebuild_corpus.py",
     "milvus/test_store.py",

@@ -316,6 +316,33 @@ def poison(*, as_json: Json = False, html: Html = None) -> None:
     _run(run, as_json=as_json, html=html)
 
 
+@bench.command()
+def crossings(
+    *,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Another checkout of alir, measured as well."),
+    ] = None,
+    repeats: Repeats = 3,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Count the calls from one of alir's source files to another, for one file and one question.
+
+    Example: alir bench crossings --against ../alir-before
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from benchmarks.crossings import CrossingsOptions, measure_crossings  # noqa: PLC0415
+
+        if against is not None and not (against / "src" / "alir").is_dir():
+            problem = f"{against} is no checkout of alir: it has no src/alir"
+            raise typer.BadParameter(problem, param_hint="--against")
+        return await measure_crossings(CrossingsOptions(against, repeats), progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
 def _backends(given: str | None) -> Sequence[str]:
     from alir.bench.embed_side import BACKENDS  # noqa: PLC0415
 

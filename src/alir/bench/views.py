@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.crossings_view import crossings_charts, crossings_tables
+
 from alir.bench.ask_view import ask_charts, ask_tables
 from alir.bench.embed_view import embed_charts, embed_tables
 from alir.bench.faults_view import fault_charts, fault_tables
@@ -20,6 +22,7 @@ _VIEWS: dict[
     "store": (store_tables, store_charts),
     "ingest": (ingest_tables, ingest_charts),
     "ask": (ask_tables, ask_charts),
+    "crossings": (crossings_tables, crossings_charts),
     "embed": (embed_tables, embed_charts),
     "faults": (fault_tables, fault_charts),
     "growth": (growth_tables, growth_charts),
