@@ -9,8 +9,10 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from alir.app.light_nltk import leave_out_statistics
@@ -31,9 +33,25 @@ async def in_child(job: str, **spec: Any) -> dict[str, Any]:
     Raises:
         WrongResult: it failed; with the last line it said.
     """
+    arguments = ("-m", "benchmarks.child", job, json.dumps(spec))
+    return await result_of(*arguments, what=f"{job} of {spec}")
+
+
+async def result_of(
+    *arguments: str, what: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> dict[str, Any]:
+    """Run Python in a process of its own and return what the last line of its stdout holds.
+
+    `env` and `cwd` are this process's own where they are None.
+
+    Raises:
+        WrongResult: it failed; with `what` it was to do, and the last line it said.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "benchmarks.child", job, json.dumps(spec)),
+        *arguments,
+        env=env,
+        cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -47,7 +65,7 @@ async def in_child(job: str, **spec: Any) -> dict[str, Any]:
         raise
     if process.returncode:
         last = complaints.decode(errors="replace").strip().splitlines()[-1:]
-        raise WrongResult(f"{job} of {spec} ended with {process.returncode}: {' '.join(last)}")
+        raise WrongResult(f"{what} ended with {process.returncode}: {' '.join(last)}")
     found = json.loads(out.splitlines()[-1])
     assert isinstance(found, dict)
     return found

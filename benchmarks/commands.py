@@ -9,6 +9,16 @@ import typer
 
 from alir.cli.exit_codes import reported
 from alir.cli.options import Html, Json
+from benchmarks.options import (
+    Chunks,
+    Counts,
+    FakeEmbedding,
+    Paths,
+    Repeats,
+    Uri,
+    at_least_one,
+    without_zeros,
+)
 
 # Everything else is imported where it is used: `alir --help` must feel instant.
 if TYPE_CHECKING:
@@ -24,43 +34,6 @@ bench = typer.Typer(
 
 EXIT_WRONG_RESULT = 1
 Level = Literal["Strong", "Session", "Bounded", "Eventually"]
-
-
-def _numbers(given: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in given.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 0:
-        raise typer.BadParameter(f"{given!r} is not a list of numbers, such as 10,100")
-    return numbers
-
-
-def _flat(given: list[list[int]]) -> list[int]:
-    return [number for numbers in given for number in numbers if number]
-
-
-def _counts(given: list[list[int]]) -> list[int]:
-    numbers = _flat(given)
-    if not numbers:
-        raise typer.BadParameter("there is nothing to measure", param_hint="--counts")
-    return numbers
-
-
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")]
-Counts = Annotated[
-    list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
-]
-Uri = Annotated[
-    str | None, typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise.")
-]
-FakeEmbedding = Annotated[
-    bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
-]
-Chunks = Annotated[
-    int | None, typer.Option(min=1, help="Cut or repeat the text to so many chunks.")
-]
-Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats of every measurement.")]
 
 
 @bench.command()
@@ -91,7 +64,7 @@ def store(
         from alir.settings import Settings  # noqa: PLC0415
         from benchmarks.store.bench import SYNC_UP_TO, StoreOptions, measure_store  # noqa: PLC0415
 
-        each = _counts(counts)
+        each = at_least_one(counts)
         options = StoreOptions(
             counts=each,
             uri=uri,
@@ -215,7 +188,7 @@ def ask(
 
         options = AskOptions(
             paths=paths,
-            counts=_counts(counts),
+            counts=at_least_one(counts),
             questions=_questions(questions),
             uri=uri,
             repeats=repeats,
@@ -274,7 +247,10 @@ def growth(
         from benchmarks.growth.bench import GrowthOptions, measure_growth  # noqa: PLC0415
 
         options = GrowthOptions(
-            chunks=_flat(chunks), files=_flat(files), giant_mib=_flat(giant_mib), repeats=repeats
+            chunks=without_zeros(chunks),
+            files=without_zeros(files),
+            giant_mib=without_zeros(giant_mib),
+            repeats=repeats,
         )
         if not options.sizes:
             raise typer.BadParameter("there is nothing to measure", param_hint="--chunks")
@@ -335,6 +311,33 @@ def poison(*, as_json: Json = False, html: Html = None) -> None:
         from benchmarks.poison.bench import measure_poison  # noqa: PLC0415
 
         return await measure_poison(progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
+def crossings(
+    *,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Another checkout of alir, measured as well."),
+    ] = None,
+    repeats: Repeats = 3,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Count the calls from one of alir's source files to another, for one file and one question.
+
+    Example: alir bench crossings --against ../alir-before
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from benchmarks.crossings.bench import CrossingsOptions, measure_crossings  # noqa: PLC0415
+
+        if against is not None and not (against / "src" / "alir").is_dir():
+            problem = f"{against} is no checkout of alir: it has no src/alir"
+            raise typer.BadParameter(problem, param_hint="--against")
+        return await measure_crossings(CrossingsOptions(against, repeats), progress)
 
     _run(run, as_json=as_json, html=html)
 

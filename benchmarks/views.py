@@ -5,6 +5,7 @@ from typing import Any
 
 from alir.evaluation.report.tables import Chart, Table
 from benchmarks.ask.view import ask_charts, ask_tables
+from benchmarks.crossings.view import crossings_charts, crossings_tables
 from benchmarks.embed.view import embed_charts, embed_tables
 from benchmarks.faults.view import fault_charts, fault_tables
 from benchmarks.growth.view import growth_charts, growth_tables
@@ -20,6 +21,7 @@ _VIEWS: dict[
     "store": (store_tables, store_charts),
     "ingest": (ingest_tables, ingest_charts),
     "ask": (ask_tables, ask_charts),
+    "crossings": (crossings_tables, crossings_charts),
     "embed": (embed_tables, embed_charts),
     "faults": (fault_tables, fault_charts),
     "growth": (growth_tables, growth_charts),

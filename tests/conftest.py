@@ -20,6 +20,7 @@ LONGEST = (
     "server/test_serve.py",
     "server/routes/test_page.py",
     "benchmarks/test_load.py",
+    "benchmarks/test_crossings.py",
     "server/test_every_route.py",
     "workflows/test_rebuild.py",
     "milvus/test_store.py",

@@ -7,15 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.soak.faults import Moment
-from tests.soak.judge import chunks_of
-
 from alir.errors import MilvusUnavailable
 from alir.evaluation.report import machine
 from alir.evaluation.report.progress import Progress
 from benchmarks.faults.sides import AlirSide, PipelineSide, Seen, Side
 from benchmarks.measure import WrongResult
 from benchmarks.store.bed import Bed
+from tests.soak.faults import Moment
+from tests.soak.judge import chunks_of
 
 FILES = 12
 """All their chunks, of two versions, are fewer than the passages one question may ask for."""

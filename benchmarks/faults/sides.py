@@ -15,7 +15,6 @@ from llama_index.core.schema import Document
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.vector_stores.milvus import MilvusVectorStore
 from pydantic import PrivateAttr
-from tests.soak.faults import Faults
 from workflows.errors import WorkflowCancelledByUser
 
 from alir.app.application import Alir
@@ -24,6 +23,7 @@ from alir.events.ask import Sources
 from alir.settings import Settings
 from alir.testing import HashEmbedding
 from benchmarks.store.bed import Bed
+from tests.soak.faults import Faults
 
 QUESTION = "basalt"
 MOST_PASSAGES = 100

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from tests.soak.obeying import obeying
 
 from alir.app.application import Alir
 from alir.evaluation.report import machine
@@ -29,6 +28,7 @@ from benchmarks.poison.sides import (
     llamaindex,
     plain_fence,
 )
+from tests.soak.obeying import obeying
 
 DIM = 64
 TOP_K = 10

@@ -3,14 +3,13 @@
 from time import perf_counter
 from typing import Any, cast
 
-from tests.soak.faults import Faults
-
 from alir.app.application import Alir
 from alir.events.ingest import IngestReport
 from alir.settings import Settings
 from alir.testing import HashEmbedding
 from benchmarks.ingest.side import FAKE_DIM
 from benchmarks.process import watched_loop
+from tests.soak.faults import Faults
 
 WRITES = ("vector_store.async_add", "vector_store.adelete")
 """Begin the names of what changes the collection."""

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from benchmarks.views import tables
 from playwright.sync_api import sync_playwright
 
 from alir.evaluation.report.terminal import show
+from benchmarks.views import tables
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

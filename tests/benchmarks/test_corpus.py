@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from benchmarks import prose
-from benchmarks.corpus import files_below, read, sized
-from benchmarks.ingest.side import Cutter
 from llama_index.core.schema import MetadataMode
 
 from alir.errors import NothingToIngest, PathNotFound
+from benchmarks import prose
+from benchmarks.corpus import files_below, read, sized
+from benchmarks.ingest.side import Cutter
 
 
 @pytest.fixture

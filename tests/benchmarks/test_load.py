@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.load.askers import Asked, new_texts, open_loop
 from benchmarks.load.bench import LoadOptions, measure_load
 from benchmarks.load.view import load_charts, load_tables

@@ -8,11 +8,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
+
+from alir.models.answers import Citation
 from benchmarks.poison.poisoned import FACT, LIE, SECRET, Poison, got_through, poisons
 from benchmarks.poison.sides import PoisonedAnswer
 from benchmarks.views import tables
-
-from alir.models.answers import Citation
 
 MEASURED = """
 import asyncio, json, sys

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from llama_index.core.vector_stores.types import VectorStoreQuery
+
+from alir import AlirMilvusStore
 from benchmarks.measure import WrongResult
 from benchmarks.store import wire
 from benchmarks.store.bed import Bed
 from benchmarks.store.search import CHUNKINGS
 from benchmarks.store.ways import at_once, one_by_one, random_nodes, random_vectors
-from llama_index.core.vector_stores.types import VectorStoreQuery
-
-from alir import AlirMilvusStore
 
 
 @pytest.fixture

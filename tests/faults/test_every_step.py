@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 from llama_index.core.node_parser.interface import NodeParser
 from pymilvus import MilvusClient
-from tests.soak.faults import Faults, Moment
-from tests.soak.judge import chunks_of, difference, stored, whole_versions
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, Settings
 from alir.errors import IngestStopped, MilvusUnavailable
 from alir.testing import HashEmbedding
+from tests.soak.faults import Faults, Moment
+from tests.soak.judge import chunks_of, difference, stored, whole_versions
 
 
 def texts(folder: Path, generation: int) -> dict[Path, str]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from pymilvus import MilvusClient
-from tests.soak.judge import difference, stored
 
 from alir import Alir, Settings
 from alir.testing import HashEmbedding
+from tests.soak.judge import difference, stored
 
 pytest.importorskip("resource", reason="this system has no limits")
 

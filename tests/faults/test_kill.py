@@ -5,6 +5,7 @@ from pathlib import Path
 from random import SystemRandom
 
 import pytest
+
 from tests.soak.ingester import Ingester
 from tests.soak.kill_loop import Figures, KillLoop
 

@@ -11,14 +11,14 @@ from random import Random, SystemRandom
 from uuid import uuid4
 
 import pytest
-from tests.soak.changing_folder import ChangingFolder
-from tests.soak.mirror import Mirror
 
 from alir import Alir, Settings
 from alir.errors import DependencyError
 from alir.events.ingest import IngestReport
 from alir.testing import FaultProxy, HashEmbedding, MilvusServer
 from alir.testing.fault_proxy import Fault
+from tests.soak.changing_folder import ChangingFolder
+from tests.soak.mirror import Mirror
 
 CHUNKS = {"chunk_tokens": 64, "chunk_overlap_tokens": 8}
 TIMEOUT_S = 1.0

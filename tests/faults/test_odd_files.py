@@ -14,12 +14,12 @@ from uuid import uuid4
 import pytest
 from llama_index.core.node_parser.interface import NodeParser
 from pymilvus import MilvusClient
-from tests.soak.faults import Faults
-from tests.soak.judge import Difference, difference, stored
 
 from alir import Alir, IngestReport, Settings
 from alir.errors import NothingToIngest
 from alir.testing import HashEmbedding
+from tests.soak.faults import Faults
+from tests.soak.judge import Difference, difference, stored
 
 CHANGED = "changed while it was read; the next run reads it again"
 OLD, NEW = "The old text, of one chunk.", "The new text, as long."

@@ -27,13 +27,13 @@ from hypothesis.stateful import (
 )
 from llama_index.core.node_parser.interface import NodeParser
 from pymilvus import MilvusClient
-from tests.soak.faults import Faults, Moment
-from tests.soak.judge import chunks_of, difference, stored, whole_versions
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, Settings
 from alir.errors import FingerprintMismatch, IngestStopped, MilvusUnavailable
 from alir.testing import HashEmbedding
+from tests.soak.faults import Faults, Moment
+from tests.soak.judge import chunks_of, difference, stored, whole_versions
 
 NAMES = ["a.txt", "b.md", "in/a.txt", "in/deep/er.txt", "two words.txt", "quote'\"s.txt", "ü\n.txt"]
 LASTING = "lasting.txt"

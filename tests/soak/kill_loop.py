@@ -20,11 +20,10 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
+from alir.testing.milvus_server import MilvusServer
 from tests.soak.changing_folder import ChangingFolder
 from tests.soak.ingester import CHUNK_TOKENS, OVERLAP_TOKENS, Ingester, Run, Victim
 from tests.soak.mirror import Mirror
-
-from alir.testing.milvus_server import MilvusServer
 
 CHANGES = 20
 """Changes of the folder before a cycle."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from llama_index.core.node_parser import SentenceSplitter
 from pymilvus import MilvusClient
-from tests.soak.judge import Chunk, Difference, Row, chunks_of, compare, counted, stored
 
 from alir.milvus.client import lite
+from tests.soak.judge import Chunk, Difference, Row, chunks_of, compare, counted, stored
 
 
 class Mirror:

@@ -24,6 +24,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
+
 from tests.soak.ingester import CHUNK_TOKENS, OVERLAP_TOKENS, Run, Victim
 from tests.soak.kill_loop import percentile
 from tests.soak.mirror import Mirror

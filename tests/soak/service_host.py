@@ -11,14 +11,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from tests.soak.ingester import Forks, Run, main, say, set_up
-
 from alir.app.application import Alir
 from alir.server import uvicorn_server
 from alir.server.app import Service, real_root
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing.embeddings import HashEmbedding
+from tests.soak.ingester import Forks, Run, main, say, set_up
 
 
 class ServiceHost(Forks):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from llama_index.core.schema import TextNode
+
+from alir import AlirMilvusStore
 from tests.soak.changing_folder import ChangingFolder
 from tests.soak.judge import Difference
 from tests.soak.mirror import Mirror
-
-from alir import AlirMilvusStore
 
 MOON = "The moon is made of green basalt."
 TEA = "Green tea is steeped for two minutes."

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from pydantic import Field
-from tests.soak.faults import Faults
 from workflows.errors import WorkflowCancelledByUser
 from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
@@ -25,6 +24,7 @@ from alir.errors import (
 from alir.settings import Settings
 from alir.steps.ingest import compare
 from alir.testing import HashEmbedding
+from tests.soak.faults import Faults
 
 
 async def ingest(app: Alir, *paths: Path) -> IngestReport:

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import pytest
 from llama_index.core.schema import TextNode
-from tests.soak.faults import Faults
 from workflows.errors import WorkflowCancelledByUser
 
 from alir import Alir, AlirMilvusStore, Settings
@@ -29,6 +28,7 @@ from alir.events.ask import Answer
 from alir.events.ingest import IngestReport
 from alir.events.rebuild import RebuildReport
 from alir.testing import HashEmbedding, MilvusServer
+from tests.soak.faults import Faults
 
 CHUNKS = {"chunk_tokens": 64, "chunk_overlap_tokens": 0}
 FILES = 12
