@@ -75,14 +75,14 @@ async def _answered(
 ) -> "AgentAnswer":
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.app.streaming import events  # noqa: PLC0415
-    from alir.cli.console import thought  # noqa: PLC0415
+    from alir.cli.console import decision  # noqa: PLC0415
     from alir.events.agent import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.events.ask import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
     from alir.visualize.run_page import drawing  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:
+        with drawing(app.agent, draw, about=start.question, tell=decision) as recorder:
             handler = app.agent.run(start_event=start)
             async for event in events(handler, recorder):
                 if isinstance(event, MeaningAsked) and handler.ctx is not None:
@@ -90,7 +90,7 @@ async def _answered(
                     handler.ctx.send_event(MeaningChosen(meaning=meaning))
                 elif tell and isinstance(event, Token):
                     write(event.text)
-                elif tell and (line := thought(event)):
+                elif tell and (line := decision(event)):
                     say(line, err=True)
             answer = await handler
     if tell:

@@ -102,7 +102,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         elif isinstance(event, IngestProgress):
             self._advance(event.files_done, event.files, event.chunks_written)
             for one in event.failed:
-                self._say(f"{display(one.path)}: {one.reason}")
+                self._say(f"{display_path(one.path)}: {one.reason}")
         elif isinstance(event, FilesPlanned):
             self._advance(event.files_done, event.files, event.to_embed)
 
@@ -113,7 +113,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._console.print(plain(line), markup=False, soft_wrap=True)
 
 
-async def shown(
+async def show_progress(
     run: WorkflowHandler, description: str = "Ingesting", recorder: Recorder | None = None
 ) -> Any:
     """Show how far a run has come, and return its result."""
@@ -140,12 +140,12 @@ def summary(report: IngestReport) -> str:
     total = report.seconds["total"]
     slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
     return (
-        f"{count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
-        f"The index holds {count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
+        f"{plural(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
+        f"The index holds {plural(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
 
 
-def news(report: IngestReport, *, as_json: bool) -> str:
+def changes(report: IngestReport, *, as_json: bool) -> str:
     """Return a line on what a sync of a watch changed, with the time; empty if nothing."""
     if not report.added + report.updated + report.moved + report.deleted:
         return ""
@@ -155,20 +155,20 @@ def news(report: IngestReport, *, as_json: bool) -> str:
     return f"{now.astimezone():%H:%M:%S}  {summary(report)}"
 
 
-def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
+def plan_summary(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
     """Return what a run would do: a line for each file but the unchanged ones, and the sums."""
     lines = []
     for one in files:
         if one.action != "unchanged":
-            embeds = f"; {one.to_embed} of {count(one.chunks, 'chunk')} to embed"
-            where = f"moved from {display(one.moved_from)}" if one.moved_from else one.reason
+            embeds = f"; {one.to_embed} of {plural(one.chunks, 'chunk')} to embed"
+            where = f"moved from {display_path(one.moved_from)}" if one.moved_from else one.reason
             lines.append(
-                f"{one.action:<6}  {display(one.path)}: {where}{embeds if one.chunks else ''}"
+                f"{one.action:<6}  {display_path(one.path)}: {where}{embeds if one.chunks else ''}"
             )
     actions = [f"{count} {action}" for action, count in plan.actions.items() if count]
     lines.append(
-        f"{count(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
-        f"{count(plan.to_embed, 'chunk')} in {count(plan.embedding_calls, 'call')}. "
+        f"{plural(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
+        f"{plural(plan.to_embed, 'chunk')} in {plural(plan.embedding_calls, 'call')}. "
         "Nothing was written."
     )
     if plan.superseded:
@@ -178,7 +178,7 @@ def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
     return "\n".join(lines)
 
 
-def thought(event: Event) -> str:
+def decision(event: Event) -> str:
     """Return what the agent decided, in a line; empty if it is nothing to tell."""
     line = ""
     match event:
@@ -188,9 +188,9 @@ def thought(event: Event) -> str:
             listed = "; ".join(f"{number}. {part}" for number, part in enumerate(parts, start=1))
             line = f"The question has {len(parts)} parts: {listed}"
         case EvidenceFound(part=part, passages=passages):
-            files = sorted({display(source(passage).file) for passage in passages})
+            files = sorted({display_path(source(passage).file) for passage in passages})
             where = f" in {', '.join(files)}" if files else ""
-            line = f"Part {part.number}: {count(len(passages), 'passage')}{where}: “{part.query}”"
+            line = f"Part {part.number}: {plural(len(passages), 'passage')}{where}: “{part.query}”"
         case EvidenceWeak(part=part):
             line = f"Part {part.number}: they do not fit well."
         case ToolUsed(tool=tool, arguments=arguments):
@@ -209,7 +209,9 @@ def references(answer: Answer) -> str:
     lines = []
     for number, citation in enumerate(answer.citations, start=1):
         page = f", page {citation.page}" if citation.page is not None else ""
-        place = f"{display(citation.file)}{page}, characters {citation.start} to {citation.end}"
+        place = (
+            f"{display_path(citation.file)}{page}, characters {citation.start} to {citation.end}"
+        )
         quote = "" if answer.mode == "extractive" else f": “{' '.join(citation.quote.split())}”"
         lines.append(f"[{number}] {place}{quote}")
     notes = list(answer.degraded)
@@ -218,11 +220,11 @@ def references(answer: Answer) -> str:
     return "\n".join(["", *lines, *([""] if lines and notes else []), *notes])
 
 
-def display(path: str | Path) -> str:
+def display_path(path: str | Path) -> str:
     """Return `path` as a person would write it from the working directory."""
     inside = os.path.relpath(path)
     return str(path) if inside.startswith("..") else inside
 
 
-def count(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
