@@ -1,6 +1,7 @@
 """The commands as real processes, with the real model and a Milvus Lite file; their help."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -121,6 +122,28 @@ def test_without_a_command_the_help_lists_them(alir: Command) -> None:
     assert shown.stderr == alir("--help").stdout
     listed = re.findall(r"^  ([a-z]+)  ", shown.stderr.partition("Commands:")[2], re.MULTILINE)
     assert tuple(listed) == COMMANDS
+
+
+def test_a_command_of_another_package_that_cannot_be_loaded_is_named_and_left_out(
+    alir: Command, desk: Path
+) -> None:
+    installed = desk / "packages" / "plugin-1.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text(
+        "[alir.commands]\ngone = no_such_module:app\nloads = json:loads\n"
+    )
+    path = os.pathsep.join([str(installed.parent), os.environ.get("PYTHONPATH", "")])
+
+    shown = alir("--help", PYTHONPATH=path)
+
+    assert shown.returncode == 0
+    assert sorted(shown.stderr.splitlines()) == [
+        "alir: the command gone cannot be loaded. "
+        "ModuleNotFoundError: No module named 'no_such_module'",
+        "alir: the command loads cannot be loaded. TypeError: json:loads is not a typer.Typer",
+    ]
+    assert shown.stdout == alir("--help").stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

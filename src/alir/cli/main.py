@@ -3,11 +3,13 @@
 A command imports the rest of alir inside its functions: `alir --help` must feel instant.
 """
 
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
 from alir.app.light_nltk import leave_out_statistics
+from alir.app.printable import say
 from alir.cli.agent import agent
 from alir.cli.ask import ask
 from alir.cli.draw import draw
@@ -46,8 +48,23 @@ for command in (watch, ask, agent, status, retry, rebuild, relearn, serve, mcp):
 cli.command("eval")(evaluate)
 cli.command()(draw)
 cli.add_typer(keys, name="keys")
-for point in entry_points(group=PLUGINS):
-    cli.add_typer(point.load(), name=point.name)
+
+
+def add_plugins(to: typer.Typer, points: Iterable[EntryPoint]) -> None:
+    """Add the commands of other packages; name one that cannot be loaded, and go on without it."""
+    for point in points:
+        try:
+            plugin = point.load()
+            if not isinstance(plugin, typer.Typer):
+                raise TypeError(f"{point.value} is not a typer.Typer")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001  it runs a stranger's module
+            problem = f"{type(error).__name__}: {error}"
+            say(f"alir: the command {point.name} cannot be loaded. {problem}", err=True)
+        else:
+            to.add_typer(plugin, name=point.name)
+
+
+add_plugins(cli, entry_points(group=PLUGINS))
 
 
 def main() -> None:
