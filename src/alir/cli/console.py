@@ -53,10 +53,10 @@ EXTRACTIVE_NOTE = (
 
 
 class IngestBar(AbstractContextManager["IngestBar"]):
-    """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
+    """Shows the progress of an ingestion on stderr: files, chunks, and each file that fails."""
 
-    def __init__(self, doing: str = "Ingesting", counted: str = "chunks written") -> None:
-        self._doing = doing
+    def __init__(self, description: str = "Ingesting", counted: str = "chunks written") -> None:
+        self._description = description
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -69,7 +69,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task(doing, total=None, chunks=0)
+        self._task = self._progress.add_task(description, total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -84,12 +84,12 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Show how far the run has come, that it waits, that it goes on; else nothing."""
+        """Show an event of a run: progress, a pause, its end; others show nothing."""
         if isinstance(event, IngestPaused):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
-            self._progress.update(self._task, description=self._doing)
+            self._progress.update(self._task, description=self._description)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
         elif isinstance(event, WatchPaused):
             when = "at the next change" if event.waits_s is None else f"in {event.waits_s:.1f} s"
@@ -116,7 +116,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
 async def show_progress(
     run: WorkflowHandler, description: str = "Ingesting", recorder: Recorder | None = None
 ) -> Any:
-    """Show how far a run has come, and return its result."""
+    """Show the progress of a run, and return its result."""
     with IngestBar(description) as bar:
         async for event in events(run, recorder):
             bar.show(event)
@@ -156,7 +156,7 @@ def changes(report: IngestReport, *, as_json: bool) -> str:
 
 
 def plan_summary(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
-    """Return what a run would do: a line for each file but the unchanged ones, and the sums."""
+    """Return what a run would do: a line for each file that is not unchanged, and the sums."""
     lines = []
     for one in files:
         if one.action != "unchanged":
@@ -179,7 +179,7 @@ def plan_summary(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
 
 
 def decision(event: Event) -> str:
-    """Return what the agent decided, in a line; empty if it is nothing to tell."""
+    """Return a line on what the agent decided; empty for other events."""
     line = ""
     match event:
         case QuestionRestated(question=question):
@@ -205,7 +205,7 @@ def decision(event: Event) -> str:
 
 
 def references(answer: Answer) -> str:
-    """Return what stands below an answer: its citations, and what did not work as it should."""
+    """Return the lines below an answer: its citations, and what did not work."""
     lines = []
     for number, citation in enumerate(answer.citations, start=1):
         page = f", page {citation.page}" if citation.page is not None else ""

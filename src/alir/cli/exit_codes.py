@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
-"""By error family. 1 is a defect of alir, 2 wrong usage."""
+"""By error family; 1 is a defect of alir, 2 wrong usage."""
 EXIT_INTERRUPTED = 130
 
 
