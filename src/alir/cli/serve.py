@@ -96,7 +96,7 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
         raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
     with opened(settings.service_path) as db:
         if make_first_key(db, file):
-            say(f"The first key, of scope admin, is in {file}. Copy it and delete the file.")
+            say(f"The first key is in {file}. It has scope admin: copy it and delete the file.")
 
 
 def _require_key(host: str, settings: "Settings") -> None:
