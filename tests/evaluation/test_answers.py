@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from alir import Alir, Settings
-from alir.errors import InvalidTestSet
-from alir.evaluation.answers import JudgedAnswers, evaluate_answers
-from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
-from alir.evaluation.outcomes import (
+from alir.errors import InvalidDataset
+from alir.evaluation.answer_figures import (
     JudgedQuestion,
     Outcome,
     PassageSpan,
     figures,
     load,
 )
+from alir.evaluation.answers import AnswerOptions, evaluate_answers
+from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
 from alir.testing import HashEmbedding
 
 A, B = PassageSpan("/a", 0, 100), PassageSpan("/b", 0, 100)
@@ -85,7 +85,7 @@ def test_a_passage_is_found_whatever_its_white_space(folder: Path, tmp_path: Pat
 
 
 def test_a_passage_that_does_not_stand_in_its_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidTestSet, match="Cats never sleep"):
+    with pytest.raises(InvalidDataset, match="Cats never sleep"):
         load(questions(tmp_path, "Cats?,notes.txt,Cats never sleep."), documents=folder)
 
 
@@ -105,7 +105,7 @@ async def test_every_question_is_asked_and_every_citation_looked_up(tmp_path: Pa
     async with Alir(settings, embedding=HashEmbedding(dim=64)) as app:
         await app.ingest.run(paths=[documents])
 
-        report = await evaluate_answers(app, JudgedAnswers(judged, claims))
+        report = await evaluate_answers(app, AnswerOptions(judged, claims))
 
     assert report.figures.hit_at_5 == report.figures.mrr == 1
     assert (report.figures.answerable, report.figures.unanswerable) == (2, 1)
@@ -117,7 +117,7 @@ async def test_every_question_is_asked_and_every_citation_looked_up(tmp_path: Pa
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["sentence,verdict"], r"line 1: the head is another\. Begin with sentence,question,"),
+        (["sentence,verdict"], r"line 1: the head is wrong\. Begin with sentence,question,"),
         (["sentence,question,is_supported", "Cats.,Who?,yes"], "line 2: no answerable question"),
         (["sentence,question,is_supported", "Cats.,Cats?,maybe"], "'maybe' is no verdict"),
     ],
@@ -129,7 +129,7 @@ def test_claims_that_are_not_what_they_should_be_are_refused(
     claims = tmp_path / "claims.csv"
     claims.write_text("\n".join(rows))
 
-    with pytest.raises(InvalidTestSet, match=said):
+    with pytest.raises(InvalidDataset, match=said):
         load_claims(claims, judged)
 
 

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from alir import Alir, Settings
+from alir.evaluation.dataset import Dataset
 from alir.evaluation.evaluate import SEARCHES, ranking
-from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
-from alir.evaluation.measures import score
+from alir.evaluation.metrics import score
 from alir.inference.embeddings import find_model
 from alir.settings import DEFAULT_MODEL
 
@@ -71,7 +71,7 @@ def by_words(chunks: list[str], questions: list[str]) -> NDArray[np.float64]:
 
 
 def ranked(
-    scores: NDArray[np.float64], chunks: list[TextNode], judged: TestCollection
+    scores: NDArray[np.float64], chunks: list[TextNode], judged: Dataset
 ) -> dict[str, list[str]]:
     """The documents of each question's best chunks, each where its best one stands."""
     found = {}
@@ -82,7 +82,7 @@ def ranked(
     return found
 
 
-async def compared(judged: TestCollection, settings: Settings) -> dict[str, tuple[float, float]]:
+async def compared(judged: Dataset, settings: Settings) -> dict[str, tuple[float, float]]:
     """The nDCG@10 of each branch: alir's, and the independent one."""
     everything = MetadataFilter(key="chunk_index", value=0, operator=FilterOperator.GTE)
     async with Alir(settings) as app:

@@ -10,7 +10,7 @@ from alir.cli.exit_codes import reported
 from alir.cli.options import Html, Json
 
 if TYPE_CHECKING:
-    from alir.evaluation.answers import JudgedAnswers
+    from alir.evaluation.answers import AnswerOptions
 
 
 def evaluate(
@@ -75,9 +75,9 @@ def evaluate(
     if claims is not None and not answers:
         raise typer.BadParameter("needs --answers", param_hint="--claims")
     with reported():
-        from alir.evaluation.answers_view import answer_tables  # noqa: PLC0415
-        from alir.evaluation.report.printing import print_found  # noqa: PLC0415
-        from alir.evaluation.view import eval_charts, eval_tables  # noqa: PLC0415
+        from alir.evaluation.answer_tables import answer_tables  # noqa: PLC0415
+        from alir.evaluation.report.output import print_report  # noqa: PLC0415
+        from alir.evaluation.search_tables import eval_charts, eval_tables  # noqa: PLC0415
 
         sizes = _sizes(chunk_tokens)
         found = asyncio.run(
@@ -92,7 +92,7 @@ def evaluate(
             )
         )
         answered = [table for one in found["answers"] or () for table in answer_tables(one)]
-        print_found(
+        print_report(
             found,
             title=f"alir eval {found['eval']}",
             tables=[*eval_tables(found), *answered],
@@ -126,13 +126,13 @@ async def _measure(
         return await measure(judged, options, report)
 
 
-def _answers(documents: Path, questions: Path, claims: Path | None) -> "JudgedAnswers":
-    from alir.evaluation.answers import JudgedAnswers  # noqa: PLC0415
+def _answers(documents: Path, questions: Path, claims: Path | None) -> "AnswerOptions":
+    from alir.evaluation.answer_figures import load  # noqa: PLC0415
+    from alir.evaluation.answers import AnswerOptions  # noqa: PLC0415
     from alir.evaluation.claims import load_claims  # noqa: PLC0415
-    from alir.evaluation.outcomes import load  # noqa: PLC0415
 
     judged = load(questions, documents=documents)
-    return JudgedAnswers(judged, load_claims(claims, judged) if claims else ())
+    return AnswerOptions(judged, load_claims(claims, judged) if claims else ())
 
 
 def _sizes(given: str | None) -> list[int | None]:

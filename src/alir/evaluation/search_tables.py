@@ -1,4 +1,4 @@
-"""What `alir eval` shows of its JSON."""
+"""The tables and charts of `alir eval`."""
 
 from itertools import groupby
 from typing import Any

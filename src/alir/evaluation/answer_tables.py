@@ -1,4 +1,4 @@
-"""What `alir eval --answers` shows of its JSON, below the rows of the searches."""
+"""The tables of `alir eval --answers`, shown below those of the searches."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def answer_tables(found: dict[str, Any]) -> list[Table]:
         f"do not; chunks of {found['chunk_tokens']} tokens",
         ["", "as alir ask answers", "weights of one half,\nmeasured on the other"],
         [
-            [told, _figure(of[name]), _figure(fitted["figures"][name])]
-            for name, told in _FIGURES.items()
+            [label, _figure(of[name]), _figure(fitted["figures"][name])]
+            for name, label in _FIGURES.items()
         ],
         notes=[
             f"Citations that stand in their file, to the character: {found['citations_verified']} "

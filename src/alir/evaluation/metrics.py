@@ -1,4 +1,4 @@
-"""The measures of a ranking: the figures are ir-measures', the intervals a bootstrap's."""
+"""The metrics of a ranking, computed by ir-measures, and their bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alir.errors import ExtraMissing
-from alir.evaluation.judged import Judgements
+from alir.evaluation.dataset import Judgements
 
 RESAMPLES = 10_000
 DRAWN_AT_ONCE = 500
-"""Resamples; of ten thousand questions they are 40 MB."""
+"""Resamples; those of ten thousand questions take 40 MB."""
 SEED = 0
 INTERVAL_PERCENT = 95
 
 Ranking = Mapping[str, Sequence[str]]
-"""Question id to what was found for it, best first, each once."""
+"""Question id to the units found for it, best first, each once."""
 Scores = dict[str, NDArray[np.float64]]
-"""Measure to its value of each question, in the order of the judgements."""
+"""Metric to its value for each question, in the order of the judgements."""
 
 
 def names(depth: int) -> dict[str, str]:
-    """Return the measures of rankings of `depth`: what they are called here, and by ir-measures."""
+    """Return the metrics of rankings of `depth`: alir's name to the name in ir-measures."""
     return {
         "hit@1": "Success@1",
         "hit@5": "Success@5",
@@ -33,7 +33,7 @@ def names(depth: int) -> dict[str, str]:
 
 
 def ir_measures() -> Any:
-    """Return the library of the measures.
+    """Return the library that computes the metrics.
 
     Raises:
         ExtraMissing: it is not installed.
@@ -46,10 +46,10 @@ def ir_measures() -> Any:
 
 
 def score(ranking: Ranking, judgements: Judgements, *, depth: int) -> Scores:
-    """Return each question's values; one for which nothing was found has 0."""
+    """Return the values of each question; they are 0 if nothing was found for it."""
     library = ir_measures()
     by_their_name = {library.parse_measure(one): name for name, one in names(depth).items()}
-    # Ranks as scores: of equal scores trec_eval would choose the order by itself.
+    # Ranks as scores: trec_eval would order equal scores in its own way.
     run = {
         question: {unit: float(-rank) for rank, unit in enumerate(units)}
         for question, units in ranking.items()
@@ -63,10 +63,10 @@ def score(ranking: Ranking, judgements: Judgements, *, depth: int) -> Scores:
 
 
 def interval(values: NDArray[np.float64]) -> dict[str, float]:
-    """Return the mean, and the bootstrap's 95% interval of it: `value`, `low` and `high`.
+    """Return the mean and its 95% bootstrap interval: `value`, `low` and `high`.
 
-    The same questions are drawn for any `values` of as many, so the interval of a difference of
-    two rankings, question by question, is a paired one.
+    The same questions are drawn for every `values` of one length, so the interval of the
+    differences of two rankings is a paired one.
     """
     drawn = np.random.default_rng(SEED)
     count = len(values)

@@ -5,7 +5,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from alir.evaluation.measures import interval, score
+from alir.evaluation.metrics import interval, score
 
 JUDGED = {"q1": {"a": 1, "b": 1, "x": 0}, "q2": {"c": 2, "d": 1}, "q3": {"e": 1}}
 FOUND = {

@@ -1,4 +1,4 @@
-"""A test collection: documents, questions, and judgements of what answers which."""
+"""An evaluation dataset: documents, questions, and judgements of which answers which."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,17 @@ from pathlib import Path
 
 from llama_index.core.schema import BaseNode
 
-from alir.errors import InvalidTestSet, UnreadableFile
+from alir.errors import InvalidDataset, UnreadableFile
 
 Judgements = Mapping[str, Mapping[str, int]]
-"""Question id to what was judged for it, each with its gain; more than 0 is relevant."""
+"""Question id to the units judged for it, each with its gain; more than 0 is relevant.
+
+A unit is a document, or a passage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a collection."""
+    """One document of a dataset."""
 
     doc_id: str
     title: str
@@ -22,24 +24,24 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class TestCollection:
-    """A test collection, its documents in files."""
+class Dataset:
+    """A dataset, its documents in files."""
 
     name: str
     files: Sequence[Path]
     """Files and folders to ingest."""
     documents: int
     questions: Mapping[str, str]
-    """Question id to text: those for which something is relevant."""
+    """Question id to text, only of questions with a relevant unit."""
     judgements: Judgements
     units: Callable[[str, BaseNode], Sequence[str]]
-    """Return what of the judged things a chunk is, for a question id."""
+    """Return the units that a chunk is of, for a question id."""
     rule: str
     """What counts as relevant, in a sentence or two."""
     notes: Sequence[str] = ()
 
 
-def written(
+def write_dataset(
     name: str,
     documents: Iterable[Document],
     *,
@@ -47,15 +49,15 @@ def written(
     questions: Mapping[str, str],
     judgements: Judgements,
     rule: str,
-) -> TestCollection:
+) -> Dataset:
     """Write `documents` as files below `folder`: title, blank line, text.
 
-    Documents without a word are left out, questions without a relevant document too.
+    Leaves out documents without text, and questions without a relevant document.
     """
     names: dict[str, str] = {}
     empty = 0
     for number, document in enumerate(documents, start=1):
-        # Where a text begins with its title, as Cranfield's do, once is enough.
+        # A text of Cranfield begins with its title already.
         repeats = document.text.split()[: len(document.title.split())] == document.title.split()
         content = (document.text if repeats else f"{document.title}\n\n{document.text}").strip()
         if not content:
@@ -76,13 +78,13 @@ def written(
     if unknown:
         notes.append(f"Judged documents that are not there and count as missed: {len(unknown)}.")
     asked, judged = answerable(questions, judgements)
-    return TestCollection(name, [folder], len(names), asked, judged, units, rule, notes)
+    return Dataset(name, [folder], len(names), asked, judged, units, rule, notes)
 
 
 def answerable(
     questions: Mapping[str, str], judgements: Judgements
 ) -> tuple[dict[str, str], dict[str, Mapping[str, int]]]:
-    """Return the questions for which something is relevant, and their judgements."""
+    """Return the questions with a relevant unit, and their judgements."""
     judged = {
         question: gains
         for question, gains in judgements.items()
@@ -91,14 +93,14 @@ def answerable(
     return {question: questions[question] for question in judged}, judged
 
 
-def lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """Return the lines of a text file.
 
     Raises:
-        UnreadableFile: it is not there, or not UTF-8.
+        UnreadableFile: it does not exist, or is not UTF-8.
     """
     try:
-        # Not splitlines(), which also cuts at characters that JSON may hold.
+        # splitlines() would also cut at characters that JSON may hold.
         return path.read_text("utf-8-sig").rstrip("\n").split("\n")
     except OSError as error:
         raise UnreadableFile(path, f"{error.strerror}; check the path") from error
@@ -106,6 +108,6 @@ def lines(path: Path) -> list[str]:
         raise UnreadableFile(path, "is not UTF-8 text; save it as that") from error
 
 
-def refused(path: Path, line: int, problem: str, remedy: str) -> InvalidTestSet:
-    """Return the error of a line, counted from 1."""
-    return InvalidTestSet(f"{path}, line {line}", problem, remedy)
+def invalid_line(path: Path, line: int, problem: str, remedy: str) -> InvalidDataset:
+    """Return the error of the line with this number; the first is 1."""
+    return InvalidDataset(f"{path}, line {line}", problem, remedy)

@@ -1,4 +1,4 @@
-"""What was measured, where it was asked for: JSON or tables on stdout, and a page."""
+"""Print a report: JSON or tables on stdout, and a page."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from alir.evaluation.report.tables import Chart, Table
 from alir.evaluation.report.terminal import show
 
 
-def print_found(
+def print_report(
     found: dict[str, Any],
     *,
     title: str,
@@ -21,7 +21,7 @@ def print_found(
     as_json: bool,
     html: Path | None,
 ) -> None:
-    """Print `found` as JSON, or its tables; write the page if there is a file for it.
+    """Print the JSON `found`, or its tables; also write the page to the file `html`, if given.
 
     Raises:
         BadParameter: the file cannot be written.
