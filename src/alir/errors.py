@@ -287,7 +287,7 @@ class InvalidKey(InputError):
 
 
 class NodeRefused(InputError):
-    """A node cannot be stored: it exceeds a limit of Milvus, or its vector is not as long as others."""
+    """A node cannot be stored: it exceeds a limit of Milvus, or its vector has a wrong length."""
 
     def __init__(self, node_id: str, problem: str) -> None:
         self.node_id = node_id
