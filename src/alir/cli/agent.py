@@ -106,7 +106,7 @@ def _choose_meaning(asked: "MeaningAsked") -> str:
         say(f"{number}. {meaning}", err=True)
     try:
         typed = str(typer.prompt("Which one, or what else?", err=True)).strip()
-    except typer.Abort:  # nobody is there to choose
+    except typer.Abort:  # there is no terminal
         return asked.question
     numbers = {str(number): meaning for number, meaning in enumerate(asked.meanings, start=1)}
     return numbers.get(typed, typed)

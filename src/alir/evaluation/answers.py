@@ -28,7 +28,7 @@ class AnswerReport:
     citations_shown: int
     """In all answers, also to questions without one."""
     citations_verified: int
-    """Those whose quote stands in the file, to the character."""
+    """Citations with a quote that stands in the file, to the character."""
     fitted: FittedWeights
     """The best weights of extractive answers, and their figures."""
     claims: ClaimFigures | None
