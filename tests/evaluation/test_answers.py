@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from alir import Alir, Settings
-from alir.evaluation.answer_figures import load
 from alir.evaluation.answers import AnswerOptions, evaluate_answers
 from alir.evaluation.claims import JudgedClaim
+from alir.evaluation.outcomes import load
 from alir.testing import HashEmbedding
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from alir.errors import InvalidDataset
-from alir.evaluation.answer_figures import load
 from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
+from alir.evaluation.outcomes import load
 from alir.testing import HashEmbedding
 
 

@@ -9,7 +9,7 @@ from alir.errors import UnreadableFile
 from alir.evaluation.dataset import (
     Document,
     answerable,
-    invalid_line,
+    bad_line,
     read_lines,
     write_dataset,
 )
@@ -68,6 +68,6 @@ def test_a_file_that_cannot_be_read_is_named(
 
 
 def test_the_error_of_a_line_names_file_and_line() -> None:
-    error = invalid_line(Path("q.csv"), 3, "the question is empty", "Write one.")
+    error = bad_line(Path("q.csv"), 3, "the question is empty", "Write one.")
 
     assert str(error) == "q.csv, line 3: the question is empty. Write one."

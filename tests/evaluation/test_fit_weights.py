@@ -2,8 +2,8 @@
 
 import pytest
 
-from alir.evaluation.answer_figures import JudgedQuestion, Outcome, PassageSpan
 from alir.evaluation.fit_weights import GRID, best, fit, worth
+from alir.evaluation.outcomes import JudgedQuestion, Outcome, PassageSpan
 from alir.models.answers import SourcePassage
 from alir.testing import HashEmbedding
 

@@ -127,9 +127,9 @@ async def _measure(
 
 
 def _answers(documents: Path, questions: Path, claims: Path | None) -> "AnswerOptions":
-    from alir.evaluation.answer_figures import load  # noqa: PLC0415
     from alir.evaluation.answers import AnswerOptions  # noqa: PLC0415
     from alir.evaluation.claims import load_claims  # noqa: PLC0415
+    from alir.evaluation.outcomes import load  # noqa: PLC0415
 
     judged = load(questions, documents=documents)
     return AnswerOptions(judged, load_claims(claims, judged) if claims else ())

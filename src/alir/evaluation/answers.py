@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alir.app.application import Alir
-from alir.evaluation.answer_figures import (
+from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims
+from alir.evaluation.fit_weights import FittedWeights, fit
+from alir.evaluation.outcomes import (
     AnswerFigures,
     JudgedDocuments,
     JudgedQuestion,
@@ -14,8 +16,6 @@ from alir.evaluation.answer_figures import (
     PassageSpan,
     figures,
 )
-from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims
-from alir.evaluation.fit_weights import FittedWeights, fit
 from alir.events.ask import Answer
 from alir.steps.ask.synthesize import NOT_ANSWERED
 

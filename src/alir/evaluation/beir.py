@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alir.errors import InvalidDataset
-from alir.evaluation.dataset import Dataset, Document, invalid_line, read_lines, write_dataset
+from alir.evaluation.dataset import Dataset, Document, bad_line, read_lines, write_dataset
 
 QRELS_COLUMNS = 3
 RULE = "A document is relevant if its judgement is above 0, and its gain is the judgement."
@@ -50,20 +50,14 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
         try:
             found = json.loads(line)
         except ValueError as error:
-            raise invalid_line(
-                path, number, "this is not JSON", "Write one object a line."
-            ) from error
+            raise bad_line(path, number, "this is not JSON", "Write one object a line.") from error
         if not isinstance(found, dict):
-            raise invalid_line(
-                path, number, "this is not a JSON object", "Write one object a line."
-            )
+            raise bad_line(path, number, "this is not a JSON object", "Write one object a line.")
         for key in ("_id", "text"):
             if not isinstance(found.get(key), str):
-                raise invalid_line(path, number, f"it has no text {key!r}", f"Give it a {key!r}.")
+                raise bad_line(path, number, f"it has no text {key!r}", f"Give it a {key!r}.")
         if found["_id"] in seen:
-            raise invalid_line(
-                path, number, f"the id {found['_id']!r} was there before", "Remove one."
-            )
+            raise bad_line(path, number, f"the id {found['_id']!r} was there before", "Remove one.")
         seen.add(found["_id"])
         yield found
 
@@ -86,11 +80,11 @@ def _judgements(path: Path, questions: dict[str, str]) -> dict[str, dict[str, in
             continue
         if len(fields) != QRELS_COLUMNS or not fields[2].strip().lstrip("-").isdecimal():
             remedy = "Write the question's id, the document's id and a whole number, with tabs."
-            raise invalid_line(path, number, "this is no judgement", remedy)
+            raise bad_line(path, number, "this is no judgement", remedy)
         question, document, gain = (field.strip() for field in fields)
         if question not in questions:
             remedy = "Correct the id, or add the question to queries.jsonl."
-            raise invalid_line(path, number, f"there is no question {question!r}", remedy)
+            raise bad_line(path, number, f"there is no question {question!r}", remedy)
         found.setdefault(question, {})[document] = int(gain)
     if not found:
         raise InvalidDataset(str(path), "there is no judgement in it", "Add some.")

@@ -14,8 +14,8 @@ from pathlib import Path
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from alir.evaluation.answer_figures import JudgedDocuments, PassageSpan
-from alir.evaluation.dataset import invalid_line, read_lines
+from alir.evaluation.dataset import bad_line, read_lines
+from alir.evaluation.outcomes import JudgedDocuments, PassageSpan
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.stream import Claim
 from alir.steps.ask.support import MIN_SUPPORT, check
@@ -61,16 +61,16 @@ def load_claims(path: Path, judged: JudgedDocuments) -> list[JudgedClaim]:
     places = {one.text: one.expected[0] for one in judged.questions if one.expected}
     read = csv.DictReader(read_lines(path))
     if [*(read.fieldnames or ())] != HEAD:
-        raise invalid_line(path, 1, "the head is wrong", f"Begin with {','.join(HEAD)}.")
+        raise bad_line(path, 1, "the head is wrong", f"Begin with {','.join(HEAD)}.")
     claims = []
     for row in read:
         place = places.get(row["question"])
         if place is None:
             problem = f"no answerable question is {row['question']!r}"
-            raise invalid_line(path, read.line_num, problem, "Copy one from the questions.")
+            raise bad_line(path, read.line_num, problem, "Copy one from the questions.")
         if row["is_supported"] not in VERDICTS:
             problem = f"{row['is_supported']!r} is no verdict"
-            raise invalid_line(path, read.line_num, problem, "Write yes or no.")
+            raise bad_line(path, read.line_num, problem, "Write yes or no.")
         claim = JudgedClaim(row["sentence"], _around(place, judged), VERDICTS[row["is_supported"]])
         claims.append(claim)
     return claims

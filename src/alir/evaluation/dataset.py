@@ -108,6 +108,6 @@ def read_lines(path: Path) -> list[str]:
         raise UnreadableFile(path, "is not UTF-8 text; save it as that") from error
 
 
-def invalid_line(path: Path, line: int, problem: str, remedy: str) -> InvalidDataset:
+def bad_line(path: Path, line: int, problem: str, remedy: str) -> InvalidDataset:
     """Return the error of the line with this number; the first is 1."""
     return InvalidDataset(f"{path}, line {line}", problem, remedy)

@@ -13,13 +13,7 @@ from math import inf
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from alir.evaluation.answer_figures import (
-    AnswerFigures,
-    JudgedQuestion,
-    Outcome,
-    PassageSpan,
-    figures,
-)
+from alir.evaluation.outcomes import AnswerFigures, JudgedQuestion, Outcome, PassageSpan, figures
 from alir.models.answers import SourcePassage
 from alir.steps.ask.extract import ExtractionWeights, SentenceScores, choose, compare, scored
 
@@ -100,8 +94,7 @@ def _with_threshold(
 def worth(outcomes: Sequence[Outcome]) -> float:
     """Return how good these outcomes are: more is better.
 
-    An answer wrongly withheld counts twice as much as one wrongly given, which a reader can detect
-    by its citations.
+    An answer wrongly withheld counts twice: a reader can see by its citations one wrongly given.
     """
     of = figures(outcomes)
     right = (of.citation_precision + of.citation_recall) / 2

@@ -10,7 +10,7 @@ from llama_index.core.schema import BaseNode, TextNode
 
 from alir.documents import formats
 from alir.errors import InvalidDataset
-from alir.evaluation.dataset import Dataset, invalid_line, read_lines
+from alir.evaluation.dataset import Dataset, bad_line, read_lines
 from alir.models.answers import Span
 
 HEADER = ["question", "file", "passage"]
@@ -54,25 +54,21 @@ def rows(path: Path) -> Iterator[QuestionRow]:
     reader = csv.reader(line + "\n" for line in read_lines(path))
     header = next(reader, None)
     if header is None or [name.strip() for name in header] != HEADER:
-        raise invalid_line(
-            path, 1, "this is not the head of the table", f"Write {','.join(HEADER)}."
-        )
+        raise bad_line(path, 1, "this is not the head of the table", f"Write {','.join(HEADER)}.")
     for fields in reader:
         if not any(field.strip() for field in fields):
             continue
         number = reader.line_num
         if len(fields) != len(HEADER):
             remedy = 'Put what has a comma into "quotation marks".'
-            raise invalid_line(path, number, f"it has {len(fields)} fields, not 3", remedy)
+            raise bad_line(path, number, f"it has {len(fields)} fields, not 3", remedy)
         question, file, passage = (field.strip() for field in fields)
         if not question:
-            raise invalid_line(
-                path, number, "the question is empty", "Write one, or remove the line."
-            )
+            raise bad_line(path, number, "the question is empty", "Write one, or remove the line.")
         if bool(file) != bool(passage):
             missing = "passage" if file else "file"
             remedy = "Give both, or neither for a question that the documents do not answer."
-            raise invalid_line(path, number, f"the {missing} is empty", remedy)
+            raise bad_line(path, number, f"the {missing} is empty", remedy)
         yield QuestionRow(number, question, file, passage)
 
 
@@ -121,7 +117,7 @@ def _located(
     if not path.is_relative_to(documents.resolve()) or not path.is_file():
         problem = f"there is no file {row.file!r} in {documents}"
         remedy = "Write its path from the folder that is evaluated."
-        raise invalid_line(questions, row.line, problem, remedy)
+        raise bad_line(questions, row.line, problem, remedy)
     if path not in texts:
         texts[path] = formats.document_text(path)
     words = r"\s+".join(map(re.escape, row.passage.split()))
@@ -131,7 +127,7 @@ def _located(
             "Copy it from the file; alir reads it as `alir.documents.formats.document_text` says."
         )
         problem = f"the passage does not stand in {row.file}"
-        raise invalid_line(questions, row.line, problem, remedy)
+        raise bad_line(questions, row.line, problem, remedy)
     return _Passage(f"{row.file}, line {row.line}", str(path), spans)
 
 

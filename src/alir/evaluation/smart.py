@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alir.errors import InvalidDataset
-from alir.evaluation.dataset import Dataset, Document, invalid_line, read_lines, write_dataset
+from alir.evaluation.dataset import Dataset, Document, bad_line, read_lines, write_dataset
 
 DOCUMENTS, QUESTIONS, JUDGEMENTS = "*.all*", "*.qry", "*qrel*"
 RULE = (
@@ -62,7 +62,7 @@ def _records(path: Path) -> Iterator[_Record]:
             record_id = line[2:].strip()
             if not record_id or record_id in seen:
                 problem = f"the id {record_id!r} was there before" if record_id else "no id follows"
-                raise invalid_line(path, number, problem, "Give each record an id of its own.")
+                raise bad_line(path, number, problem, "Give each record an id of its own.")
             if record is not None:
                 yield record
             seen.add(record_id)
@@ -73,9 +73,7 @@ def _records(path: Path) -> Iterator[_Record]:
         elif record is not None and name:
             record.fields[name].append(line)
         elif line.strip():
-            raise invalid_line(
-                path, number, "this belongs to no record", "Begin with .I and an id."
-            )
+            raise bad_line(path, number, "this belongs to no record", "Begin with .I and an id.")
     if record is None:
         raise InvalidDataset(str(path), "there is no record in it", "Check that it is the file.")
     yield record
@@ -97,12 +95,12 @@ def _judgements(path: Path, questions: dict[str, str]) -> dict[str, dict[str, in
             continue
         if len(fields) != 3 or not all(one.lstrip("-").isdecimal() for one in fields):
             remedy = "Write the question's number, the document's id and the code."
-            raise invalid_line(path, number, "this is no judgement", remedy)
+            raise bad_line(path, number, "this is no judgement", remedy)
         question, document, code = fields
         if question not in questions:
             remedy = "Correct the number; the questions are counted as they stand in the file."
             problem = f"there are {len(questions)} questions, and none is number {question}"
-            raise invalid_line(path, number, problem, remedy)
+            raise bad_line(path, number, problem, remedy)
         found.setdefault(question, {})[document] = int(1 <= int(code) <= 4)
     if not found:
         raise InvalidDataset(str(path), "there is no judgement in it", "Add some.")

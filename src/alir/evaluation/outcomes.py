@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alir.documents import formats
-from alir.evaluation.dataset import invalid_line
+from alir.evaluation.dataset import bad_line
 from alir.evaluation.questions_csv import COVERED, QuestionRow, rows
 from alir.models.answers import Citation, SourcePassage
 
@@ -151,5 +151,5 @@ def _find_passage(row: QuestionRow, path: str, text: str, questions: Path) -> li
     places = [PassageSpan(path, *match.span()) for match in re.finditer(words, text)]
     if not places:
         problem = f"{row.file} does not hold: {row.passage}"
-        raise invalid_line(questions, row.line, problem, "Copy the passage from the file.")
+        raise bad_line(questions, row.line, problem, "Copy the passage from the file.")
     return places

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alir.errors import InvalidDataset
-from alir.evaluation.answer_figures import (
+from alir.evaluation.outcomes import (
     JudgedQuestion,
     Outcome,
     PassageSpan,
