@@ -10,8 +10,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alir.server.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 
 _TITLES = {
     400: "The request is no HTTP, or its body cannot be read",

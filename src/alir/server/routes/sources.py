@@ -17,12 +17,12 @@ from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import is_own
-from alir.server.bodies import RequestModel, read_query
 from alir.server.ingestion_queue import IngestionQueue, answered
 from alir.server.ingestions import Ingestion
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel, read_query
 
 _ID = re.compile(r"[0-9a-f]{32}")
 MOST = 1000

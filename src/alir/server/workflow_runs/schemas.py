@@ -7,9 +7,9 @@ from llama_agents.client.protocol import HandlerData
 from pydantic import BeforeValidator, Field, create_model
 from workflows.events import StartEvent
 
-from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import Question
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 
 Flag = Literal["true", "false"]
 _ENVELOPE = frozenset({"value", "type", "types", "qualified_name"})
