@@ -1,6 +1,7 @@
 """What is sent to begin a run, and what comes of the routes whose objects are not LlamaIndex's."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from llama_agents.client.protocol import HandlerData
@@ -90,6 +91,7 @@ class GraphObject(ApiModel):
     graph: dict[str, Any]
 
 
+@cache
 def body_of(start: type[StartEvent]) -> type[RunBody]:
     """Return the body that begins a run with `start`: the event's own fields, and no other."""
     fields: Mapping[str, Any] = {
