@@ -29,11 +29,12 @@ from alir.models.files import source_id
 from alir.server import ingestions
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import named
-from alir.server.bodies import RequestModel, read
 from alir.server.ingestions import Ingestion, Kind
-from alir.server.problems import Problem, problem_of, refusal
+from alir.server.problems import problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S, accepts_events
+from alir.server.schemas.problems import Problem
+from alir.server.schemas.requests import RequestModel, read_body
 from alir.storage.service_database import ServiceDatabase
 
 MAX_WAITING = 100
@@ -152,7 +153,7 @@ class IngestionQueue:
         the other.
         """
         tenant = caller(request).tenant
-        body = await read(request, IngestBody)
+        body = await read_body(request, IngestBody)
         self.refuse_if_full()
         files = await asyncio.to_thread(lambda: [named(path, tenant) for path in body.paths])
         told = await self.take_on(tenant, "ingest", files, delete_many=body.delete_many)

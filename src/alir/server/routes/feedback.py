@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.server.auth.caller import caller
-from alir.server.bodies import RequestModel, read, read_query
 from alir.server.kept_answers import AnswerStore, KeptAnswer, RatedAnswer, Rating
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import RequestModel, read_body, read_query
 from alir.server.schemas.times import iso
 
 MAX_COMMENT_CHARS = 2_000
@@ -98,7 +98,7 @@ class FeedbackRoutes:
 
         The question and the answer are kept with it.
         """
-        body = await read(request, FeedbackBody)
+        body = await read_body(request, FeedbackBody)
         id_, tenant = request.path_params["id"], caller(request).tenant.name
         if not await self._answers.rate(tenant, id_, body.rating, body.comment):
             raise _unknown()

@@ -6,11 +6,11 @@ from starlette.responses import JSONResponse, Response
 from alir.app.application import Alir
 from alir.models.records import SessionRecord, Turn
 from alir.server.auth.caller import Tenant, caller
-from alir.server.bodies import read_query
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import read_query
 from alir.server.schemas.times import iso
 
 
