@@ -57,7 +57,7 @@ async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
         raise ConnectionError
         yield
 
-    monkeypatch.setattr(catalog, "sources", failing)
+    monkeypatch.setattr(catalog, "complete_versions", failing)
     with pytest.raises(ConnectionError):
         await relearn(catalog=catalog, ledger=ledger)
 
