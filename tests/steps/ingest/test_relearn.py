@@ -15,13 +15,6 @@ from alir.storage.ledger import SqliteLedger
 HERE = Path("/docs/here.txt")
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
-    ledger = SqliteLedger(tmp_path / "a.ledger", "docs")
-    yield ledger
-    await ledger.aclose()
-
-
 def chunk(path: Path, index: int, **metadata: Any) -> TextNode:
     source = RelatedNodeInfo(node_id=source_id(path))
     return TextNode(
