@@ -41,12 +41,20 @@ class ReaderPool(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """What is remembered of files between runs; what it says of the index is only a hint."""
+class ShardLedger(Protocol):
+    """What a shard needs of a ledger."""
 
     async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
         ...
+
+    async def record(self, records: Sequence[SourceRecord]) -> None:
+        """Write `records`, in place of those of the same sources."""
+        ...
+
+
+class Ledger(ShardLedger, Protocol):
+    """What is remembered of files between runs; what it says of the index is only a hint."""
 
     async def is_empty(self) -> bool:
         """Return whether nothing is known of any source."""
@@ -54,10 +62,6 @@ class Ledger(Protocol):
 
     async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
         """Have `records` be all there is; nobody else records meanwhile: hold the lock."""
-        ...
-
-    async def record(self, records: Sequence[SourceRecord]) -> None:
-        """Write `records`, in place of those of the same sources."""
         ...
 
     async def forget(self, ids: Collection[str]) -> None:
@@ -93,13 +97,8 @@ class Ledger(Protocol):
         ...
 
 
-class Catalog(Protocol):
-    """What the index holds: which files, in which versions."""
-
-    @property
-    def collection(self) -> str:
-        """The collection's name."""
-        ...
+class ShardCatalog(Protocol):
+    """What a shard needs of a catalog."""
 
     async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
         """Return the version held of each of `source_ids`; absent ones are left out."""
@@ -111,6 +110,15 @@ class Catalog(Protocol):
 
     async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
         """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
+        ...
+
+
+class Catalog(ShardCatalog, Protocol):
+    """What the index holds: which files, in which versions."""
+
+    @property
+    def collection(self) -> str:
+        """The collection's name."""
         ...
 
     def complete_versions(self) -> AsyncIterator[StoredSource]:

@@ -27,6 +27,8 @@ class FileContent:
     """The inode's change time."""
     is_old: bool = False
     """Whether it was last written so long before it was read that a write since shows in these."""
+    is_known: bool = field(default=False, compare=False)
+    """Whether the file was not read, as its size and times are the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class FilePart:
     """How many versions of this file the index held before this one."""
     moved: bool = False
     """Whether a file with this content is gone from the folder."""
+    reason: str = ""
+    """Why it is ingested; empty until compared."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
@@ -73,7 +77,7 @@ class FileOutcome:
     path: Path
     outcome: Outcome
     reason: str = ""
-    """Why it failed."""
+    """Why this became of it."""
     content_hash: str = ""
     """Of the file's bytes, if it was ingested."""
 

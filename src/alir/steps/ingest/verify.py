@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from alir.ports import Catalog
+from alir.ports import ShardCatalog
 
 
-async def verify(written: Mapping[str, str], *, catalog: Catalog) -> dict[str, str]:
+async def verify(written: Mapping[str, str], *, catalog: ShardCatalog) -> dict[str, str]:
     """Return source id to reason of the files of which an acknowledged chunk is not there.
 
     Args:
