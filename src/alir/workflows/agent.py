@@ -54,8 +54,8 @@ from alir.steps.agent.remember import remember
 from alir.steps.agent.restate import restate_in_session
 from alir.steps.agent.synthesize_parts import evidence, synthesize_parts
 from alir.steps.agent.use_tools import use_tools
-from alir.steps.ask.cite import source
-from alir.steps.ask.read import read, version_of
+from alir.steps.ask.cite import sources
+from alir.steps.ask.read import live, read
 from alir.steps.ask.synthesize import prompt
 from alir.steps.ask.write import write
 from alir.workflows.search import SearchCorpus
@@ -267,8 +267,8 @@ class Agent(Workflow):
         """Write the answer over all that was found, streaming it, and check what it cites."""
         started = perf_counter()
         question, passages = ev.inquiry.question, interleave([evidence(ev.parts), ev.tool_passages])
-        sources = [source(passage) for passage in passages]
-        ctx.write_event_to_stream(Sources(sources=sources))
+        shown = sources(passages)
+        ctx.write_event_to_stream(Sources(sources=shown))
 
         tracker = _tracker(ctx, ev.inquiry)
         embedding = self.search.embedding
@@ -297,7 +297,7 @@ class Agent(Workflow):
             text=written.text,
             mode=written.mode,
             citations=written.citations.made,
-            sources=sources,
+            sources=shown,
             parts=ev.answered,
             degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
             removed_citations=written.citations.removed,
@@ -370,6 +370,4 @@ def _answered(settled: EvidenceAccepted | SubQuestionGivenUp) -> AnsweredPart:
 
 
 def _without(part: SubQuestion, stale: Collection[FileVersion]) -> SubQuestion:
-    return replace(
-        part, passages=tuple(one for one in part.passages if version_of(one.node) not in stale)
-    )
+    return replace(part, passages=tuple(live(part.passages, stale)))

@@ -14,7 +14,7 @@ from alir.errors import NothingIngested
 from alir.events.ask import Answer, Ask, Sources, Token, streamed
 from alir.events.search import DenseSearchPlanned, KeywordSearchPlanned, NothingFound, PassagesRead
 from alir.ports import Catalog
-from alir.steps.ask.cite import source
+from alir.steps.ask.cite import sources
 from alir.steps.ask.synthesize import NOT_ANSWERED, synthesize_extractive
 from alir.steps.ask.write import write
 from alir.workflows.retrieval import Retrieval
@@ -54,8 +54,8 @@ class AskCorpus(Retrieval):
     async def synthesize(self, ctx: Context, ev: PassagesRead) -> Answer:
         """Write the answer, streaming it, and check what it cites."""
         started = perf_counter()
-        sources = [source(passage) for passage in ev.passages]
-        ctx.write_event_to_stream(Sources(sources=sources))
+        shown = sources(ev.passages)
+        ctx.write_event_to_stream(Sources(sources=shown))
         question, passages = ev.plan.question, ev.passages
         written = await write(
             question,
@@ -71,7 +71,7 @@ class AskCorpus(Retrieval):
             text=written.text,
             mode=written.mode,
             citations=written.citations.made,
-            sources=sources,
+            sources=shown,
             degraded=ev.degraded + written.degraded,
             removed_citations=written.citations.removed,
             sentences=written.sentences,
