@@ -23,7 +23,6 @@ from alir.server import problems
 from alir.server.auth.caller import caller
 from alir.server.bodies import BodyLimitMiddleware
 from alir.server.ingestion_queue import IngestionQueue
-from alir.server.kept_answers import AnswerStore
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
@@ -53,6 +52,7 @@ from alir.server.telemetry.request_metrics import MetricsMiddleware
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage.answers import AnswerStore
 from alir.storage.service_database import ServiceDatabase
 
 OPENAPI_PATH = "/openapi.json"
