@@ -1,6 +1,7 @@
 """Files as they are ingested, and the ids of what the index holds of them."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -170,6 +171,14 @@ def chunk_id(source: str, version: str, position: int) -> str:
 def head_id(source: str, generation: int) -> str:
     """Return the id of the first chunk of a source's version: whoever knows a chunk finds it."""
     return digest(source, "head", str(generation))
+
+
+def head_ids(versions: Iterable[FileVersion]) -> dict[FileVersion, tuple[str, str]]:
+    """Return the id of each version's head, and of the head of the version that follows it."""
+    return {
+        one: (head_id(one.source_id, one.generation), head_id(one.source_id, one.generation + 1))
+        for one in versions
+    }
 
 
 def digest(*parts: str) -> str:

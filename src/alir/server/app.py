@@ -22,7 +22,6 @@ from alir.models.key_scope import allows
 from alir.server import problems
 from alir.server.auth.caller import caller
 from alir.server.ingestion_queue import IngestionQueue
-from alir.server.kept_answers import AnswerStore
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
@@ -54,6 +53,7 @@ from alir.server.telemetry.metrics import Metrics
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage.answers import AnswerStore
 from alir.storage.service_database import ServiceDatabase
 
 OPENAPI_PATH = "/openapi.json"

@@ -21,8 +21,8 @@ from alir.app.streaming import events
 from alir.errors import AlirError
 from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
+from alir.models.kept_answers import KeptAnswer
 from alir.server.auth.caller import caller
-from alir.server.kept_answers import AnswerStore, KeptAnswer
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
@@ -44,6 +44,7 @@ from alir.server.schemas.requests import read_body
 from alir.steps.agent.consult import consult
 from alir.steps.agent.restate import prompt, restate
 from alir.steps.agent.spend import count_tokens
+from alir.storage.answers import AnswerStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from alir.app.streaming import events
 from alir.errors import AlirError
 from alir.events.agent import AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
+from alir.models.kept_answers import AnswerKind, KeptAnswer
 from alir.server.auth.caller import caller
-from alir.server.kept_answers import AnswerStore, KeptAnswer, Kind
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
@@ -26,6 +26,7 @@ from alir.server.routes.sessions import kept_as
 from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
 from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
 from alir.server.schemas.requests import invalid_request, read_body
+from alir.storage.answers import AnswerStore
 
 OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
 
@@ -37,7 +38,7 @@ PING_S = 15
 class _Question:
     """A question that is being answered."""
 
-    kind: Kind
+    kind: AnswerKind
     id: str
     """Of its run and of its answer."""
     text: str
