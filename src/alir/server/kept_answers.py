@@ -91,7 +91,7 @@ class AnswerStore:
 
     async def start(self) -> None:
         """Forget what is too old, or too much."""
-        await self._database.run(_forget_unrated, self._collection, self._most)
+        await self._database.run_in_thread(_forget_unrated, self._collection, self._most)
 
     async def stop(self) -> None:
         """Write what is not yet written."""
@@ -113,7 +113,7 @@ class AnswerStore:
         if not new:
             return
         try:
-            await self._database.run(_add, self._collection, new, self._most)
+            await self._database.run_in_thread(_add, self._collection, new, self._most)
         except AlirError as error:
             _log.error("%s %d answers cannot be rated.", error, len(new))
 
@@ -121,17 +121,17 @@ class AnswerStore:
         """Keep what a tenant says of its answer, instead of what it said before; False if none."""
         await self.flush()
         said = {"rating": rating, "comment": comment}
-        return await self._database.run(_rate, self._collection, tenant, id_, **said)
+        return await self._database.run_in_thread(_rate, self._collection, tenant, id_, **said)
 
     async def rated(
         self, tenant: str | None, *, limit: int, after: tuple[int, str] | None
     ) -> list[RatedAnswer]:
         """Return ratings, the last first; of all tenants if `tenant` is None."""
-        return await self._database.run(_rated, self._collection, tenant, limit, after)
+        return await self._database.run_in_thread(_rated, self._collection, tenant, limit, after)
 
     async def forget(self, tenant: str | None, id_: str) -> RatedAnswer | None:
         """Delete an answer that was rated, and return it; None if there is none."""
-        return await self._database.run(_forget, self._collection, tenant, id_)
+        return await self._database.run_in_thread(_forget, self._collection, tenant, id_)
 
     async def _write(self) -> None:
         while self._new:

@@ -13,7 +13,7 @@ from alir.server import ingestions
 from alir.server import kept_answers as answers
 from alir.server.kept_answers import AnswerStore, KeptAnswer
 from alir.storage import keys
-from alir.storage.service_database import VERSION, ServiceDatabase, opened
+from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
 
 BEES = "Bees keep their honey in combs of wax."
 QUESTION = "Where do bees keep their honey?"
@@ -105,7 +105,7 @@ async def test_an_answer_is_rated_after_a_restart_and_none_is_kept_where_none_is
             assert (await rate(served.client, id_, rating="up")).status_code == 404
         [kept] = (await served.client.get("/v1/feedback")).json()["feedback"]
         assert kept["id"] == rated
-        with opened(served.path) as db:
+        with open_service_database(served.path) as db:
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (1,)
 
 
@@ -122,7 +122,7 @@ async def test_answers_are_kept_for_a_while_in_a_number_by_tenant(
     assert taken == [False, False, True, True]
     assert not await AnswerStore(database, "others", most=2).rate("acme", "a2", "up", "")
 
-    with opened(database.path) as db:
+    with open_service_database(database.path) as db:
         db.execute("UPDATE answer SET at_ms = 0")
     await kept.start()
     assert not await kept.rate("zeta", "z0", "up", "")
@@ -140,20 +140,23 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
     secret = keys.add(before, "old", "write", "acme")
     begun = ingestions.Ingestion(id="i", kind="ingest", state="queued", paths=["."], begun="then")
     ingestions.write(before, "notes", "acme", begun)
-    keys.spend(before, "k", 7)
+    keys.add_tokens(before, "k", 7)
     before.commit()
     before.close()
 
     for _ in range(2):
-        with opened(path) as db:
-            key = keys.present(db, secret).key
+        with open_service_database(path) as db:
+            key = keys.check_secret(db, secret).key
             assert key is not None
             assert (key.name, key.tenant) == ("old", "acme")
             assert ingestions.unended(db, "notes") == [("acme", begun)]
-            assert keys.spent(db, "k") == 7
+            assert keys.tokens_today(db, "k") == 7
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (0,)
             assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-    with opened(path) as db:
+    with open_service_database(path) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(ServiceFileFailed, match="none of this version"), opened(path):
+    with (
+        pytest.raises(ServiceFileFailed, match="none of this version"),
+        open_service_database(path),
+    ):
         pass
