@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from alir.app.application import Alir
 from alir.server import uvicorn_server
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing import HashEmbedding
@@ -62,7 +62,7 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
 @asynccontextmanager
 async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, Look]]:
     if side != "llama_index":
-        service = Service(alir, root=real_root(alir.settings.root), only_loopback=True)
+        service = HttpService(alir, root=real_root(alir.settings.root), only_loopback=True)
         places, ingesting = service.limits.places, service.ingesting
 
         def look() -> dict[str, int]:

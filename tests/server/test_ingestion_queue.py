@@ -13,7 +13,7 @@ import pytest
 from alir.server import ingestions
 from alir.server.ingestion_queue import MAX_WAITING
 from alir.server.ingestions import Ingestion
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 
 TEXT = "The volcano of Rinjani has a lake in its crater."
 
@@ -197,7 +197,7 @@ async def test_what_was_taken_on_is_made_at_the_next_start(serving: Callable[...
     kept = Ingestion(
         id="a" * 32, kind="ingest", state="running", paths=["a.txt", "gone.txt"], begun="2026"
     )
-    with opened(path) as db:
+    with open_service_database(path) as db:
         ingestions.write(db, collection, "", kept)
     async with serving() as served:
         ended = await served.ended(served.client, json.loads(kept.model_dump_json()))

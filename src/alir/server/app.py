@@ -59,7 +59,7 @@ from alir.storage.service_database import ServiceDatabase
 OPENAPI_PATH = "/openapi.json"
 
 
-class Service:
+class HttpService:
     """What serves one `Alir` over HTTP: its `app`, an ASGI application, closes it at its end.
 
     Args:

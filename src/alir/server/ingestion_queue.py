@@ -134,7 +134,9 @@ class IngestionQueue:
 
     async def start(self) -> None:
         """Go on with what was taken on before, and begin to work."""
-        for tenant, told in await self._database.run(ingestions.unended, self._collection):
+        for tenant, told in await self._database.run_in_thread(
+            ingestions.unended, self._collection
+        ):
             folder = self._root / tenant if tenant else self._root
             files = [folder / path for path in told.paths]
             self._enqueue(_Job(tenant, told.model_copy(update={"state": "queued"}), files))
@@ -204,7 +206,7 @@ class IngestionQueue:
             delete_many=delete_many,
             begun=ingestions.now(),
         )
-        await self._database.run(ingestions.write, self._collection, tenant.name, told)
+        await self._database.run_in_thread(ingestions.write, self._collection, tenant.name, told)
         job = _Job(tenant.name, told, files)
         self._jobs[told.id] = job
         try:
@@ -229,7 +231,7 @@ class IngestionQueue:
         if (job := self._jobs.get(id_)) is not None:
             found: tuple[str, Ingestion] | None = (job.tenant, job.told)
         else:
-            found = await self._database.run(ingestions.find, self._collection, id_)
+            found = await self._database.run_in_thread(ingestions.find, self._collection, id_)
         if found is None or not tenant.sees(found[0]):
             raise refusal(404, "Not Found", "There is no such ingestion.")
         return job, found[1]
@@ -342,7 +344,9 @@ class IngestionQueue:
             job.tell(ended=ingestions.now(), waiting=None, **changes)
         self._jobs.pop(job.told.id, None)
         try:
-            await self._database.run(ingestions.write, self._collection, job.tenant, job.told)
+            await self._database.run_in_thread(
+                ingestions.write, self._collection, job.tenant, job.told
+            )
         except AlirError as error:
             _log.error("%s It is made once more at the next start.", error)
 

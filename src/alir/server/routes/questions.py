@@ -22,7 +22,7 @@ from alir.server.auth.caller import caller
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.sessions import kept_as
+from alir.server.routes.sessions import session_key
 from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
 from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
 from alir.server.schemas.requests import invalid_request, read_body
@@ -111,7 +111,7 @@ class QuestionRoutes:
             question=body.question,
             top_k=body.top_k,
             filters=tenant.filters,
-            session=kept_as(tenant, body.session) if body.session else None,
+            session=session_key(tenant, body.session) if body.session else None,
             budget=body.budget.budget() if body.budget else None,
             may_ask=body.may_ask,
         )

@@ -108,7 +108,7 @@ class SessionRoutes:
         before_ns = None if query.cursor is None else query.cursor[0]
         name = request.path_params["name"]
         found = await self._app.sessions.turns(
-            kept_as(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
+            session_key(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
         )
         if not found and before_ns is None:
             raise _unknown()
@@ -124,12 +124,12 @@ class SessionRoutes:
     async def delete(self, request: Request) -> Response:
         """Forget all that was said in a conversation; a question under way begins it anew."""
         name = request.path_params["name"]
-        if not await self._app.sessions.delete(kept_as(caller(request).tenant, name)):
+        if not await self._app.sessions.delete(session_key(caller(request).tenant, name)):
             raise _unknown()
         return JSONResponse(DeletedSession(name=name).model_dump())
 
 
-def kept_as(tenant: Tenant, name: str) -> str:
+def session_key(tenant: Tenant, name: str) -> str:
     """Return the name under which a tenant's conversation is kept.
 
     No name of a conversation has a slash: nobody names one of another tenant's.
