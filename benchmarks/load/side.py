@@ -126,7 +126,7 @@ async def prepare(paths: list[str], settings: dict[str, Any], *, fake: bool) -> 
     embedding = HashEmbedding(dim=FAKE_DIM) if fake else None
     async with Alir(Settings.load(**settings), embedding=embedding) as alir:
         await alir.ingest.run(paths=[Path(path) for path in paths])
-        return {"chunks": await alir.catalog.chunks(), "model": alir.model_name}
+        return {"chunks": await alir.catalog.count_chunks(), "model": alir.model_name}
 
 
 if __name__ == "__main__":

@@ -101,27 +101,27 @@ class Catalog(Protocol):
         """The collection's name."""
         ...
 
-    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+    async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
         """Return the version held of each of `source_ids`; absent ones are left out."""
         ...
 
-    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+    async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
         """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
         ...
 
-    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+    async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
         """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
         ...
 
-    def sources(self) -> AsyncIterator[StoredSource]:
+    def complete_versions(self) -> AsyncIterator[StoredSource]:
         """Yield the versions the index holds completely: of a file that was updated, maybe two."""
         ...
 
-    def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+    def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
         """Yield the versions that are not `complete`: those a crash left a part of."""
         ...
 
-    async def chunks(self) -> int:
+    async def count_chunks(self) -> int:
         """Return how many chunks the index holds."""
         ...
 
@@ -146,11 +146,11 @@ class CollectionVersions(Protocol):
         """The name."""
         ...
 
-    async def live(self) -> CollectionVersion | None:
+    async def live_version(self) -> CollectionVersion | None:
         """Return the one that it means now; None while there is none."""
         ...
 
-    async def begin(self) -> str:
+    async def begin_version(self) -> str:
         """Return the collection to build the next one in; `live` must exist.
 
         It is one that was begun with the present settings, or does not exist yet. What was begun
@@ -161,15 +161,15 @@ class CollectionVersions(Protocol):
         """
         ...
 
-    def catalog(self, collection: str) -> Catalog:
+    def catalog_of(self, collection: str) -> Catalog:
         """Return what a collection holds, whatever it is made with."""
         ...
 
-    async def census(self, collection: str) -> CollectionAudit:
+    async def audit(self, collection: str) -> CollectionAudit:
         """Read a collection back."""
         ...
 
-    async def switch(self, collection: str) -> None:
+    async def make_live(self, collection: str) -> None:
         """Have the name mean `collection` from now on."""
         ...
 

@@ -30,7 +30,7 @@ async def rebuild_index(app: Alir, paths: Sequence[Path], *, switch_anyway: bool
 async def roll_back(app: Alir) -> CommandResult:
     """Go back to the old index, and say with which settings it was made."""
     async with app.ledger.lock("a rollback"):
-        index = await app.indexes.roll_back()
+        index = await app.collection_versions.roll_back()
     return CommandResult(
         f"The index is {index.collection} again, and the one it was until now is kept. "
         f"{_needed(index)}".strip(),
@@ -45,7 +45,7 @@ async def roll_back(app: Alir) -> CommandResult:
 async def drop_old_index(app: Alir) -> CommandResult:
     """Delete everything but the index that the name means."""
     async with app.ledger.lock("dropping what is kept"):
-        dropped = await app.indexes.drop_kept()
+        dropped = await app.collection_versions.drop_kept()
     person = f"Dropped {', '.join(dropped)}." if dropped else "Nothing is kept besides the index."
     return CommandResult(person, {"dropped": dropped})
 

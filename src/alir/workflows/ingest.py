@@ -81,7 +81,7 @@ class IngestCorpus(Workflow):
         """Finish what a run that died left undone, and see what is gone."""
         roots = ev.roots.paths
         # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
-        await self.catalog.chunks()
+        await self.catalog.count_chunks()
         async with self._alone(ctx):
             held = await look(roots, catalog=self.catalog)
             await recover(held.superseded, vector_store=self.vector_store)

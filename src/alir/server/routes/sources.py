@@ -200,7 +200,7 @@ class SourceRoutes:
         if not _ID.fullmatch(id_):
             raise _unknown()
         tenant = caller(request).tenant
-        stored = (await self._app.catalog.live([id_], of=tenant.filters)).get(id_)
+        stored = (await self._app.catalog.live_versions([id_], of=tenant.filters)).get(id_)
         failures = await self._app.ledger.failures()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
@@ -215,7 +215,7 @@ async def files_of(app: Alir, tenant: Tenant, query: FilesQuery) -> FilesObject:
     # Of a file that is just brought up to date there are two versions: one is enough.
     held = {
         _text(one.path): one
-        async for one in app.catalog.sources(of=tenant.filters)
+        async for one in app.catalog.complete_versions(of=tenant.filters)
         if tenant.holds(one.path)
     }
     failures = {

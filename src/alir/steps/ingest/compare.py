@@ -59,7 +59,7 @@ async def compare(
         gone: content hashes of files that the index holds and the folder does not, any more.
     """
     comparison = Comparison()
-    held = await catalog.live([part.source_id for part in parts if part.cursor is None])
+    held = await catalog.live_versions([part.source_id for part in parts if part.cursor is None])
     for part in parts:
         live = held.get(part.source_id) if part.cursor is None else None
         if live is None:

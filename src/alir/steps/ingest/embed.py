@@ -20,7 +20,7 @@ async def reuse(chunks: Sequence[TextNode], *, catalog: Catalog) -> list[TextNod
     """Give the chunks whose text the index holds the vector it has there; return the others."""
     if not chunks:
         return []
-    vectors = await catalog.vectors({chunk.metadata["text_hash"] for chunk in chunks})
+    vectors = await catalog.vectors_by_text({chunk.metadata["text_hash"] for chunk in chunks})
     for chunk in chunks:
         chunk.embedding = vectors.get(chunk.metadata["text_hash"])
     return [chunk for chunk in chunks if chunk.embedding is None]

@@ -19,7 +19,7 @@ async def find_gone(
     superseded = set(held.superseded)
     return [
         source
-        async for source, is_there in listed(catalog.sources(), roots)
+        async for source, is_there in listed(catalog.complete_versions(), roots)
         if is_there is False and (source.source_id, source.generation) not in superseded
     ]
 
@@ -51,7 +51,7 @@ async def plan_changed(
         to_embed: source id to chunks.
         origins: content hash to path, of the files that are gone.
     """
-    held = await catalog.live([part.source_id for part in parts if part.generation])
+    held = await catalog.live_versions([part.source_id for part in parts if part.generation])
     planned = []
     for part in parts:
         old = held.get(part.source_id)

@@ -33,7 +33,7 @@ async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     superseded: list[tuple[str, int]] = []
     gone: set[str] = set()
     versions = below = 0
-    async for source, is_there in listed(catalog.sources(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots):
         versions += 1
         if is_there is None:
             continue

@@ -14,7 +14,7 @@ async def verify(written: Mapping[str, str], *, catalog: Catalog) -> dict[str, s
     """
     if not written:
         return {}
-    held = await catalog.held(list(written))
+    held = await catalog.existing_chunks(list(written))
     lost = Counter(source for chunk, source in written.items() if chunk not in held)
     return {
         source: f"{_chunks(count)} acknowledged and not there" for source, count in lost.items()
