@@ -1,4 +1,4 @@
-"""The commands of `alir bench`: a thin shell."""
+"""The commands of `alir bench`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -370,8 +370,8 @@ def _run(
     """Measure, and print the result as JSON or as tables."""
 
     async def run() -> dict[str, Any]:
-        with progress() as told:
-            return await measure(told)
+        with progress() as report:
+            return await measure(report)
 
     with reported():
         from alir.evaluation.report.printing import print_found  # noqa: PLC0415

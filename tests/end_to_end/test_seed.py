@@ -10,7 +10,7 @@ import pypdfium2
 import pytest
 
 from alir import Alir, Answer, Settings
-from alir.cli.console import thought
+from alir.cli.console import decision
 from alir.documents import formats
 from alir.events.agent import AgentAnswer
 from alir.inference.llm import close, language_model
@@ -100,7 +100,7 @@ PARTS = ["What does the essay say about programming?", "What does the 10-K say a
 async def test_the_picture_of_a_comparison_says_what_the_agent_did(
     app: Alir, tmp_path: Path
 ) -> None:
-    run = await record(app.agent.run(question=COMPARISON), thought)
+    run = await record(app.agent.run(question=COMPARISON), decision)
     tallies = run.tallies()
 
     assert run.ending == "done"

@@ -1,11 +1,9 @@
-"""The service on a real port: in this process, with hashed words for vectors, and `alir serve`."""
+"""The service on a real port, in this process, with hashed words for vectors."""
 
 import asyncio
 import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -135,42 +133,6 @@ async def served(serving: Callable[..., Any]) -> AsyncIterator[Served]:
     """A service without a key, on loopback."""
     async with serving() as one:
         yield one
-
-
-@dataclass
-class Process:
-    """`alir serve`, as a user starts it."""
-
-    process: "subprocess.Popen[str]"
-    url: str
-
-
-@pytest.fixture
-def alir_serve(desk: Path) -> Iterator[Callable[..., Process]]:
-    """Start `alir serve` on a free port; what still runs after the test is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> Process:
-        log = (desk / "serve.log").open("a")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "alir", "serve", "--port", "0", *arguments],
-            cwd=desk,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        started.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.fullmatch(r"alir serves (http://127\.0\.0\.1:\d+)\n", line)
-        assert found, line + (desk / "serve.log").read_text()
-        return Process(process, found[1])
-
-    yield start
-    for process in started:
-        with process:
-            process.kill()
 
 
 @pytest.fixture

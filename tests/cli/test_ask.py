@@ -1,4 +1,4 @@
-"""Answers that a language model writes, with a scripted endpoint that speaks OpenAI's protocol."""
+"""`alir ask`: after an ingestion, and with a scripted endpoint that speaks OpenAI's protocol."""
 
 import json
 import os
@@ -19,6 +19,7 @@ Complaint = Callable[["subprocess.CompletedProcess[str]", int], str]
 
 KEY = "sk-this-must-never-be-shown"
 QUESTION = "What is the moon made of?"
+HORSE = "The mayor of Lund is a horse."
 MOON = "The moon is made of green basalt. It goes around the earth."
 
 
@@ -184,3 +185,14 @@ def test_a_model_that_says_nothing_leaves_an_extractive_answer(ask: Command) -> 
     assert answer["mode"] == "extractive"
     assert answer["text"].startswith("The moon is made of green basalt. [1]")
     assert len(answer["degraded"]) == 1
+
+
+def test_ask_with_sources_ingests_them_first(invoke: Command, docs: Path, desk: Path) -> None:
+    (desk / "more").mkdir()
+    (desk / "more" / "horse.txt").write_text(HORSE)
+    shown = invoke("ask", "Who is the mayor of Lund?", "--source", docs, "--source", "more")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    answer, references = shown.stdout.split("\n\n", 1)
+    assert answer == f"{HORSE} [1]"
+    assert references.startswith(f"[1] more/horse.txt, characters 0 to {len(HORSE)}\n")
+    assert "ALIR_LLM_BASE_URL" in references, "an extractive answer says that it is one"

@@ -1,4 +1,4 @@
-"""After an ingestion the index is what the folder is."""
+"""`alir ingest`: after it, the index is what the folder is. A dry run, and `alir retry`."""
 
 import json
 import subprocess
@@ -145,40 +145,10 @@ def test_collections_are_worlds_of_their_own(
     assert found() == {"moon.txt": MOON, "tea.txt": TEA}
 
 
-def test_ask_with_sources_ingests_them_first(invoke: Command, docs: Path, desk: Path) -> None:
-    folder(desk / "more", horse=HORSE)
-    shown = invoke("ask", "Who is the mayor of Lund?", "--source", docs, "--source", "more")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    answer, references = shown.stdout.split("\n\n", 1)
-    assert answer == f"{HORSE} [1]"
-    assert references.startswith(f"[1] more/horse.txt, characters 0 to {len(HORSE)}\n")
-    assert "ALIR_LLM_BASE_URL" in references, "an extractive answer says that it is one"
-
-
 def test_the_summary_of_a_run_is_for_people(invoke: Command, docs: Path) -> None:
     shown = invoke("ingest", "docs")
     assert shown.stdout.startswith("2 files: 2 added. The index holds 2 chunks. ")
     assert invoke("ingest", "docs").stdout.startswith("2 files: 2 unchanged. ")
-
-
-def test_a_lost_ledger_is_made_again(invoke: Command, docs: Path) -> None:
-    ledger = docs.parent / "lost.ledger"
-
-    def lose() -> None:
-        for lost in docs.parent.glob("lost.ledger*"):
-            lost.unlink()
-
-    def alir(*words: str) -> "subprocess.CompletedProcess[str]":
-        return invoke(*words, ALIR_LEDGER=str(ledger))
-
-    assert alir("ingest", "docs").stderr == "", "there was none to lose"
-    lose()
-    told = f"The ledger {ledger} knows the 2 files that the index holds.\n"
-    assert alir("relearn").stdout == told
-    assert alir("ingest", "docs").stderr == ""
-    lose()
-    assert "The ledger knew no file of the 2 in the index" in alir("ingest", "docs").stderr
-    assert json.loads(alir("relearn", "--json").stdout) == {"ledger": str(ledger), "files": 2}
 
 
 def test_alir_s_own_files_are_no_documents(invoke: Command, docs: Path) -> None:
@@ -206,3 +176,32 @@ def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> N
     (docs / "bad.txt").rename(bad)
     assert invoke("retry").returncode != 0
     assert "failed, attempt 2  " in invoke("status").stdout
+
+
+def test_a_dry_run_says_what_sync_would_do_and_does_nothing(invoke: Command, desk: Path) -> None:
+    (desk / "docs").mkdir()
+    (desk / "docs" / "moon.txt").write_text("The moon is made of green basalt.\n")
+    said = invoke("sync", "docs", "--dry-run")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.splitlines() == [
+        "add     docs/moon.txt: the index does not hold it; 1 of 1 chunk to embed",
+        "1 file: 1 add. A run would embed at most 1 chunk in 1 call. Nothing was written.",
+    ]
+    plan = json.loads(invoke("ingest", "docs", "--dry-run", "--json").stdout)
+    assert plan.pop("seconds") > 0
+    assert plan == {
+        "files": 1,
+        **dict.fromkeys(("change", "move", "delete", "unchanged", "fail", "superseded"), 0),
+        **dict.fromkeys(("add", "chunks", "to_embed", "embedding_calls"), 1),
+        "refusal": "",
+        "plan": [
+            {
+                "file": str(desk / "docs" / "moon.txt"),
+                "action": "add",
+                "reason": "the index does not hold it",
+                "chunks": 1,
+                "to_embed": 1,
+            }
+        ],
+    }
+    assert json.loads(invoke("status", "--json").stdout)["files"] == 0

@@ -1,7 +1,6 @@
 """`alir eval` from end to end, with the real model."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +10,6 @@ from typer.testing import CliRunner, Result
 from alir.cli.main import cli
 
 Beir = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("ALIR_", "OPENAI_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def run(*arguments: object) -> Result:
