@@ -65,12 +65,44 @@ LONGEST = (
 )
 """The files that take longest, below this folder."""
 
+SLOW_FOLDERS = ("benchmarks", "end_to_end", "faults", "soak")
+"""Ingestions in other processes, kill loops and the real embedding model, below this folder."""
+SLOW_FILES = (
+    "evaluation/test_independent.py",
+    "inference/embeddings/test_local.py",
+    "inference/embeddings/test_openvino_bert.py",
+)
+"""What loads the real embedding model without a fixture."""
+SLOW_FIXTURES = {
+    "alir",  # `alir` in a process of its own
+    "alir_serve",
+    "spawn",
+    "browser",
+    "milvus_binary",  # a real Milvus
+}
+"""What a test that uses one of these starts takes seconds to start."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files: so that two workers, a file each, come to an end together."""
+    """Mark what `make quick` leaves out; begin with the longest files.
+
+    So two workers, a file each, come to an end together.
+    """
     tests = Path(__file__).parent
     turns = {tests / name: turn for turn, name in enumerate(LONGEST)}
     items.sort(key=lambda item: turns.get(item.path, len(turns)))
+    for item in items:
+        if _is_slow(item, item.path.relative_to(tests).as_posix()):
+            item.add_marker("slow")
+
+
+def _is_slow(item: pytest.Item, file: str) -> bool:
+    if file.startswith(SLOW_FOLDERS) or file in SLOW_FILES:
+        return True
+    fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    # A fixture may choose between Milvus Lite and a server by its parameter.
+    callspec = getattr(item, "callspec", None)
+    return bool(fixtures) or (callspec is not None and "server" in callspec.params.values())
 
 
 # Chosen with --hypothesis-profile=soak: what can run long then does.

@@ -34,7 +34,7 @@ async def test_the_code_runs_as_written(
     written, streamed = capsys.readouterr().out.split("\n", 1)
     assert "[1]" in written
     assert "[1]" in streamed
-    assert names["report"].added == 1 + len(list((tmp_path / "docs").iterdir()))
+    assert names["report"].added == 1 + len([*(tmp_path / "docs").rglob("*.md")])
     assert names["answer"].citations
 
 

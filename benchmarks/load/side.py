@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from alir.app.application import Alir
 from alir.server import uvicorn_server
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing import HashEmbedding
@@ -62,7 +62,7 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
 @asynccontextmanager
 async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, Counts]]:
     if side != "llama_index":
-        service = Service(alir, root=real_root(alir.settings.root), only_loopback=True)
+        service = HttpService(alir, root=real_root(alir.settings.root), only_loopback=True)
         places, ingesting = service.limits.places, service.ingesting
 
         def counts() -> dict[str, int]:
@@ -126,7 +126,7 @@ async def prepare(paths: list[str], settings: dict[str, Any], *, fake: bool) -> 
     embedding = HashEmbedding(dim=FAKE_DIM) if fake else None
     async with Alir(Settings.load(**settings), embedding=embedding) as alir:
         await alir.ingest.run(paths=[Path(path) for path in paths])
-        return {"chunks": await alir.catalog.chunks(), "model": alir.model_name}
+        return {"chunks": await alir.catalog.count_chunks(), "model": alir.model_name}
 
 
 if __name__ == "__main__":

@@ -301,6 +301,6 @@ async def files_held(app: Alir) -> int:
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
-                return await app.catalog.files()
+                return await app.catalog.count_files()
             except StoreInUse:
                 await asyncio.sleep(0.1)

@@ -18,14 +18,14 @@ from alir.testing import OpenAIServer, Say
 from alir.visualize.recording import record
 from alir.visualize.run_page import draw_run
 from alir.workflows.agent import Agent
+from tests.shared_data import SEED, needs_seed
 
-SEED = (Path(__file__).resolve().parents[3] / "shared" / "data" / "seed").resolve()
 ESSAY = SEED / "paul_graham_essay.txt"
 REPORT = SEED / "uber_2021.pdf"
 PAGES = range(44, 84)
 """Of the annual report's 307 pages; all of them would take a minute."""
 
-pytestmark = pytest.mark.skipif(not SEED.exists(), reason="the seed files are not here")
+pytestmark = needs_seed
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Thirteen languages, three of them for machines: which words are found, and is each quote exact?
 
-    python tests/evaluation/test_languages.py
+    python -m tests.evaluation.test_languages
 
 prints the table of docs/quality.md: for each language, of how many of eight words the sentence that
 has it is one of the first three found, among the 104 sentences of all languages.

@@ -10,8 +10,7 @@ from llama_index.core.schema import TextNode
 from alir.errors import InputError
 from alir.evaluation.dataset import Dataset
 from alir.evaluation.load import load
-
-CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
+from tests.shared_data import CRANFIELD, needs_cranfield
 
 DOCUMENTS = """.I 1
 .T
@@ -111,6 +110,7 @@ def test_two_files_that_may_be_meant_are_refused(desk: Path) -> None:
         load(desk.parent / "cran", folder=desk)
 
 
+@needs_cranfield
 def test_the_whole_of_cranfield_is_read(desk: Path) -> None:
     judged = load(CRANFIELD, folder=desk)
 

@@ -1,6 +1,6 @@
 """Maximum marginal relevance (MMR) in the search by meaning, beside the search without it.
 
-    python tests/evaluation/test_variety.py
+    python -m tests.evaluation.test_variety
 
 prints the table of docs/quality.md: of five passages, as `alir ask` has them, what is left of each
 measure where a passage also loses what it has in common with those before it.
@@ -27,8 +27,8 @@ from alir.evaluation.load import load
 from alir.evaluation.metrics import Ranking, interval, score
 from alir.milvus.store import AlirMilvusStore
 from alir.workflows.search import SearchCorpus
+from tests.shared_data import CRANFIELD, SEED
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 SEED_QUESTIONS = Path(__file__).parents[1] / "quality" / "seed.csv"
 DEPTH = 5
 THRESHOLDS = (None, 0.9, 0.7, 0.5)
@@ -118,11 +118,11 @@ async def table(judged: Dataset, settings: Settings) -> None:
 
 
 async def tables() -> None:
-    for name, questions in (("cranfield", None), ("seed", SEED_QUESTIONS)):
+    for data, questions in ((CRANFIELD, None), (SEED, SEED_QUESTIONS)):
         with TemporaryDirectory() as temporary:
             documents = Path(temporary) / "documents"
             documents.mkdir()
-            judged = load(DATA / name, folder=documents, questions=questions)
+            judged = load(data, folder=documents, questions=questions)
             await table(judged, settings_in(Path(temporary)))
 
 

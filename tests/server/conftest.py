@@ -17,11 +17,11 @@ import pytest
 from alir import AlirMilvusStore
 from alir.app.application import Alir
 from alir.models.key_scope import Scope
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.uvicorn_server import server as uvicorn_server
 from alir.settings import Settings
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 from alir.testing import HashEmbedding
 
 ENDED = {"done", "failed", "cancelled"}
@@ -32,7 +32,7 @@ PATIENCE_S = 30.0
 class Served:
     """A service that answers at `url`."""
 
-    service: Service
+    service: HttpService
     alir: Alir
     root: Path
     url: str
@@ -44,7 +44,7 @@ class Served:
 
     def secret(self, scope: Scope = "admin", tenant: str = "", name: str = "") -> str:
         """Make a key."""
-        with opened(self.path) as db:
+        with open_service_database(self.path) as db:
             return keys.add(db, name or uuid4().hex, scope, tenant)
 
     async def caller(self, scope: Scope = "admin", tenant: str = "") -> httpx.AsyncClient:
@@ -107,7 +107,7 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
         chosen = Settings.load(**given | settings)
         alir = Alir(chosen, embedding=HashEmbedding())
         root = real_root(chosen.root)
-        service = Service(alir, root=root, only_loopback=only_loopback)
+        service = HttpService(alir, root=root, only_loopback=only_loopback)
         server = uvicorn_server(service.app, drain_s=chosen.drain_s)
         listener = socket.create_server(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -95,10 +95,14 @@ class Alir:
     @cached_property
     def rebuild(self) -> RebuildCorpus:
         """The workflow that makes the index anew, with the present settings."""
-        return RebuildCorpus(indexes=self.indexes, corpus_at=self._corpus_at, ledger=self.ledger)
+        return RebuildCorpus(
+            collection_versions=self.collection_versions,
+            corpus_at=self._corpus_at,
+            ledger=self.ledger,
+        )
 
     @cached_property
-    def indexes(self) -> MilvusCollectionVersions:
+    def collection_versions(self) -> MilvusCollectionVersions:
         """The collections of the index: the live one, and those kept or begun beside it."""
         return MilvusCollectionVersions(
             self.vector_store, at=self._stores.to_read, present=self._fingerprint
@@ -218,16 +222,16 @@ class Alir:
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
-            self.catalog.files(), self.catalog.chunks(), self.ledger.counts()
+            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.counts()
         )
         settings = self.settings
-        live = await self.indexes.live()
+        live = await self.collection_versions.live_version()
         return {
             "files": files,
             "chunks": chunks,
             "collection": settings.collection,
             "live": None if live is None else live.collection,
-            "kept": [index.collection for index in await self.indexes.kept()],
+            "kept": [index.collection for index in await self.collection_versions.other_versions()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
             "tenants": None if live is None else live.made_with.get(TENANTS),
@@ -270,8 +274,8 @@ class Alir:
 
     async def aclose(self) -> None:
         """Close the connections to Milvus and to the settings' models, and end the parsers."""
-        if "indexes" in self.__dict__:
-            await self.indexes.aclose()
+        if "collection_versions" in self.__dict__:
+            await self.collection_versions.aclose()
         for store in self._beside:
             await store.aclose()
         await self.vector_store.aclose()

@@ -39,9 +39,9 @@ def add(
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
+        with open_service_database(Settings.load().service_path) as db:
             secret = held.add(db, name, scope, tenant)
     say(json.dumps({"name": name, "secret": secret}) if as_json else secret)
 
@@ -57,10 +57,10 @@ def list_(as_json: Json = False) -> None:
 
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
-            found = held.all_of(db)
+        with open_service_database(Settings.load().service_path) as db:
+            found = held.list_all(db)
     if as_json:
         say(json.dumps([asdict(key) for key in found]))
         return
@@ -83,8 +83,8 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id."
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
+        with open_service_database(Settings.load().service_path) as db:
             held.revoke(db, name)
     say(f"The key {name} is revoked.")

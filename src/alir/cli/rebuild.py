@@ -69,7 +69,7 @@ async def _roll_back(app: "Alir") -> Printed:
     from alir.models import fingerprint  # noqa: PLC0415
 
     async with app.ledger.lock("a rollback"):
-        index = await app.indexes.roll_back()
+        index = await app.collection_versions.roll_back()
     line = f"The index is {index.collection} again, and the one it was until now is kept. "
     return f"{line}{_needed_settings(index)}".strip(), {
         "collection": index.collection,
@@ -81,7 +81,7 @@ async def _roll_back(app: "Alir") -> Printed:
 async def _drop_old_index(app: "Alir") -> Printed:
     """Delete every collection version but the live one."""
     async with app.ledger.lock("dropping what is kept"):
-        dropped = await app.indexes.drop_kept()
+        dropped = await app.collection_versions.drop_kept()
     line = f"Dropped {', '.join(dropped)}." if dropped else "Nothing is kept besides the index."
     return line, {"dropped": dropped}
 

@@ -57,7 +57,7 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server import uvicorn_server  # noqa: PLC0415
-    from alir.server.app import Service, real_root  # noqa: PLC0415
+    from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     held = (settings.milvus_token, settings.llm_api_key)
@@ -70,7 +70,7 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
         raise InvalidSetting(
             "ALIR_ROOT", f"{settings.root} cannot be made: {error.strerror}", "Name another folder."
         ) from error
-    service = Service(alir, root=root, only_loopback=_is_loopback(host))
+    service = HttpService(alir, root=root, only_loopback=_is_loopback(host))
     server = uvicorn_server.server(service.app, drain_s=settings.drain_s)
     # uvicorn raises the signal again once it has stopped; that is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,12 +89,12 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
 def _make_first_key(file: Path, settings: "Settings") -> None:
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server.auth.first_key import make_first_key  # noqa: PLC0415
-    from alir.storage.service_database import opened  # noqa: PLC0415
+    from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
     if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
         problem = "it would be among the documents, and might be cited"
         raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
-    with opened(settings.service_path) as db:
+    with open_service_database(settings.service_path) as db:
         if make_first_key(db, file):
             say(f"The first key is in {file}. It has scope admin: copy it and delete the file.")
 
@@ -102,10 +102,10 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
 def _require_key(host: str, settings: "Settings") -> None:
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.storage import keys  # noqa: PLC0415
-    from alir.storage.service_database import opened  # noqa: PLC0415
+    from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-    with opened(settings.service_path) as db:
-        if not _is_loopback(host) and all(key.revoked for key in keys.all_of(db)):
+    with open_service_database(settings.service_path) as db:
+        if not _is_loopback(host) and all(key.revoked for key in keys.list_all(db)):
             raise InvalidSetting(
                 f"--host {host}",
                 "there is no key, and anyone who can reach this address could use the service",

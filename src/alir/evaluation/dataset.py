@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from llama_index.core.schema import BaseNode
 
@@ -26,6 +27,8 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A dataset, its documents in files."""
+
+    __test__: ClassVar = False  # pytest takes it for a class of tests
 
     name: str
     files: Sequence[Path]

@@ -1,7 +1,7 @@
 """The events of the agent: one for each thing it decides, so that a person can watch it think."""
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import MetadataFilters
@@ -10,10 +10,7 @@ from workflows.events import HumanResponseEvent, InputRequiredEvent, StartEvent
 
 from alir.events.ask import Answer
 from alir.events.base import StrictEvent
-from alir.models.answers import AgentQuestion, AnsweredPart, Budget, SubQuestion
-
-By = Literal["llm", "rules"]
-"""Who decided: the language model, or plain rules."""
+from alir.models.answers import AgentQuestion, AnsweredPart, Budget, By, SubQuestion
 
 
 class AskAgent(StrictEvent, StartEvent):

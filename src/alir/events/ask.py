@@ -39,6 +39,11 @@ class SentenceChecked(StrictEvent):
     sentence: CheckedSentence
 
 
+def streamed(piece: str | CheckedSentence) -> Token | SentenceChecked:
+    """Return the event that streams a piece of an answer."""
+    return Token(text=piece) if isinstance(piece, str) else SentenceChecked(sentence=piece)
+
+
 class Answer(StrictEvent, StopEvent):
     """An answer, and the verified quotes it rests on: `[n]` in the text is `citations[n - 1]`."""
 

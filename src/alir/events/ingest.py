@@ -175,8 +175,8 @@ class ChunksEmbedded(StrictEvent):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
-    reused: int
-    """Of them, those whose vector the index held."""
+    embedded: dict[str, int]
+    """Source id to chunks whose vector was computed; the index held that of the others."""
     seconds: float
 
 
@@ -185,8 +185,10 @@ class ChunksAdded(StrictEvent):
 
     written: dict[str, str]
     """Chunk id to source id."""
-    embedded: int
-    reused: int
+    chunks: dict[str, int]
+    """Source id to chunks of the batch."""
+    embedded: dict[str, int]
+    """Source id to chunks whose vector was computed; the index held that of the others."""
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
@@ -217,8 +219,8 @@ class ShardIngested(StrictEvent, StopEvent):
     """The shard is done; `remaining` is for another one."""
 
     outcomes: list[FileOutcome]
-    remaining: list[FilePart]
-    written: int
-    embedded: int
-    reused: int
-    seconds: Seconds
+    remaining: list[FilePart] = Field(default_factory=list)
+    written: int = 0
+    embedded: int = 0
+    reused: int = 0
+    seconds: Seconds = Field(default_factory=dict)

@@ -67,32 +67,29 @@ class PassagesRetrieved(StrictEvent):
     seconds: Seconds
 
 
-class PassagesFused(StrictEvent):
-    """The branches' passages as one list, best first: more than are asked for, to be reranked."""
+class RankedPassages(StrictEvent):
+    """The branches' passages as one list, best first."""
 
     plan: SearchPlanned
     passages: list[NodeWithScore]
     degraded: list[str]
+    """What did not work as it should, one sentence each."""
     seconds: Seconds
 
 
-class PassagesRanked(StrictEvent):
-    """As many passages as are asked for, best first."""
-
-    plan: SearchPlanned
-    passages: list[NodeWithScore]
-    degraded: list[str]
-    seconds: Seconds
+class PassagesFused(RankedPassages):
+    """There are more passages than are asked for, to be reranked."""
 
 
-class PassagesRead(StrictEvent):
-    """The passages are from the versions that the index holds, and these are their texts in it."""
+class PassagesRanked(RankedPassages):
+    """There are as many passages as are asked for."""
 
-    plan: SearchPlanned
-    passages: list[NodeWithScore]
+
+class PassagesRead(RankedPassages):
+    """The passages are from the versions that the index holds."""
+
     texts: dict[str, str]
-    degraded: list[str]
-    seconds: Seconds
+    """Their texts there, by chunk id."""
 
 
 class VersionsMoved(StrictEvent):

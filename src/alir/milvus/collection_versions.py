@@ -38,14 +38,14 @@ class MilvusCollectionVersions:
         self._present = present
         self._open: dict[str, AlirMilvusStore] = {}
 
-    async def live(self) -> CollectionVersion | None:
+    async def live_version(self) -> CollectionVersion | None:
         """Return the one that the name means now; None while there is none."""
         live = await self._do(self._aliases.live)
         return (
             None if live is None else CollectionVersion(live, (await self._members()).get(live, {}))
         )
 
-    async def previous(self) -> CollectionVersion | None:
+    async def previous_version(self) -> CollectionVersion | None:
         """Return the one that `roll_back` would go back to."""
         previous = await self._do(self._aliases.previous)
         return (
@@ -54,15 +54,15 @@ class MilvusCollectionVersions:
             else CollectionVersion(previous, (await self._members())[previous])
         )
 
-    async def kept(self) -> list[CollectionVersion]:
+    async def other_versions(self) -> list[CollectionVersion]:
         """Return all but the live one."""
         live = await self._do(self._aliases.live)
         return [
             CollectionVersion(*one) for one in (await self._members()).items() if one[0] != live
         ]
 
-    async def begin(self) -> str:
-        """Return the collection to build the next one in; see `ports.Indexes`."""
+    async def begin_version(self) -> str:
+        """Return the collection to build the next one in; see `ports.CollectionVersions`."""
         if await self._do(self._aliases.prepare):
             # Whoever has the live one open by the name it had learns the new one meanwhile.
             await asyncio.sleep(1.5 * LOOKS_AGAIN_S)
@@ -78,11 +78,11 @@ class MilvusCollectionVersions:
         numbers = [number(name, self.name) or 0 for name in found]
         return begun[-1] if begun else f"{self.name}__{max(numbers, default=0) + 1}"
 
-    def catalog(self, collection: str) -> MilvusCatalog:
+    def catalog_of(self, collection: str) -> MilvusCatalog:
         """Return what a collection holds, whatever it is made with."""
         return MilvusCatalog(self._store(collection), waits=True)
 
-    async def census(self, collection: str) -> CollectionAudit:
+    async def audit(self, collection: str) -> CollectionAudit:
         """Read every id of a collection, and what each file says of itself."""
         store = self._store(collection)
         files, ids = set(), set()
@@ -94,7 +94,7 @@ class MilvusCollectionVersions:
                 due += count
         return CollectionAudit(frozenset(files), due, len(ids), await store.count(waits=True))
 
-    async def switch(self, collection: str) -> None:
+    async def make_live(self, collection: str) -> None:
         """Have the name mean `collection` from now on."""
         await self._do(lambda: self._aliases.switch(collection))
 
@@ -104,15 +104,15 @@ class MilvusCollectionVersions:
         Raises:
             NothingKept: that was dropped, or there never was another.
         """
-        previous = await self.previous()
+        previous = await self.previous_version()
         if previous is None:
             raise NothingKept(self.name)
-        await self.switch(previous.collection)
+        await self.make_live(previous.collection)
         return previous
 
     async def drop_kept(self) -> list[str]:
         """Drop all but the live one; return their names."""
-        kept = [index.collection for index in await self.kept()]
+        kept = [index.collection for index in await self.other_versions()]
         for name in kept:
             await self._drop(name)
         return kept

@@ -24,10 +24,9 @@ from alir.milvus.collection.request_batcher import RequestBatcher
 from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.collection.tenants import TENANT_FIELD
-from alir.milvus.filters import among, both, to_expression
+from alir.milvus.filters import among, both, scalar_expression, to_expression
 from alir.milvus.options import refuse_on_lite
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
-from alir.milvus.scalar_filters import scalar_expression
 
 Options = Mapping[str, Any]
 """What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""

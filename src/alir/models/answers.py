@@ -5,8 +5,11 @@ from typing import Literal
 
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import MetadataFilters
+from pydantic import BaseModel, Field
 
 Branch = Literal["dense", "keyword"]
+By = Literal["llm", "rules"]
+"""Who decided: the language model, or plain rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,19 @@ class AgentQuestion:
     started: float
     """Clock reading, in seconds, when it came."""
     filters: MetadataFilters | None = None
+
+
+class AgentState(BaseModel):
+    """The state of an agent's run: what its question has cost so far, and what did not work."""
+
+    calls: int = 0
+    tokens: int = 0
+    is_overspent: bool = False
+    degraded: list[str] = Field(default_factory=list)
+    unclear: AgentQuestion | None = None
+    """The question, while a person is asked what it means."""
+    seconds_before: float = 0.0
+    """What it had taken until then."""
 
 
 @dataclass(frozen=True, slots=True)

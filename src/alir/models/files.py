@@ -1,6 +1,7 @@
 """Files as they are ingested, and the ids of what the index holds of them."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,8 @@ class FileContent:
     """The inode's change time."""
     is_old: bool = False
     """Whether it was last written so long before it was read that a write since shows in these."""
+    is_known: bool = field(default=False, compare=False)
+    """Whether the file was not read, as its size and times are the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class FilePart:
     """How many versions of this file the index held before this one."""
     moved: bool = False
     """Whether a file with this content is gone from the folder."""
+    reason: str = ""
+    """Why it is ingested; empty until compared."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
@@ -73,7 +78,7 @@ class FileOutcome:
     path: Path
     outcome: Outcome
     reason: str = ""
-    """Why it failed."""
+    """Why this became of it."""
     content_hash: str = ""
     """Of the file's bytes, if it was ingested."""
 
@@ -166,6 +171,14 @@ def chunk_id(source: str, version: str, position: int) -> str:
 def head_id(source: str, generation: int) -> str:
     """Return the id of the first chunk of a source's version: whoever knows a chunk finds it."""
     return digest(source, "head", str(generation))
+
+
+def head_ids(versions: Iterable[FileVersion]) -> dict[FileVersion, tuple[str, str]]:
+    """Return the id of each version's head, and of the head of the version that follows it."""
+    return {
+        one: (head_id(one.source_id, one.generation), head_id(one.source_id, one.generation + 1))
+        for one in versions
+    }
 
 
 def digest(*parts: str) -> str:

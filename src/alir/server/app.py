@@ -21,20 +21,22 @@ from alir.errors import AlirError
 from alir.models.key_scope import allows
 from alir.server import problems
 from alir.server.auth.caller import caller
-from alir.server.bodies import BodyLimitMiddleware
 from alir.server.ingestion_queue import IngestionQueue
-from alir.server.kept_answers import AnswerStore
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
 from alir.server.mcp.transport import HEADERS as MCP_HEADERS
 from alir.server.mcp.transport import McpHttpTransport
 from alir.server.middleware.auth import AuthMiddleware
+from alir.server.middleware.body_limit import BodyLimitMiddleware
+from alir.server.middleware.errors import ErrorMiddleware
 from alir.server.middleware.headers import LOOPBACK, SameOriginMiddleware, SecurityHeadersMiddleware
+from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
+from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
-from alir.server.problems import ErrorMiddleware, refusal
+from alir.server.problems import refusal
 from alir.server.routes import api_docs, page
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
@@ -46,19 +48,18 @@ from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
 from alir.server.routes.uploads import PATH as UPLOADS_PATH
 from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
-from alir.server.telemetry.logs import REQUEST_ID, RequestLogMiddleware
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
-from alir.server.telemetry.request_metrics import MetricsMiddleware
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage.answers import AnswerStore
 from alir.storage.service_database import ServiceDatabase
 
 OPENAPI_PATH = "/openapi.json"
 
 
-class Service:
+class HttpService:
     """What serves one `Alir` over HTTP: its `app`, an ASGI application, closes it at its end.
 
     Args:
@@ -83,7 +84,7 @@ class Service:
             tokens_per_day=settings.tokens_per_day,
             places=places,
         )
-        health = HealthRoutes({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
+        health = HealthRoutes({"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.counts})
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(

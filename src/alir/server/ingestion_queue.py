@@ -29,11 +29,12 @@ from alir.models.files import source_id
 from alir.server import ingestions
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import named
-from alir.server.bodies import RequestModel, read
 from alir.server.ingestions import Ingestion, Kind
-from alir.server.problems import Problem, problem_of, refusal
+from alir.server.problems import problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S, accepts_events
+from alir.server.schemas.problems import Problem
+from alir.server.schemas.requests import RequestModel, read_body
 from alir.storage.service_database import ServiceDatabase
 
 MAX_WAITING = 100
@@ -133,7 +134,9 @@ class IngestionQueue:
 
     async def start(self) -> None:
         """Go on with what was taken on before, and begin to work."""
-        for tenant, told in await self._database.run(ingestions.unended, self._collection):
+        for tenant, told in await self._database.run_in_thread(
+            ingestions.unended, self._collection
+        ):
             folder = self._root / tenant if tenant else self._root
             files = [folder / path for path in told.paths]
             self._enqueue(_Job(tenant, told.model_copy(update={"state": "queued"}), files))
@@ -152,7 +155,7 @@ class IngestionQueue:
         the other.
         """
         tenant = caller(request).tenant
-        body = await read(request, IngestBody)
+        body = await read_body(request, IngestBody)
         self.refuse_if_full()
         files = await asyncio.to_thread(lambda: [named(path, tenant) for path in body.paths])
         told = await self.take_on(tenant, "ingest", files, delete_many=body.delete_many)
@@ -203,7 +206,7 @@ class IngestionQueue:
             delete_many=delete_many,
             begun=ingestions.now(),
         )
-        await self._database.run(ingestions.write, self._collection, tenant.name, told)
+        await self._database.run_in_thread(ingestions.write, self._collection, tenant.name, told)
         job = _Job(tenant.name, told, files)
         self._jobs[told.id] = job
         try:
@@ -228,7 +231,7 @@ class IngestionQueue:
         if (job := self._jobs.get(id_)) is not None:
             found: tuple[str, Ingestion] | None = (job.tenant, job.told)
         else:
-            found = await self._database.run(ingestions.find, self._collection, id_)
+            found = await self._database.run_in_thread(ingestions.find, self._collection, id_)
         if found is None or not tenant.sees(found[0]):
             raise refusal(404, "Not Found", "There is no such ingestion.")
         return job, found[1]
@@ -341,7 +344,9 @@ class IngestionQueue:
             job.tell(ended=ingestions.now(), waiting=None, **changes)
         self._jobs.pop(job.told.id, None)
         try:
-            await self._database.run(ingestions.write, self._collection, job.tenant, job.told)
+            await self._database.run_in_thread(
+                ingestions.write, self._collection, job.tenant, job.told
+            )
         except AlirError as error:
             _log.error("%s It is made once more at the next start.", error)
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from alir.server.problems import Problem
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.problems import Problem
 
 KEPT = 1000
 """Ended ones."""

@@ -1,24 +1,22 @@
 """Answer a question of several parts: decompose, search for each, judge, try again, synthesize."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import cast
 
 from llama_index.core.llms import LLM
-from llama_index.core.tools import BaseTool
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.tools import BaseTool, ToolOutput
 from workflows import Context, Workflow, step
 
-from alir.errors import (
-    DependencyError,
-    EmptyQuestion,
-    RetrievalFailed,
-)
+from alir.errors import DependencyError, EmptyQuestion, RetrievalFailed
 from alir.events.agent import (
     AgentAnswer,
     AskAgent,
-    By,
+    BudgetSpent,
     EvidenceAccepted,
     EvidenceFound,
     EvidenceGathered,
@@ -27,29 +25,40 @@ from alir.events.agent import (
     MeaningChosen,
     QueryRewritten,
     QuestionDecomposed,
+    QuestionRestated,
     QuestionUnderstood,
     SubQuestionAsked,
     SubQuestionGivenUp,
     ToolsOffered,
     ToolsUsed,
+    ToolUsed,
 )
-from alir.events.ask import Sources
+from alir.events.ask import Sources, streamed
 from alir.events.search import Passages, Search
-from alir.models.answers import AgentQuestion, AnsweredPart, Budget, SubQuestion
+from alir.models.answers import (
+    AgentQuestion,
+    AgentState,
+    AnsweredPart,
+    Budget,
+    By,
+    SubQuestion,
+)
 from alir.models.files import FileVersion
 from alir.ports import Sessions
 from alir.steps.agent import decompose, rewrite
+from alir.steps.agent.budget_tracker import BudgetTracker
+from alir.steps.agent.clarify import clarify
 from alir.steps.agent.grade import MIN_GRADE, grade
 from alir.steps.agent.interleave import interleave
+from alir.steps.agent.remember import remember
+from alir.steps.agent.restate import restate_in_session
 from alir.steps.agent.synthesize_parts import evidence, synthesize_parts
-from alir.steps.ask.cite import Citations, source
-from alir.steps.ask.read import read, version_of
+from alir.steps.agent.use_tools import use_tools
+from alir.steps.ask.cite import sources
+from alir.steps.ask.read import live, read
 from alir.steps.ask.synthesize import prompt
-from alir.workflows.budget_tracker import AgentState, BudgetTracker
-from alir.workflows.conversation import meanings, remember, restated
+from alir.steps.ask.write import write
 from alir.workflows.search import SearchCorpus
-from alir.workflows.toolbox import use_tools
-from alir.workflows.writing import write
 
 MAX_ATTEMPTS = 3
 """Searches for one part of a question."""
@@ -93,14 +102,24 @@ class Agent(Workflow):
         inquiry = AgentQuestion(
             question, ev.session, ev.top_k, budget, started=perf_counter(), filters=ev.filters
         )
-        inquiry = await restated(ctx, inquiry, sessions=self.sessions, llm=self.llm)
-        meant = await meanings(ctx, inquiry, llm=self.llm) if ev.may_ask else []
-        if not meant:
+        tracker = _tracker(ctx, inquiry)
+        restated = await restate_in_session(
+            inquiry, sessions=self.sessions, llm=self.llm, tracker=tracker
+        )
+        if restated is not None:
+            standalone, by = restated
+            event = QuestionRestated(asked=question, question=standalone, by=by)
+            ctx.write_event_to_stream(event)
+            inquiry = replace(inquiry, question=standalone)
+        may_mean = (
+            await clarify(inquiry.question, llm=self.llm, tracker=tracker) if ev.may_ask else []
+        )
+        if not may_mean:
             return QuestionUnderstood(inquiry=inquiry)
         async with ctx.store.edit_state() as run:
             run.unclear = inquiry
             run.seconds_before = perf_counter() - inquiry.started
-        return MeaningAsked(question=inquiry.question, meanings=meant)
+        return MeaningAsked(question=inquiry.question, meanings=may_mean)
 
     @step
     async def listen(
@@ -114,7 +133,7 @@ class Agent(Workflow):
         question = ev.meaning.strip()
         if not question:
             question = inquiry.question
-            await BudgetTracker(ctx, inquiry).note(NOBODY_SAID)
+            await _tracker(ctx, inquiry).note(NOBODY_SAID)
         started = perf_counter() - run.seconds_before
         return QuestionUnderstood(inquiry=replace(inquiry, question=question, started=started))
 
@@ -124,9 +143,7 @@ class Agent(Workflow):
     ) -> list[SubQuestionAsked | ToolsOffered]:
         """Find the parts of the question; whether it needs tools is found out beside them."""
         question = ev.inquiry.question
-        reply = await BudgetTracker(ctx, ev.inquiry).consult(
-            decompose.prompt(question), llm=self.llm
-        )
+        reply = await _tracker(ctx, ev.inquiry).consult(decompose.prompt(question), llm=self.llm)
         parts = decompose.parts_of(reply, question) if reply else decompose.decompose(question)
         decided = QuestionDecomposed(question=question, parts=parts, by="llm" if reply else "rules")
         ctx.write_event_to_stream(decided)
@@ -139,12 +156,22 @@ class Agent(Workflow):
     @step
     async def use_tools(self, ctx: Context[AgentState], ev: ToolsOffered) -> ToolsUsed:
         """Have the language model choose tools for the question, and call them."""
+
+        def stream(call: ToolSelection, output: ToolOutput) -> None:
+            used = ToolUsed(
+                tool=call.tool_name,
+                arguments=call.tool_kwargs,
+                output=output.content,
+                is_error=output.is_error,
+            )
+            ctx.write_event_to_stream(used)
+
         passages = await use_tools(
-            ctx,
             ev.inquiry.question,
             tools=self.tools,
             llm=self.llm,
-            purse=BudgetTracker(ctx, ev.inquiry),
+            tracker=_tracker(ctx, ev.inquiry),
+            on_used=stream,
         )
         return ToolsUsed(inquiry=ev.inquiry, passages=passages)
 
@@ -153,20 +180,20 @@ class Agent(Workflow):
         self, ctx: Context[AgentState], ev: SubQuestionAsked | QueryRewritten
     ) -> EvidenceFound | SubQuestionGivenUp:
         """Search for one part, as a question of its own."""
-        purse = BudgetTracker(ctx, ev.inquiry)
-        refusal = await purse.spend()
+        tracker = _tracker(ctx, ev.inquiry)
+        refusal = await tracker.spend()
         if refusal is not None:
             return _given_up(ctx, ev, refusal)
         search = _search(ev.part, ev.inquiry)
         try:
-            async with asyncio.timeout(purse.seconds_left):
+            async with asyncio.timeout(tracker.seconds_left):
                 found = cast("Passages", await self.search.run(start_event=search))
         except TimeoutError:
-            return _given_up(ctx, ev, await purse.run_out_of_time())
+            return _given_up(ctx, ev, await tracker.run_out_of_time())
         except DependencyError as error:
-            await purse.note(f"“{ev.part.question}” could not be searched for: {error}")
+            await tracker.note(f"“{ev.part.question}” could not be searched for: {error}")
             return _given_up(ctx, ev, str(error), is_failure=True)
-        await purse.note(*found.degraded)
+        await tracker.note(*found.degraded)
         event = EvidenceFound(inquiry=ev.inquiry, part=ev.part, passages=found.passages)
         ctx.write_event_to_stream(event)
         return event
@@ -198,7 +225,7 @@ class Agent(Workflow):
         tried = (*part.tried, part.query)
         if len(tried) >= MAX_ATTEMPTS:
             return _given_up(ctx, ev, f"{len(tried)} searches found nothing that fits well.")
-        reply = await BudgetTracker(ctx, ev.inquiry).consult(
+        reply = await _tracker(ctx, ev.inquiry).consult(
             rewrite.prompt(part.question, tried), llm=self.llm
         )
         query = rewrite.query_of(reply, tried)
@@ -224,7 +251,7 @@ class Agent(Workflow):
             raise RetrievalFailed(failures)
         inquiry = settled[0].inquiry
         parts, texts = await self._read(
-            BudgetTracker(ctx, inquiry), [one.part for one in settled], inquiry
+            _tracker(ctx, inquiry), [one.part for one in settled], inquiry
         )
         return EvidenceGathered(
             inquiry=inquiry,
@@ -240,33 +267,29 @@ class Agent(Workflow):
         """Write the answer over all that was found, streaming it, and check what it cites."""
         started = perf_counter()
         question, passages = ev.inquiry.question, interleave([evidence(ev.parts), ev.tool_passages])
-        sources = [source(passage) for passage in passages]
-        ctx.write_event_to_stream(Sources(sources=sources))
+        shown = sources(passages)
+        ctx.write_event_to_stream(Sources(sources=shown))
 
-        def extracted(citations: Citations) -> AsyncIterator[str]:
-            return synthesize_parts(
-                ev.parts, passages, citations=citations, embedding=self.search.embedding
-            )
-
-        purse = BudgetTracker(ctx, ev.inquiry)
+        tracker = _tracker(ctx, ev.inquiry)
+        embedding = self.search.embedding
         is_written = (
             self.llm is not None
             and bool(passages)
-            and await purse.may_ask(prompt(question, passages))
+            and await tracker.may_ask(prompt(question, passages))
         )
         written = await write(
-            ctx,
             question,
             passages,
             ev.texts,
-            extracted=extracted,
+            extract=partial(synthesize_parts, ev.parts, passages, embedding=embedding),
             llm=self.llm if is_written else None,
-            embedding=self.search.embedding,
-            within_s=purse.seconds_left,
+            embedding=embedding,
+            show=lambda piece: ctx.write_event_to_stream(streamed(piece)),
+            within_s=tracker.seconds_left,
         )
         if written.mode == "llm":
-            await purse.replied([written.text])
-        await remember(ctx, ev.inquiry, written.text, sessions=self.sessions)
+            await tracker.count_reply([written.text])
+        await remember(ev.inquiry, written.text, sessions=self.sessions, tracker=tracker)
         spent = await ctx.store.get_state()
         now = perf_counter()
         return AgentAnswer(
@@ -274,7 +297,7 @@ class Agent(Workflow):
             text=written.text,
             mode=written.mode,
             citations=written.citations.made,
-            sources=sources,
+            sources=shown,
             parts=ev.answered,
             degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
             removed_citations=written.citations.removed,
@@ -288,13 +311,13 @@ class Agent(Workflow):
         )
 
     async def _read(
-        self, purse: BudgetTracker, parts: list[SubQuestion], inquiry: AgentQuestion
+        self, tracker: BudgetTracker, parts: list[SubQuestion], inquiry: AgentQuestion
     ) -> tuple[list[SubQuestion], dict[str, str]]:
         """Return the parts with live passages, and their texts; search again where a file moved."""
         store = self.search.vector_store
         found = await read(evidence(parts), vector_store=store)
         for _ in range(MAX_ATTEMPTS):
-            if not found.stale or await purse.spend() is not None:
+            if not found.stale or await tracker.spend() is not None:
                 break
             for at, part in enumerate(parts):
                 if _without(part, found.stale).passages != part.passages:
@@ -303,8 +326,16 @@ class Agent(Workflow):
                     parts[at] = replace(part, passages=tuple(again.passages))
             found = await read(evidence(parts), vector_store=store)
         if found.stale:
-            await purse.note(MOVED)
+            await tracker.note(MOVED)
         return [_without(part, found.stale) for part in parts], found.texts
+
+
+def _tracker(ctx: Context[AgentState], inquiry: AgentQuestion) -> BudgetTracker:
+    return BudgetTracker(
+        inquiry,
+        edit_state=ctx.store.edit_state,
+        on_spent=lambda reason: ctx.write_event_to_stream(BudgetSpent(reason=reason)),
+    )
 
 
 def _search(part: SubQuestion, inquiry: AgentQuestion) -> Search:
@@ -339,6 +370,4 @@ def _answered(settled: EvidenceAccepted | SubQuestionGivenUp) -> AnsweredPart:
 
 
 def _without(part: SubQuestion, stale: Collection[FileVersion]) -> SubQuestion:
-    return replace(
-        part, passages=tuple(one for one in part.passages if version_of(one.node) not in stale)
-    )
+    return replace(part, passages=tuple(live(part.passages, stale)))

@@ -1,6 +1,7 @@
 """Answer a question: search by meaning and by words at once, fuse, synthesize, cite."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -10,13 +11,13 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
 from alir.errors import NothingIngested
-from alir.events.ask import Answer, Ask, Sources, Token
+from alir.events.ask import Answer, Ask, Sources, Token, streamed
 from alir.events.search import DenseSearchPlanned, KeywordSearchPlanned, NothingFound, PassagesRead
 from alir.ports import Catalog
-from alir.steps.ask.cite import Citations, source
+from alir.steps.ask.cite import sources
 from alir.steps.ask.synthesize import NOT_ANSWERED, synthesize_extractive
+from alir.steps.ask.write import write
 from alir.workflows.retrieval import Retrieval
-from alir.workflows.writing import write
 
 
 class AskCorpus(Retrieval):
@@ -53,30 +54,24 @@ class AskCorpus(Retrieval):
     async def synthesize(self, ctx: Context, ev: PassagesRead) -> Answer:
         """Write the answer, streaming it, and check what it cites."""
         started = perf_counter()
-        sources = [source(passage) for passage in ev.passages]
-        ctx.write_event_to_stream(Sources(sources=sources))
+        shown = sources(ev.passages)
+        ctx.write_event_to_stream(Sources(sources=shown))
         question, passages = ev.plan.question, ev.passages
-
-        def extracted(citations: Citations) -> AsyncIterator[str]:
-            return synthesize_extractive(
-                question, passages, citations=citations, embedding=self.embedding
-            )
-
         written = await write(
-            ctx,
             question,
             passages,
             ev.texts,
-            extracted=extracted,
+            extract=partial(synthesize_extractive, question, passages, embedding=self.embedding),
             llm=self.llm,
             embedding=self.embedding,
+            show=lambda piece: ctx.write_event_to_stream(streamed(piece)),
         )
         now = perf_counter()
         return Answer(
             text=written.text,
             mode=written.mode,
             citations=written.citations.made,
-            sources=sources,
+            sources=shown,
             degraded=ev.degraded + written.degraded,
             removed_citations=written.citations.removed,
             sentences=written.sentences,
@@ -86,7 +81,7 @@ class AskCorpus(Retrieval):
     @step
     async def report_nothing(self, ctx: Context, ev: NothingFound) -> Answer:
         """Say that no passage was found, or that there is nothing to find one in."""
-        if await self.catalog.chunks() == 0:
+        if await self.catalog.count_chunks() == 0:
             raise NothingIngested(self.catalog.collection)
         ctx.write_event_to_stream(Sources(sources=[]))
         ctx.write_event_to_stream(Token(text=NOT_ANSWERED))

@@ -1,7 +1,7 @@
 """Make the index mirror files and folders: survey, pump the shards through, sweep."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from time import perf_counter, time
@@ -15,7 +15,6 @@ from alir.events.ingest import (
     FilesIngested,
     IndexRecovered,
     Ingest,
-    IngestFiles,
     IngestPaused,
     IngestProgress,
     IngestReport,
@@ -24,15 +23,16 @@ from alir.events.ingest import (
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models.files import FileOutcome, FilePart, Roots
+from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import journal_failures
 from alir.steps.ingest.recover import look, recover
 from alir.steps.ingest.relearn import relearn
 from alir.steps.ingest.sweep import sweep
-from alir.steps.ingest.walk import groups, survey, walk
+from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.pump import pump
 
 SHARDS_IN_FLIGHT = 4
 """Child runs at once: one computes vectors while others read and write."""
@@ -81,7 +81,7 @@ class IngestCorpus(Workflow):
         """Finish what a run that died left undone, and see what is gone."""
         roots = ev.roots.paths
         # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
-        await self.catalog.chunks()
+        await self.catalog.count_chunks()
         async with self._alone(ctx):
             held = await look(roots, catalog=self.catalog)
             await recover(held.superseded, vector_store=self.vector_store)
@@ -90,7 +90,7 @@ class IngestCorpus(Workflow):
                 ctx.write_event_to_stream(LedgerRelearned(files=files))
         return IndexRecovered(
             roots=ev.roots,
-            gone=held.gone,
+            gone=frozenset(source.content_hash for source in held.gone),
             started=ev.started,
             delete_many=ev.delete_many,
         )
@@ -123,33 +123,10 @@ class IngestCorpus(Workflow):
         Args:
             gone: content hashes of the files held that are gone from there.
         """
-        run = IngestionTotals(ctx, roots.files, gone)
+        run = IngestionTotals(ctx, roots.files)
         with _stop_told(run.progress):
-            await self._pump(roots, run)
+            await pump(self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight)
         return run
-
-    async def _pump(self, roots: Roots, run: "IngestionTotals") -> None:
-        files = groups(walk(roots.paths))
-        waiting: deque[list[FilePart]] = deque()
-        running: set[asyncio.Task[ShardIngested]] = set()
-        try:
-            while True:
-                while len(running) < self.shards_in_flight:
-                    group = waiting.popleft() if waiting else await run.next_group(files)
-                    if not group:
-                        break
-                    running.add(asyncio.create_task(self._ingest(group, run)))
-                if not running:
-                    break
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    rest = run.settle(task.result())
-                    if rest:
-                        waiting.append(rest)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
 
     @step
     async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
@@ -206,19 +183,6 @@ class IngestCorpus(Workflow):
 
         return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
 
-    async def _ingest(self, group: list[FilePart], run: "IngestionTotals") -> ShardIngested:
-        handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
-        try:
-            async for event in handler.stream_events():
-                if isinstance(event, ChunksAdded):
-                    run.wrote(len(event.written))
-            result = await handler
-        except asyncio.CancelledError:
-            await handler.cancel_run()
-            raise
-        assert isinstance(result, ShardIngested)  # noqa: S101  the engine types results as Any
-        return result
-
 
 @contextmanager
 def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
@@ -235,57 +199,39 @@ def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
 
 
 class IngestionTotals:
-    """What one run of the pump has done so far, and the stream it tells it to."""
+    """What an ingestion has done so far, and the stream that it is reported to."""
 
-    def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:
-        self.gone = gone
+    def __init__(self, ctx: Context, files: int) -> None:
         self.counts: Counter[str] = Counter()
         self.failed: list[FileOutcome] = []
         self.moved: set[str] = set()
-        self.embedded = self.reused = 0
+        self.embedded = self.reused = self.chunks = 0
         self.seconds: Counter[str] = Counter()
         self._ctx = ctx
         self._files = files
-        self.chunks = 0
 
-    async def next_group(self, groups: Iterator[list[FilePart | FileOutcome]]) -> list[FilePart]:
-        """Return the next files to ingest; an empty list at the end."""
-        while (group := await asyncio.to_thread(next, groups, None)) is not None:
-            self._settle([one for one in group if isinstance(one, FileOutcome)])
-            parts = [one for one in group if isinstance(one, FilePart)]
-            if parts:
-                return parts
-        return []
+    def add_batch(self, batch: ChunksAdded) -> None:
+        """Note that a batch of chunks is in the store."""
+        self.chunks += len(batch.written)
+        self._ctx.write_event_to_stream(self.progress())
 
-    def settle(self, shard: ShardIngested) -> list[FilePart]:
-        """Take in a shard's result; return what it left."""
+    def add_shard(self, shard: ShardIngested) -> None:
+        """Note what a shard did."""
         self.seconds.update(shard.seconds)
         self.chunks += shard.written
         self.embedded += shard.embedded
         self.reused += shard.reused
-        self._settle(shard.outcomes)
-        return shard.remaining
-
-    def wrote(self, chunks: int) -> None:
-        """Take in that a batch is in the store."""
-        self.chunks += chunks
-        self._tell([])
+        self.counts.update(one.outcome for one in shard.outcomes)
+        failed = [one for one in shard.outcomes if one.outcome == "failed"]
+        self.failed += failed
+        self.moved |= {one.content_hash for one in shard.outcomes if one.outcome == "moved"}
+        self._ctx.write_event_to_stream(self.progress(failed))
 
     def progress(self, failed: Sequence[FileOutcome] = ()) -> IngestProgress:
-        """Return how far the run has come; `failed` since it was last told."""
+        """Return how far the run has come; `failed` since it was last reported."""
         return IngestProgress(
-            files_done=sum(self.counts.values()),
+            files_done=self.counts.total(),
             files=self._files,
             chunks_written=self.chunks,
             failed=list(failed),
         )
-
-    def _settle(self, outcomes: list[FileOutcome]) -> None:
-        self.counts.update(one.outcome for one in outcomes)
-        failed = [one for one in outcomes if one.outcome == "failed"]
-        self.failed += failed
-        self.moved |= {one.content_hash for one in outcomes if one.outcome == "moved"}
-        self._tell(failed)
-
-    def _tell(self, failed: list[FileOutcome]) -> None:
-        self._ctx.write_event_to_stream(self.progress(failed))

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
@@ -24,10 +26,11 @@ from alir.events.ingest import (
 )
 from alir.models.files import FilePart, SplitPart
 from alir.models.records import SourceRecord
-from alir.ports import Catalog, Ledger, ReaderPool
+from alir.ports import ReaderPool, ShardCatalog, ShardLedger
 from alir.steps.ingest.add import add
 from alir.steps.ingest.compare import compare, fingerprint
 from alir.steps.ingest.confirm import confirm
+from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
 from alir.steps.ingest.load import load
@@ -50,13 +53,13 @@ class IngestShard(Workflow):
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        catalog: ShardCatalog,
         readers: ReaderPool,
         node_parser: NodeParser,
         chunking: str,
         embedding: BaseEmbedding,
         vector_store: BasePydanticVectorStore,
-        ledger: Ledger | None = None,
+        ledger: ShardLedger | None = None,
         shard_chars: int = SHARD_CHARS,
         batch_chunks: int = BATCH_CHUNKS,
     ) -> None:
@@ -71,6 +74,20 @@ class IngestShard(Workflow):
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
+
+    def dry_run(self) -> "IngestShard":
+        """Return a shard that reports what this one would do, embeds nothing and writes nothing."""
+        return IngestShard(
+            catalog=DryRunCatalog(self.catalog),
+            readers=self.readers,
+            node_parser=self.node_parser,
+            chunking=self.chunking,
+            embedding=MockEmbedding(embed_dim=1),
+            vector_store=DryRunStore(),
+            ledger=None if self.ledger is None else DryRunLedger(self.ledger),
+            shard_chars=self.shard_chars,
+            batch_chunks=self.batch_chunks,
+        )
 
     @step
     async def compare(self, ev: IngestFiles) -> FilesCompared:
@@ -137,8 +154,8 @@ class IngestShard(Workflow):
         new = [chunk for chunk in ev.chunks if chunk.ref_doc_id not in ev.may_be_held]
         new += await reuse(held, catalog=self.catalog)
         await embed(new, embedding=self.embedding)
-        reused = len(ev.chunks) - len(new)
-        return ChunksEmbedded(chunks=ev.chunks, reused=reused, seconds=perf_counter() - started)
+        seconds = perf_counter() - started
+        return ChunksEmbedded(chunks=ev.chunks, embedded=_by_source(new), seconds=seconds)
 
     @step
     async def add(self, ctx: Context, ev: ChunksEmbedded) -> ChunksAdded:
@@ -149,8 +166,8 @@ class IngestShard(Workflow):
             written=added.written,
             first_chunks=added.first_chunks,
             refused=added.refused,
-            embedded=len(ev.chunks) - ev.reused,
-            reused=ev.reused,
+            chunks=_by_source(ev.chunks),
+            embedded=ev.embedded,
             seconds={"embed": ev.seconds, "add": perf_counter() - started},
         )
         ctx.write_event_to_stream(event)
@@ -170,12 +187,13 @@ class IngestShard(Workflow):
         whole = [part for part in ended if part.source_id not in refused]
         await journal(whole, "verified", ledger=self.ledger)
         seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
+        embedded = sum(sum(batch.embedded.values()) for batch in added)
         return ChunksVerified(
             shard=shard,
             first_chunks=[chunk for batch in added for chunk in batch.first_chunks],
             refused=refused,
-            embedded=sum(batch.embedded for batch in added),
-            reused=sum(batch.reused for batch in added),
+            embedded=embedded,
+            reused=sum(sum(batch.chunks.values()) for batch in added) - embedded,
             seconds={**seconds, "verify": perf_counter() - started},
         )
 
@@ -218,6 +236,10 @@ def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
         part.version,
         part.content.mtime_ns if part.content.is_old else 0,
     )
+
+
+def _by_source(chunks: Sequence[TextNode]) -> Counter[str]:
+    return Counter(chunk.ref_doc_id or "" for chunk in chunks)
 
 
 def _summed(seconds: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -34,7 +34,7 @@ from alir.models.answers import Branch, Fusion
 from alir.models.path_filters import both, without
 from alir.ports import Catalog
 from alir.steps.ask.fuse import fuse
-from alir.steps.ask.read import read, version_of
+from alir.steps.ask.read import live, read
 from alir.steps.ask.rerank import rerank
 from alir.steps.ask.retrieve import retrieve_dense, retrieve_keyword
 from alir.steps.ingest.embed import embed_question
@@ -97,7 +97,7 @@ class Retrieval(Workflow):
         if not 1 <= top_k <= MAX_TOP_K:
             raise InvalidTopK(top_k, MAX_TOP_K)
         # Once: an empty index is to be told before the model is loaded, not at every question.
-        self._has_content = self._has_content or await self.catalog.chunks() > 0
+        self._has_content = self._has_content or await self.catalog.count_chunks() > 0
         if not self._has_content:
             raise NothingIngested(self.catalog.collection)
         return _branches(
@@ -200,12 +200,16 @@ class Retrieval(Workflow):
         # What was excluded may be live by now, and its file would have no version at all.
         if found.stale != set(excluded) and ev.plan.searches < MAX_SEARCHES:
             return VersionsMoved(plan=ev.plan, stale=[*found.stale])
-        live = [p for p in ev.passages if version_of(p.node) not in found.stale]
+        passages = live(ev.passages, found.stale)
         seconds = {**ev.seconds, "read": perf_counter() - started}
-        if not live:
+        if not passages:
             return NothingFound(plan=ev.plan, degraded=ev.degraded, seconds=seconds)
         return PassagesRead(
-            plan=ev.plan, passages=live, texts=found.texts, degraded=ev.degraded, seconds=seconds
+            plan=ev.plan,
+            passages=passages,
+            texts=found.texts,
+            degraded=ev.degraded,
+            seconds=seconds,
         )
 
 
@@ -246,8 +250,9 @@ async def _searched(
 
 
 def _filters(plan: SearchPlanned) -> MetadataFilters | None:
-    versions = [one.version for one in plan.excluded]
-    return both(plan.filters, without(versions) if versions else None)
+    if not plan.excluded:
+        return plan.filters
+    return both(plan.filters, without([one.version for one in plan.excluded]))
 
 
 def _candidates(plan: SearchPlanned) -> int:

@@ -18,7 +18,7 @@ from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import ParserUnavailable
 from alir.models.reading import DocumentPosition
-from alir.ports import Read as ReadGroup
+from alir.ports import ReadGroup
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="all limits hold on Linux alone")
 

@@ -13,7 +13,7 @@ from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import ProblemException
 from alir.storage import keys
-from alir.storage.service_database import ServiceDatabase, opened
+from alir.storage.service_database import ServiceDatabase, open_service_database
 from alir.testing import OpenAIServer, Say, Stall
 
 QUESTION = {"question": "What is there?"}
@@ -82,8 +82,8 @@ async def test_a_key_whose_tokens_are_spent_asks_no_more_today(
                 answers.append(await one.post("/v1/ask", **ask))
                 await settled(served)
             listed = await client.get("/v1/sources")
-            with opened(served.path) as db:
-                costs = {one.id: keys.spent(db, one.id) for one in keys.all_of(db)}
+            with open_service_database(served.path) as db:
+                costs = {one.id: keys.tokens_today(db, one.id) for one in keys.list_all(db)}
 
     sent = "".join(one["content"] for one in model.requests[0]["messages"])
     assert [answer.status_code for answer in answers] == [200, 429, 200]

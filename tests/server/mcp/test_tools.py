@@ -19,7 +19,7 @@ from alir.server.auth.caller import Caller, Tenant
 from alir.server.mcp.protocol import McpTransport, protocol
 from alir.server.problems import DEFECT
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 from alir.testing import OpenAIServer, Stall
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
@@ -212,8 +212,8 @@ async def test_nobody_is_let_in_without_a_key_or_from_another_sites_page(served:
             pass
     async with host(served, secret) as client:
         await client.list_tools()
-        with opened(served.path) as db:
-            [key] = keys.all_of(db)
+        with open_service_database(served.path) as db:
+            [key] = keys.list_all(db)
             keys.revoke(db, key.id)
         with pytest.raises(MCPError, match=NO_KEY):
             await client.call_tool("list_sources")
@@ -261,8 +261,8 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
         async with serving(llm_base_url=model.base_url, tokens_per_day=100_000) as served:
             await served.hold(served.client, bees=BEES)
             secret = served.secret("read")
-            with opened(served.path) as db:
-                [key] = keys.all_of(db)
+            with open_service_database(served.path) as db:
+                [key] = keys.list_all(db)
             who = Caller(key.id, "read", Tenant("", served.root))
             door = McpTransport(lambda _: who, served.service.limits.question, str)
             gone = host(served, secret, "legacy")
@@ -283,8 +283,8 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
                         await settled(served)
                 await asyncio.gather(asking, return_exceptions=True)
                 await settled(served)
-                with opened(served.path) as db:
-                    costs.append(keys.spent(db, key.id))
+                with open_service_database(served.path) as db:
+                    costs.append(keys.tokens_today(db, key.id))
 
     assert 0 < costs[0] < costs[1] < costs[2] < costs[3]  # what the model was sent each time
 

@@ -1,44 +1,15 @@
-"""Feedback on answers: who may give it, what is kept, for how long, and who reads it."""
+"""Feedback on answers: who may give it, what is kept, and who reads it."""
 
-import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from alir.errors import ServiceFileFailed
-from alir.server import ingestions
-from alir.server import kept_answers as answers
-from alir.server.kept_answers import AnswerStore, KeptAnswer
-from alir.storage import keys
-from alir.storage.service_database import VERSION, ServiceDatabase, opened
+from alir.storage.service_database import open_service_database
 
 BEES = "Bees keep their honey in combs of wax."
 QUESTION = "Where do bees keep their honey?"
-FIRST_VERSION = """
-CREATE TABLE key (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, secret_hash BLOB NOT NULL, scope TEXT NOT NULL,
-    tenant TEXT NOT NULL, created TEXT NOT NULL, revoked TEXT
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX key_by_name ON key (name) WHERE revoked IS NULL;
-CREATE TABLE spent (
-    key TEXT NOT NULL, day TEXT NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (key, day)
-) WITHOUT ROWID;
-CREATE TABLE ingestion (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, collection TEXT NOT NULL,
-    tenant TEXT NOT NULL, is_ended INTEGER NOT NULL, told TEXT NOT NULL
-);
-PRAGMA application_id = 1634494835;
-PRAGMA user_version = 1;
-"""
-
-
-def told(question: str) -> KeptAnswer:
-    return KeptAnswer(
-        kind="ask", question=question, text="In wax.", mode="extractive", citations=[]
-    )
 
 
 async def rate(client: httpx.AsyncClient, id_: str, **body: Any) -> httpx.Response:
@@ -105,55 +76,5 @@ async def test_an_answer_is_rated_after_a_restart_and_none_is_kept_where_none_is
             assert (await rate(served.client, id_, rating="up")).status_code == 404
         [kept] = (await served.client.get("/v1/feedback")).json()["feedback"]
         assert kept["id"] == rated
-        with opened(served.path) as db:
+        with open_service_database(served.path) as db:
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (1,)
-
-
-async def test_answers_are_kept_for_a_while_in_a_number_by_tenant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = ServiceDatabase(tmp_path / "a.service")
-    kept = AnswerStore(database, "notes", most=2)
-    monkeypatch.setattr(answers, "RATED_KEPT", 2)
-    for number in range(4):
-        kept.keep(f"a{number}", "acme", told("Who?"))
-    kept.keep("z0", "zeta", told("Who?"))
-    taken = [await kept.rate("acme", f"a{number}", "up", "") for number in range(4)]
-    assert taken == [False, False, True, True]
-    assert not await AnswerStore(database, "others", most=2).rate("acme", "a2", "up", "")
-
-    with opened(database.path) as db:
-        db.execute("UPDATE answer SET at_ms = 0")
-    await kept.start()
-    assert not await kept.rate("zeta", "z0", "up", "")
-    kept.keep("a4", "acme", told("Who else?"))
-    assert await kept.rate("acme", "a4", "down", "")
-    assert [one.given.id for one in await kept.rated(None, limit=9, after=None)] == ["a4", "a3"]
-    await kept.stop()
-    await database.aclose()
-
-
-def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Path) -> None:
-    path = tmp_path / "a.service"
-    before = sqlite3.connect(path)
-    before.executescript(FIRST_VERSION)
-    secret = keys.add(before, "old", "write", "acme")
-    begun = ingestions.Ingestion(id="i", kind="ingest", state="queued", paths=["."], begun="then")
-    ingestions.write(before, "notes", "acme", begun)
-    keys.spend(before, "k", 7)
-    before.commit()
-    before.close()
-
-    for _ in range(2):
-        with opened(path) as db:
-            key = keys.present(db, secret).key
-            assert key is not None
-            assert (key.name, key.tenant) == ("old", "acme")
-            assert ingestions.unended(db, "notes") == [("acme", begun)]
-            assert keys.spent(db, "k") == 7
-            assert db.execute("SELECT count(*) FROM answer").fetchone() == (0,)
-            assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-    with opened(path) as db:
-        db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(ServiceFileFailed, match="none of this version"), opened(path):
-        pass

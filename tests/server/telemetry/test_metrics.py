@@ -22,9 +22,10 @@ from starlette.routing import Mount, Route
 from alir.concurrency.coalescer import Coalescer
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import MilvusUnavailable
+from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.problems import ProblemException
 from alir.server.telemetry.metrics_collector import _buckets
-from alir.server.telemetry.request_metrics import MetricsMiddleware, RequestMetrics
+from alir.server.telemetry.request_metrics import RequestMetrics
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."

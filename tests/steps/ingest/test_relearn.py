@@ -15,13 +15,6 @@ from alir.storage.ledger import SqliteLedger
 HERE = Path("/docs/here.txt")
 
 
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
-    ledger = SqliteLedger(tmp_path / "a.ledger", "docs")
-    yield ledger
-    await ledger.aclose()
-
-
 def chunk(path: Path, index: int, **metadata: Any) -> TextNode:
     source = RelatedNodeInfo(node_id=source_id(path))
     return TextNode(
@@ -57,7 +50,7 @@ async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
         raise ConnectionError
         yield
 
-    monkeypatch.setattr(catalog, "sources", failing)
+    monkeypatch.setattr(catalog, "complete_versions", failing)
     with pytest.raises(ConnectionError):
         await relearn(catalog=catalog, ledger=ledger)
 

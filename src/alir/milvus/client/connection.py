@@ -16,19 +16,11 @@ from typing import Any, TypeVar
 
 import grpc
 from pymilvus import AsyncMilvusClient
-from pymilvus.client.types import Status
-from pymilvus.exceptions import ConnectionConfigException, ErrorCode, MilvusException
-from pymilvus.grpc_gen import common_pb2
+from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
-from alir.errors import (
-    AccessRefused,
-    AlirError,
-    InvalidSetting,
-    MilvusFailed,
-    MilvusTimeout,
-    MilvusUnavailable,
-)
+from alir.errors import AlirError, InvalidSetting, MilvusUnavailable
 from alir.milvus.client import lite, wire
+from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.outages import OutageMonitor
 from alir.milvus.client.retries import Retrier, always
 
@@ -38,12 +30,6 @@ T = TypeVar("T")
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
-PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
-PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
-"""Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
-a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
-LITE_STARTS = "has not been init"
-"""In what Milvus Lite says that is asked for its first collection while it still starts."""
 BEGINS_WITHIN_S = 0.002
 """How long a caller waits at most for the client's thread to send its request."""
 SENT_AFTER_TURNS = 2
@@ -240,7 +226,7 @@ class MilvusConnection:
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:
-            translated = self._translated(error, operation)
+            translated = translate_error(error, operation, uri=self.uri, timeout_s=self.timeout_s)
             if self.is_lite and isinstance(translated, MilvusUnavailable):
                 self._lite_may_be_dead = True
             raise translated from error
@@ -280,7 +266,9 @@ class MilvusConnection:
             )
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(
-                "ALIR_MILVUS_URI", f"{self.uri!r} is not usable: {_sentence(error)}", "Correct it."
+                "ALIR_MILVUS_URI",
+                f"{self.uri!r} is not usable: {sentence_of(error)}",
+                "Correct it.",
             ) from error
 
     async def _close(self) -> None:
@@ -291,48 +279,6 @@ class MilvusConnection:
         if path is not None:
             await asyncio.to_thread(lite.release, path)
         self._retries.relax()
-
-    def _translated(self, error: BaseException, operation: str) -> AlirError:
-        chain = _chain(error)
-        codes = {one.code() for one in chain if isinstance(one, grpc.RpcError)}
-        if grpc.StatusCode.UNAUTHENTICATED in codes:
-            return AccessRefused(f"Milvus at {self.uri}", "ALIR_MILVUS_TOKEN")
-        timed_out = any(isinstance(one, TimeoutError) for one in chain)
-        if timed_out or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
-            return MilvusTimeout(self.uri, self.timeout_s)
-        not_connected = getattr(error, "code", None) == Status.CONNECT_FAILED
-        if not_connected or grpc.StatusCode.UNAVAILABLE in codes:
-            return MilvusUnavailable(self.uri)
-        return MilvusFailed(
-            self.uri,
-            operation,
-            _sentence(error),
-            retryable=bool(codes & PASSING) or _may_pass(error),
-        )
-
-
-def _may_pass(error: BaseException) -> bool:
-    if not isinstance(error, MilvusException):
-        return False
-    if error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe:
-        return True
-    return LITE_STARTS in str(error.message)
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        cause = current.__cause__ if current.__cause__ is not current else None
-        current = cause or current.__context__
-    return chain
-
-
-def _sentence(error: BaseException) -> str:
-    message = getattr(error, "message", None) or str(error) or type(error).__name__
-    return str(message).strip().splitlines()[0].rstrip(".")
 
 
 async def _waited_for(work: Coroutine[Any, Any, T]) -> T:

@@ -10,7 +10,8 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from alir.server.problems import Problem, ProblemException
+from alir.server.problems import ProblemException
+from alir.server.schemas.problems import Problem
 
 BUSY_RETRY_AFTER_S = 2
 LATE_S = 0.02

@@ -87,7 +87,7 @@ class RateLimiter:
             if not self._per_day:
                 yield
                 return
-            if await self._database.run(keys.spent, who.key) >= self._per_day:
+            if await self._database.run_in_thread(keys.tokens_today, who.key) >= self._per_day:
                 self.refused["tokens"] += 1
                 detail = f"The {self._per_day} tokens that a key may cost in a day (UTC) are spent."
                 wait_s = str(_until_midnight_s(datetime.now(UTC)))
@@ -101,7 +101,7 @@ class RateLimiter:
     async def _spend(self, who: Caller, texts: list[str]) -> None:
         """Count what a question has cost; those under way together may go beyond the limit."""
         if tokens := await asyncio.to_thread(count_tokens, texts) if texts else 0:
-            await self._database.run(keys.spend, who.key, tokens)
+            await self._database.run_in_thread(keys.add_tokens, who.key, tokens)
 
 
 def _until_midnight_s(now: datetime) -> int:

@@ -14,10 +14,10 @@ from alir.app.printable import plain
 from alir.events.ask import Answer
 from alir.events.search import Passages
 from alir.models.files import source_id
-from alir.server.bodies import RequestModel
 from alir.server.routes.sources import MOST, FilesObject, FilesQuery
 from alir.server.schemas.answers import Question, SourceObject
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 from alir.steps.ask.cite import source
 from alir.steps.ask.fence import fenced, harmless
 from alir.workflows.retrieval import MAX_TOP_K

@@ -13,7 +13,6 @@ from alir.app.streaming import events
 from alir.events.ask import Answer, Ask, Sources, Token
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Tenant
-from alir.server.bodies import RequestModel
 from alir.server.mcp.schemas import (
     AskArguments,
     ListArguments,
@@ -26,6 +25,7 @@ from alir.server.mcp.schemas import (
 )
 from alir.server.routes.sources import FilesObject, files_of
 from alir.server.schemas.answers import UnkeptAnswerObject, of_answer
+from alir.server.schemas.requests import RequestModel
 
 Tell = Callable[[str], Awaitable[None]]
 """Tells whoever called a tool how far it is."""

@@ -18,7 +18,8 @@ from alir.server.auth.caller import Caller, caller
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL, VERSION, CancellationMiddleware, labelled
 from alir.server.mcp.protocol import Context, McpTransport, protocol
-from alir.server.problems import MCP_PATH, problem_of, refusal
+from alir.server.problems import problem_of, refusal
+from alir.server.schemas.problems import MCP_PATH
 
 SCOPE: KeyScope = "read"
 HEADERS = [VERSION, LABEL, "Mcp-Method", "Mcp-Name"]

@@ -54,7 +54,7 @@ class AuthMiddleware:
 
     async def _caller(self, headers: Headers) -> Caller:
         secret = _secret(headers.get("authorization", ""))
-        presented = await self._database.look(keys.present, secret)
+        presented = await self._database.read_committed(keys.check_secret, secret)
         if (key := presented.key) is not None:
             folder = self._root / key.tenant if key.tenant else self._root
             return Caller(key.id, key.scope, Tenant(key.tenant, folder))

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alir.models.key_scope import Scope
-from alir.server.bodies import RequestModel
+from alir.server.schemas.requests import RequestModel
 
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -6,14 +6,15 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from alir.models.kept_answers import KeptAnswer, RatedAnswer, Rating
 from alir.server.auth.caller import caller
-from alir.server.bodies import RequestModel, read, read_query
-from alir.server.kept_answers import AnswerStore, KeptAnswer, RatedAnswer, Rating
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import RequestModel, read_body, read_query
 from alir.server.schemas.times import iso
+from alir.storage.answers import AnswerStore
 
 MAX_COMMENT_CHARS = 2_000
 
@@ -98,7 +99,7 @@ class FeedbackRoutes:
 
         The question and the answer are kept with it.
         """
-        body = await read(request, FeedbackBody)
+        body = await read_body(request, FeedbackBody)
         id_, tenant = request.path_params["id"], caller(request).tenant.name
         if not await self._answers.rate(tenant, id_, body.rating, body.comment):
             raise _unknown()
@@ -108,7 +109,7 @@ class FeedbackRoutes:
     async def list(self, request: Request) -> Response:
         """Answer with the ratings of the caller's tenant, those of all tenants to the house."""
         query = read_query(request, PageQuery)
-        found = await self._answers.rated(
+        found = await self._answers.rated_answers(
             caller(request).tenant.name or None, limit=query.limit + 1, after=query.cursor
         )
         shown = found[: query.limit]
@@ -122,7 +123,7 @@ class FeedbackRoutes:
     async def delete(self, request: Request) -> Response:
         """Delete a rating with its question and answer; answer with what is gone."""
         tenant = caller(request).tenant.name or None
-        gone = await self._answers.forget(tenant, request.path_params["id"])
+        gone = await self._answers.delete_rated(tenant, request.path_params["id"])
         if gone is None:
             raise _unknown()
         return JSONResponse(_told(gone).model_dump())
@@ -136,7 +137,7 @@ def _told(one: RatedAnswer) -> FeedbackObject:
         tenant=one.given.tenant,
         rated=iso(one.rated_ms / 1000),
         answered=iso(one.given.at_ms / 1000),
-        answer=one.given.told,
+        answer=one.given.answer,
     )
 
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alir.server.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 
 _TITLES = {
     400: "The request is no HTTP, or its body cannot be read",
@@ -43,10 +44,7 @@ def openapi(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
     """Return the description of `endpoints`, OpenAPI 3.1."""
     models: set[type[BaseModel]] = {Problem, OpenAIProblem}
     models |= {model for one in endpoints for model in _models(one)}
-    in_order = sorted(models, key=lambda model: model.__name__)
-    _, schemas = models_json_schema(
-        [(model, "serialization") for model in in_order], ref_template=_REF
-    )
+    schemas = _schemas(tuple(sorted(models, key=lambda model: model.__name__)))
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
@@ -54,7 +52,7 @@ def openapi(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "alir", "version": version},
         "paths": paths,
-        "components": {"schemas": schemas["$defs"], "securitySchemes": _SECURITY},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
 
 
@@ -65,6 +63,15 @@ def route(description: dict[str, Any]) -> Any:
         return JSONResponse(description)
 
     return handler
+
+
+@cache
+def _schemas(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in models], ref_template=_REF
+    )
+    found: dict[str, Any] = schemas["$defs"]
+    return found
 
 
 def _models(endpoint: Endpoint) -> list[type[BaseModel]]:

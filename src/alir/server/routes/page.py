@@ -1,7 +1,7 @@
 """The web page: its files, and the picture of the workflow that it shows."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 
 from starlette.requests import Request
@@ -35,14 +35,15 @@ def routes(**workflows: Workflow) -> Sequence[Route]:
         one.name: one.read_bytes()
         for one in folder.iterdir()
         if one.name.rpartition(".")[2] in _TYPES
-    } | {f"{name}.svg": _picture(workflow) for name, workflow in workflows.items()}
+    } | {f"{name}.svg": _picture(type(workflow)) for name, workflow in workflows.items()}
     return [
         Route("/", partial(_answer, contents, "index.html")),
         *(Route(f"/page/{name}", partial(_answer, contents, name)) for name in contents),
     ]
 
 
-def _picture(workflow: Workflow) -> bytes:
+@cache
+def _picture(workflow: type[Workflow]) -> bytes:
     graph = svg(workflow, measured={}, passed=(), unmeasured=_ROOM)
     return graph.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()
 

@@ -17,15 +17,16 @@ from alir.app.streaming import events
 from alir.errors import AlirError
 from alir.events.agent import AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
+from alir.models.kept_answers import AnswerKind, KeptAnswer
 from alir.server.auth.caller import caller
-from alir.server.bodies import read, unfit
-from alir.server.kept_answers import AnswerStore, KeptAnswer, Kind
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.sessions import kept_as
+from alir.server.routes.sessions import session_key
 from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
 from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
+from alir.server.schemas.requests import invalid_request, read_body
+from alir.storage.answers import AnswerStore
 
 OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
 
@@ -37,7 +38,7 @@ PING_S = 15
 class _Question:
     """A question that is being answered."""
 
-    kind: Kind
+    kind: AnswerKind
     id: str
     """Of its run and of its answer."""
     text: str
@@ -86,7 +87,7 @@ class QuestionRoutes:
 
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
-        body = await read(request, AskBody)
+        body = await read_body(request, AskBody)
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
@@ -102,15 +103,15 @@ class QuestionRoutes:
         question's pronouns mean. With `may_ask`, a stream may ask back what the question means,
         and waits a while to be told.
         """
-        body = await read(request, AgentBody)
+        body = await read_body(request, AgentBody)
         if body.may_ask and not accepts_events(request):
-            raise unfit("/may_ask", "Only a stream asks back: accept text/event-stream")
+            raise invalid_request("/may_ask", "Only a stream asks back: accept text/event-stream")
         tenant = caller(request).tenant
         start = AskAgent(
             question=body.question,
             top_k=body.top_k,
             filters=tenant.filters,
-            session=kept_as(tenant, body.session) if body.session else None,
+            session=session_key(tenant, body.session) if body.session else None,
             budget=body.budget.budget() if body.budget else None,
             may_ask=body.may_ask,
         )

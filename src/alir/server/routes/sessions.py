@@ -6,11 +6,11 @@ from starlette.responses import JSONResponse, Response
 from alir.app.application import Alir
 from alir.models.records import SessionRecord, Turn
 from alir.server.auth.caller import Tenant, caller
-from alir.server.bodies import read_query
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import read_query
 from alir.server.schemas.times import iso
 
 
@@ -108,7 +108,7 @@ class SessionRoutes:
         before_ns = None if query.cursor is None else query.cursor[0]
         name = request.path_params["name"]
         found = await self._app.sessions.turns(
-            kept_as(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
+            session_key(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
         )
         if not found and before_ns is None:
             raise _unknown()
@@ -124,12 +124,12 @@ class SessionRoutes:
     async def delete(self, request: Request) -> Response:
         """Forget all that was said in a conversation; a question under way begins it anew."""
         name = request.path_params["name"]
-        if not await self._app.sessions.delete(kept_as(caller(request).tenant, name)):
+        if not await self._app.sessions.delete(session_key(caller(request).tenant, name)):
             raise _unknown()
         return JSONResponse(DeletedSession(name=name).model_dump())
 
 
-def kept_as(tenant: Tenant, name: str) -> str:
+def session_key(tenant: Tenant, name: str) -> str:
     """Return the name under which a tenant's conversation is kept.
 
     No name of a conversation has a slash: nobody names one of another tenant's.

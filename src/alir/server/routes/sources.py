@@ -17,12 +17,12 @@ from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
 from alir.server.auth.tenant_files import is_own
-from alir.server.bodies import RequestModel, read_query
 from alir.server.ingestion_queue import IngestionQueue, answered
 from alir.server.ingestions import Ingestion
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel, read_query
 
 _ID = re.compile(r"[0-9a-f]{32}")
 MOST = 1000
@@ -200,7 +200,7 @@ class SourceRoutes:
         if not _ID.fullmatch(id_):
             raise _unknown()
         tenant = caller(request).tenant
-        stored = (await self._app.catalog.live([id_], of=tenant.filters)).get(id_)
+        stored = (await self._app.catalog.live_versions([id_], of=tenant.filters)).get(id_)
         failures = await self._app.ledger.failures()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
@@ -215,7 +215,7 @@ async def files_of(app: Alir, tenant: Tenant, query: FilesQuery) -> FilesObject:
     # Of a file that is just brought up to date there are two versions: one is enough.
     held = {
         _text(one.path): one
-        async for one in app.catalog.sources(of=tenant.filters)
+        async for one in app.catalog.complete_versions(of=tenant.filters)
         if tenant.holds(one.path)
     }
     failures = {

@@ -37,9 +37,9 @@ class Tracing:
         """Return what requests go through; those of `untraced` paths have no trace."""
         if self._traces is None:
             return []
-        from alir.server.telemetry.trace_middleware import TraceMiddleware  # noqa: PLC0415  an extra
+        from alir.server.middleware.tracing import TracingMiddleware  # noqa: PLC0415  an extra
 
-        return [Middleware(TraceMiddleware, traces=self._traces, untraced=untraced)]
+        return [Middleware(TracingMiddleware, traces=self._traces, untraced=untraced)]
 
     @asynccontextmanager
     async def running(self, *, alone: Sequence[Workflow]) -> AsyncIterator[None]:

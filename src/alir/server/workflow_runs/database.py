@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alir.concurrency.coalescer import Coalescer
 from alir.server.workflow_runs.rows import APPLICATION_ID, MIGRATIONS
-from alir.storage.sqlite_file import connected, told
+from alir.storage.sqlite_file import open_sqlite, translate_errors
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ class RunDatabase:
 
     def _done(self, works: Sequence[_Work]) -> list[Any]:
         """Return what each of `works` gives, or the error that it raises; its own, or all's."""
-        with told(self.path, LOST):
+        with translate_errors(self.path, LOST):
             if self._connection is None:
                 self._connection = _connected(self.path)
             db = self._connection
@@ -105,4 +105,4 @@ def _connected(path: Path) -> sqlite3.Connection:
     # NORMAL: every token would wait for the disk otherwise. What was acknowledged survives a kill
     # of the process; a power cut may take the last runs, which are questions asked again.
     pragmas = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
-    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=pragmas, lost=LOST)
+    return open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=pragmas, lost=LOST)

@@ -1,15 +1,16 @@
 """What is sent to begin a run, and what comes of the routes whose objects are not LlamaIndex's."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from llama_agents.client.protocol import HandlerData
 from pydantic import BeforeValidator, Field, create_model
 from workflows.events import StartEvent
 
-from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import Question
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 
 Flag = Literal["true", "false"]
 _ENVELOPE = frozenset({"value", "type", "types", "qualified_name"})
@@ -90,6 +91,7 @@ class GraphObject(ApiModel):
     graph: dict[str, Any]
 
 
+@cache
 def body_of(start: type[StartEvent]) -> type[RunBody]:
     """Return the body that begins a run with `start`: the event's own fields, and no other."""
     fields: Mapping[str, Any] = {

@@ -24,11 +24,12 @@ from workflows.plugins.basic import BasicRuntime
 
 from alir.app.application import Alir
 from alir.server.auth.caller import caller
-from alir.server.bodies import read
 from alir.server.limits.rate_limiter import RateLimiter
-from alir.server.problems import Problem, ProblemException, refusal
+from alir.server.problems import ProblemException, refusal
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import PING_S
+from alir.server.schemas.problems import Problem
+from alir.server.schemas.requests import read_body
 from alir.server.workflow_runs.agent import ServedAgent
 from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.events import RunEvent
@@ -138,7 +139,7 @@ class WorkflowRunServer:
         kind = self._bodies.get(request.path_params["name"])
         if kind is None:
             raise refusal(404, *SAID[404])
-        body = await read(request, kind)
+        body = await read_body(request, kind)
         content = json.dumps(body.model_dump(mode="json", include={"start_event"})).encode()
         begun: asyncio.Future[tuple[str, Response]] = asyncio.get_running_loop().create_future()
         carrying = asyncio.create_task(self._carry(_with_body(request, content), begun))
@@ -208,7 +209,7 @@ class WorkflowRunServer:
 
     async def send(self, request: Request) -> Response:
         """Give a run an event that it waits for."""
-        body = await read(request, EventBody)
+        body = await read_body(request, EventBody)
         run = json.loads(bytes((await self.look(request, "/handlers/{handler_id}")).body))
         workflow = self._served.get(run["workflow_name"])
         if workflow is None or not workflow.waits(run["run_id"]):

@@ -26,10 +26,11 @@ from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
 from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, TooManyQuestions
 from alir.server.limits.rate_limiter import RateLimiter
-from alir.server.problems import Problem, ProblemException, problem_of
+from alir.server.problems import ProblemException, problem_of
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import OfEvent
 from alir.server.schemas.answers import of_answer, of_event
+from alir.server.schemas.problems import Problem
 from alir.server.workflow_runs.event_relay import EventRelay
 from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
 from alir.server.workflow_runs.owner import who_asks

@@ -6,8 +6,12 @@ Only what was asked is looked at, never what was answered: that is the documents
 import re
 from collections.abc import Sequence
 
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import LLM, ChatMessage
 
+from alir.errors import InvalidSetting
+from alir.models.answers import AgentQuestion, By
+from alir.ports import Sessions
+from alir.steps.agent.budget_tracker import BudgetTracker
 from alir.steps.agent.consult import messages
 
 _INSTRUCTIONS = """\
@@ -39,6 +43,32 @@ def restate(question: str, earlier: Sequence[str]) -> str | None:
         return None
     before = next((one for one in reversed(earlier) if not leans(one)), earlier[0])
     return f"{question.rstrip('?？ ')} ({before.rstrip('?？ ')})?"
+
+
+async def restate_in_session(
+    inquiry: AgentQuestion,
+    *,
+    sessions: Sessions | None,
+    llm: LLM | None,
+    tracker: BudgetTracker,
+) -> tuple[str, By] | None:
+    """Return the question so that it stands alone, and who restated it; None if it does already.
+
+    Raises:
+        InvalidSetting: it belongs to a session, and there are none.
+    """
+    if inquiry.session is None:
+        return None
+    if sessions is None:
+        raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
+    earlier = await sessions.questions(inquiry.session)
+    if not earlier:
+        return None
+    reply = await tracker.consult(prompt(inquiry.question, earlier), llm=llm)
+    question = reply[0] if reply else restate(inquiry.question, earlier)
+    if question is None or question == inquiry.question:
+        return None
+    return question, "llm" if reply else "rules"
 
 
 def prompt(question: str, earlier: Sequence[str]) -> list[ChatMessage]:

@@ -3,15 +3,18 @@
 The model that chooses sees the question and nothing else, so no document can have a tool called.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 
-from llama_index.core.llms import ChatMessage, ChatResponse
+from llama_index.core.llms import LLM, ChatMessage, ChatResponse
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import BaseTool, ToolOutput
 from llama_index.core.tools.calling import acall_tool
 
+from alir.errors import LanguageModelFailed
+from alir.steps.agent.budget_tracker import BudgetTracker
 from alir.steps.agent.consult import messages
 
 MAX_CALLS = 4
@@ -22,6 +25,33 @@ MAX_OUTPUT_CHARS = 8_000
 _INSTRUCTIONS = """\
 Documents are searched for the answer to a question. Call the tools, if any, whose result is \
 needed beside the documents. If none is needed, call none and reply: none"""
+
+
+async def use_tools(
+    question: str,
+    *,
+    tools: Sequence[BaseTool],
+    llm: LLM | None,
+    tracker: BudgetTracker,
+    on_used: Callable[[ToolSelection, ToolOutput], None],
+) -> list[NodeWithScore]:
+    """Return as passages what the tools returned that `llm` chose for `question`."""
+    passages: list[NodeWithScore] = []
+    for call in await _chosen(question, tools=tools, llm=llm, tracker=tracker):
+        if await tracker.spend() is not None:
+            break
+        try:
+            async with asyncio.timeout(tracker.seconds_left):
+                output = await use_tool(call, tools=tools)
+        except TimeoutError:
+            await tracker.run_out_of_time()
+            break
+        on_used(call, output)
+        if output.is_error:
+            await tracker.note(f"The tool {call.tool_name} failed: {output.content}")
+        else:
+            passages.append(passage(output, number=len(passages) + 1))
+    return passages
 
 
 def prompt(question: str) -> list[ChatMessage]:
@@ -60,3 +90,21 @@ def passage(output: ToolOutput, number: int) -> NodeWithScore:
         metadata={"file_path": f"tool:{output.tool_name}"},
     )
     return NodeWithScore(node=node, score=1.0)
+
+
+async def _chosen(
+    question: str, *, tools: Sequence[BaseTool], llm: LLM | None, tracker: BudgetTracker
+) -> list[ToolSelection]:
+    if not isinstance(llm, FunctionCallingLLM):
+        await tracker.note("The tools were not used: that needs a language model that calls them.")
+        return []
+    if not await tracker.may_ask(prompt(question)):
+        return []
+    try:
+        async with asyncio.timeout(tracker.seconds_left):
+            return await choose_tools(question, tools=tools, llm=llm)
+    except TimeoutError:
+        await tracker.run_out_of_time()
+    except LanguageModelFailed as error:
+        await tracker.note(f"{error} No tool was used.")
+    return []

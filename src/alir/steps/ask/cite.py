@@ -5,7 +5,7 @@ does not hold is removed from the answer and counted.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
@@ -33,6 +33,11 @@ def source(passage: NodeWithScore) -> SourcePassage:
         text=passage.node.get_content(metadata_mode=MetadataMode.NONE),
         score=float(passage.score or 0.0),
     )
+
+
+def sources(passages: Iterable[NodeWithScore]) -> list[SourcePassage]:
+    """Return what a person sees of each of `passages`."""
+    return [source(passage) for passage in passages]
 
 
 class Citations:

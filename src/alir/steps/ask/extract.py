@@ -12,9 +12,11 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from numpy.typing import NDArray
 
 from alir.models.answers import Quote
-from alir.steps.ask.sentences import content_words, sentences
+from alir.steps.ask.sentences import content_words, content_words_of, sentences_of
 
 MAX_SENTENCES = 3
+MIN_WORDS = 2
+"""Content words of a sentence that can answer."""
 _OF_DOCUMENTS = content_words("author document text article passage according mention describe")
 """How a question speaks of the documents themselves: they need not say it."""
 
@@ -69,20 +71,22 @@ async def compare(
     A word of the question counts the more, the fewer of the sentences have it. The words of a
     file's name stand in each of its sentences.
     """
-    quotes, texts = _candidates(passages)
-    if not quotes:
+    texts = [passage.node.get_content(metadata_mode=MetadataMode.NONE) for passage in passages]
+    names = content_words_of([_name(passage) for passage in passages])
+    found = _sentences(texts)
+    worded = zip(found.items(), content_words_of(found), strict=True)
+    candidates = [
+        (quote, sentence, words | names[quote.passage])
+        for (sentence, quote), words in worded
+        if len(words) >= MIN_WORDS
+    ]
+    if not candidates:
         nothing = np.zeros(0, np.float32)
         return SentenceScores([], nothing, nothing, nothing)
-    vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
+    quotes, compared, words = zip(*candidates, strict=True)
+    vectors = np.asarray(await embedding.aget_text_embedding_batch([*compared]), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
-    names = [_name(passage) for passage in passages]
-    words = [
-        content_words(text) | names[quote.passage]
-        for quote, text in zip(quotes, texts, strict=True)
-    ]
-    within = [
-        content_words(_text(passage)) | name for passage, name in zip(passages, names, strict=True)
-    ]
+    within = [own | name for own, name in zip(content_words_of(texts), names, strict=True)]
     rarity = _rarity(content_words(question) - _OF_DOCUMENTS, words)
     return SentenceScores(
         quotes,
@@ -128,29 +132,21 @@ def _share(rarity: dict[str, float], words: set[str]) -> float:
     )
 
 
-def _candidates(passages: Sequence[NodeWithScore]) -> tuple[list[Quote], list[str]]:
-    quotes: list[Quote] = []
-    texts: dict[str, None] = {}
-    for index, passage in enumerate(passages):
-        text = _text(passage)
-        for span in sentences(text):
+def _sentences(texts: Sequence[str]) -> dict[str, Quote]:
+    """Return the sentences of passages, without line ends, and where each stands.
+
+    Neighbouring chunks overlap: a sentence counts once, where it ranks best. And a question does
+    not answer one.
+    """
+    found: dict[str, Quote] = {}
+    for index, (text, spans) in enumerate(zip(texts, sentences_of(texts), strict=True)):
+        for span in spans:
             sentence = " ".join(text[span.start : span.end].split())
-            # Neighbouring chunks overlap: the same sentence counts once, where it ranks best.
-            # And a question does not answer one.
             is_question = sentence.rstrip("\"'”’」』）)*_ ").endswith(("?", "？", "؟"))
-            if len(content_words(sentence)) >= 2 and not is_question and sentence not in texts:
-                texts[sentence] = None
-                quotes.append(Quote(index, span.start, span.end))
-    return quotes, list(texts)
+            if not is_question:
+                found.setdefault(sentence, Quote(index, span.start, span.end))
+    return found
 
 
-def _name(passage: NodeWithScore) -> set[str]:
-    return content_words(re.sub("[_-]", " ", Path(_file(passage)).stem))
-
-
-def _file(passage: NodeWithScore) -> str:
-    return str(passage.node.metadata.get("file_path", ""))
-
-
-def _text(passage: NodeWithScore) -> str:
-    return passage.node.get_content(metadata_mode=MetadataMode.NONE)
+def _name(passage: NodeWithScore) -> str:
+    return re.sub("[_-]", " ", Path(str(passage.node.metadata.get("file_path", ""))).stem)

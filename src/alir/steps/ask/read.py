@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
-from alir.models.files import FileVersion, head_id
+from alir.models.files import FileVersion, head_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ async def read(
     """
     nodes = [passage.node for passage in passages]
     versions = {version for node in nodes if (version := version_of(node))} | {*excluded}
-    heads = {head_id(one.source_id, at) for one in versions for at in _heads(one)}
-    wanted = {node.node_id for node in nodes} | heads
+    heads = head_ids(versions)
+    wanted = {node.node_id for node in nodes}.union(*heads.values())
     if not wanted:
         return PassagesReadAgain({}, frozenset())
     found = {node.node_id: node for node in await vector_store.aget_nodes(node_ids=[*wanted])}
@@ -49,7 +49,15 @@ async def read(
         for node in nodes
         if node.node_id in found
     }
-    return PassagesReadAgain(texts, frozenset(one for one in versions if not _is_live(one, found)))
+    stale = frozenset(
+        one for one, ids in heads.items() if not _is_live(one, *(found.get(id_) for id_ in ids))
+    )
+    return PassagesReadAgain(texts, stale)
+
+
+def live(passages: Sequence[NodeWithScore], stale: Collection[FileVersion]) -> list[NodeWithScore]:
+    """Return those of `passages` that are of no `stale` version."""
+    return [passage for passage in passages if version_of(passage.node) not in stale]
 
 
 def version_of(node: BaseNode) -> FileVersion | None:
@@ -60,10 +68,5 @@ def version_of(node: BaseNode) -> FileVersion | None:
     return FileVersion(node.ref_doc_id or "", str(metadata["version"]), int(metadata["generation"]))
 
 
-def _heads(one: FileVersion) -> tuple[int, int]:
-    return one.generation, one.generation + 1
-
-
-def _is_live(one: FileVersion, found: dict[str, BaseNode]) -> bool:
-    own, following = (found.get(head_id(one.source_id, at)) for at in _heads(one))
-    return own is not None and own.metadata.get("version") == one.version and following is None
+def _is_live(one: FileVersion, head: BaseNode | None, following: BaseNode | None) -> bool:
+    return head is not None and head.metadata.get("version") == one.version and following is None

@@ -1,7 +1,7 @@
 """Sentences: where they stand in a text, and which words carry their meaning."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 from unicodedata import category, normalize
@@ -58,6 +58,11 @@ def sentences(text: str) -> Iterator[Span]:
         position += len(paragraph)
 
 
+def sentences_of(texts: Iterable[str]) -> list[list[Span]]:
+    """Return the sentences of each of `texts`."""
+    return [[*sentences(text)] for text in texts]
+
+
 def content_words(text: str) -> set[str]:
     """Return the words of `text` that carry its meaning, lower case, cut to their stems.
 
@@ -70,6 +75,11 @@ def content_words(text: str) -> set[str]:
         elif word not in _FUNCTION_WORDS:
             words.add(_stem(word))
     return words
+
+
+def content_words_of(texts: Iterable[str]) -> list[set[str]]:
+    """Return the content words of each of `texts`."""
+    return [content_words(text) for text in texts]
 
 
 @cache

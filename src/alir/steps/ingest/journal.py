@@ -6,11 +6,11 @@ from pathlib import Path
 
 from alir.models.files import FileOutcome, FilePart
 from alir.models.records import SourceRecord, Stage
-from alir.ports import Ledger
+from alir.ports import Ledger, ShardLedger
 from alir.steps.ingest.walk import looked_up
 
 
-async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: Ledger | None) -> None:
+async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
     """Record that the versions of `parts` came as far as `stage`."""
     if ledger is not None and parts:
         await ledger.record([_record(part, stage) for part in parts])

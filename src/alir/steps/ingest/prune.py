@@ -20,7 +20,7 @@ async def prune(
     newest: dict[str, StoredSource] = {}
     superseded: list[tuple[str, int]] = []
     unwanted: set[str] = set()
-    async for source in catalog.sources():
+    async for source in catalog.complete_versions():
         if source.source_id not in wanted:
             unwanted.add(source.source_id)
             continue
@@ -32,10 +32,10 @@ async def prune(
     await recover(superseded, vector_store=vector_store)
     for source_id in sorted(unwanted):
         await vector_store.adelete(source_id)
-    if await catalog.chunks() == sum(source.chunks for source in newest.values()):
+    if await catalog.count_chunks() == sum(source.chunks for source in newest.values()):
         return
     complete = {source.version for source in newest.values()}
-    for source in [one async for one in catalog.unfinished(complete)]:
+    for source in [one async for one in catalog.unfinished_versions(complete)]:
         version = [
             MetadataFilter(key="doc_id", value=source.source_id),
             MetadataFilter(key="version", value=source.version),

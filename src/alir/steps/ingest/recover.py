@@ -10,6 +10,7 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
+from alir.models.files import StoredSource
 from alir.ports import Catalog
 from alir.steps.ingest.walk import listed
 
@@ -23,28 +24,28 @@ class IndexState:
     """Of these, those of files below the roots."""
     superseded: list[tuple[str, int]]
     """Source id and generation of the complete versions that a newer one replaced."""
-    gone: frozenset[str]
-    """Content hashes of the files that are gone; a new file with one of them was moved there."""
+    gone: list[StoredSource]
+    """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
 async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     """Read what the index holds, once, and look which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
-    gone: set[str] = set()
+    gone: list[StoredSource] = []
     versions = below = 0
-    async for source, is_there in listed(catalog.sources(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots):
         versions += 1
         if is_there is None:
             continue
         below += 1
         if not is_there:
-            gone.add(source.content_hash)
+            gone.append(source)
         other = newest.setdefault(source.source_id, source.generation)
         if other != source.generation:
             older, newest[source.source_id] = sorted((other, source.generation))
             superseded.append((source.source_id, older))
-    return IndexState(versions, below, superseded, frozenset(gone))
+    return IndexState(versions, below, superseded, gone)
 
 
 async def recover(

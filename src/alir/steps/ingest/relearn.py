@@ -15,7 +15,7 @@ async def relearn(*, catalog: Catalog, ledger: Ledger) -> int:
 
     async def records() -> AsyncIterator[SourceRecord]:
         nonlocal files
-        async for source in catalog.sources():
+        async for source in catalog.complete_versions():
             files += 1
             yield SourceRecord(
                 source_id=source.source_id,

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from alir.ports import Catalog
+from alir.ports import ShardCatalog
 
 
-async def verify(written: Mapping[str, str], *, catalog: Catalog) -> dict[str, str]:
+async def verify(written: Mapping[str, str], *, catalog: ShardCatalog) -> dict[str, str]:
     """Return source id to reason of the files of which an acknowledged chunk is not there.
 
     Args:
@@ -14,7 +14,7 @@ async def verify(written: Mapping[str, str], *, catalog: Catalog) -> dict[str, s
     """
     if not written:
         return {}
-    held = await catalog.held(list(written))
+    held = await catalog.existing_chunks(list(written))
     lost = Counter(source for chunk, source in written.items() if chunk not in held)
     return {
         source: f"{_chunks(count)} acknowledged and not there" for source, count in lost.items()

@@ -1,4 +1,4 @@
-"""Answers that were given: kept for a while, so that who asked can say what they are worth."""
+"""Answers that were given, kept in the service's file for a while so that they can be rated."""
 
 import asyncio
 import logging
@@ -6,11 +6,10 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from alir.errors import AlirError
-from alir.server.schemas.base import ApiModel
+from alir.models.kept_answers import GivenAnswer, KeptAnswer, RatedAnswer, Rating
 from alir.storage.service_database import ServiceDatabase
 
 KEPT_DAYS = 30
@@ -20,63 +19,11 @@ RATED_KEPT = 10_000
 GATHER_S = 0.25
 """Between two writes: the file is synced at each, and keys are looked up on the same thread."""
 
-Rating = Literal["up", "down"]
-Kind = Literal["ask", "agent", "chat"]
-
 _log = logging.getLogger(__name__)
 
 
-class CitedObject(ApiModel):
-    """What a number in an answer's text stands for."""
-
-    source: str
-    """The file's id."""
-    start: int
-    end: int
-
-
-class KeptAnswer(ApiModel):
-    """A question and its answer, as far as they are kept."""
-
-    kind: Kind
-    """How it was asked: `/v1/ask`, `/v1/agent` or `/v1/chat/completions`."""
-    question: str
-    text: str
-    mode: Literal["extractive", "llm"]
-    citations: list[CitedObject]
-
-    @classmethod
-    def of(cls, kind: Kind, question: str, answer: dict[str, Any]) -> "KeptAnswer":
-        """Return what is kept of an answer as it went to the client."""
-        cited = [
-            {name: one[name] for name in CitedObject.model_fields} for one in answer["citations"]
-        ]
-        told = {"text": answer["text"], "mode": answer["mode"], "citations": cited}
-        return cls.model_validate({"kind": kind, "question": question, **told})
-
-
-@dataclass(frozen=True, slots=True)
-class GivenAnswer:
-    """An answer that can be rated."""
-
-    id: str
-    tenant: str
-    at_ms: int
-    told: KeptAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class RatedAnswer:
-    """An answer that was rated."""
-
-    given: GivenAnswer
-    rating: Rating
-    comment: str
-    rated_ms: int
-
-
 class AnswerStore:
-    """Keeps the answers of one collection; who answers does not wait for the disk.
+    """Keeps the answers of one collection; no answer waits for the disk.
 
     Args:
         most: how many that nobody rated are kept of each tenant; 0 keeps none.
@@ -90,8 +37,8 @@ class AnswerStore:
         self._writing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Forget what is too old, or too much."""
-        await self._database.run(_forget_unrated, self._collection, self._most)
+        """Delete the unrated answers that are too old or too many."""
+        await self._database.run_in_thread(_delete_unrated, self._collection, self._most)
 
     async def stop(self) -> None:
         """Write what is not yet written."""
@@ -99,39 +46,42 @@ class AnswerStore:
             self._writing.cancel()
         await self.flush()
 
-    def keep(self, id_: str, tenant: str, told: KeptAnswer) -> None:
+    def keep(self, id_: str, tenant: str, answer: KeptAnswer) -> None:
         """Keep an answer; what comes within a quarter of a second is written at once."""
         if not self._most:
             return
-        self._new.append(GivenAnswer(id_, tenant, _now_ms(), told))
+        self._new.append(GivenAnswer(id_, tenant, _now_ms(), answer))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
 
     async def flush(self) -> None:
-        """Write what is not yet written: what is asked of the file after this finds it."""
+        """Write what is not yet written."""
         new, self._new = self._new, []
         if not new:
             return
         try:
-            await self._database.run(_add, self._collection, new, self._most)
+            await self._database.run_in_thread(_add, self._collection, new, self._most)
         except AlirError as error:
             _log.error("%s %d answers cannot be rated.", error, len(new))
 
     async def rate(self, tenant: str, id_: str, rating: Rating, comment: str) -> bool:
-        """Keep what a tenant says of its answer, instead of what it said before; False if none."""
+        """Rate an answer of a tenant, in place of its last rating; False if it is not kept."""
         await self.flush()
-        said = {"rating": rating, "comment": comment}
-        return await self._database.run(_rate, self._collection, tenant, id_, **said)
+        return await self._database.run_in_thread(
+            _rate, self._collection, tenant, id_, rating=rating, comment=comment
+        )
 
-    async def rated(
+    async def rated_answers(
         self, tenant: str | None, *, limit: int, after: tuple[int, str] | None
     ) -> list[RatedAnswer]:
-        """Return ratings, the last first; of all tenants if `tenant` is None."""
-        return await self._database.run(_rated, self._collection, tenant, limit, after)
+        """Return rated answers, the last rated first; of all tenants if `tenant` is None."""
+        return await self._database.run_in_thread(
+            _rated_answers, self._collection, tenant, limit, after
+        )
 
-    async def forget(self, tenant: str | None, id_: str) -> RatedAnswer | None:
-        """Delete an answer that was rated, and return it; None if there is none."""
-        return await self._database.run(_forget, self._collection, tenant, id_)
+    async def delete_rated(self, tenant: str | None, id_: str) -> RatedAnswer | None:
+        """Delete a rated answer, and return it; None if there is none."""
+        return await self._database.run_in_thread(_delete_rated, self._collection, tenant, id_)
 
     async def _write(self) -> None:
         while self._new:
@@ -145,19 +95,21 @@ _VISIBLE = "collection = ? AND (? IS NULL OR tenant = ?) AND rating IS NOT NULL"
 
 
 def _add(db: sqlite3.Connection, collection: str, new: Sequence[GivenAnswer], most: int) -> None:
-    rows = [(one.id, collection, one.tenant, one.at_ms, one.told.model_dump_json()) for one in new]
-    with _at_once(db):
+    rows = [
+        (one.id, collection, one.tenant, one.at_ms, one.answer.model_dump_json()) for one in new
+    ]
+    with _transaction(db):
         db.executemany(
             "INSERT INTO answer (id, collection, tenant, at_ms, told) VALUES (?, ?, ?, ?, ?)", rows
         )
         for tenant in {one.tenant for one in new}:
-            _forget_unrated_of(db, collection, tenant, most)
+            _delete_unrated_of(db, collection, tenant, most)
 
 
 def _rate(
     db: sqlite3.Connection, collection: str, tenant: str, id_: str, *, rating: str, comment: str
 ) -> bool:
-    with _at_once(db):
+    with _transaction(db):
         changed = db.execute(
             "UPDATE answer SET rating = ?, comment = ?, rated_ms = ? "
             "WHERE id = ? AND collection = ? AND tenant = ?",
@@ -173,7 +125,7 @@ def _rate(
     return bool(changed.rowcount)
 
 
-def _rated(
+def _rated_answers(
     db: sqlite3.Connection,
     collection: str,
     tenant: str | None,
@@ -189,7 +141,7 @@ def _rated(
     return [_of(row) for row in rows]
 
 
-def _forget(
+def _delete_rated(
     db: sqlite3.Connection, collection: str, tenant: str | None, id_: str
 ) -> RatedAnswer | None:
     # One statement, so no transaction: all rows are read, or it would not be finished.
@@ -200,14 +152,14 @@ def _forget(
     return _of(rows[0]) if rows else None
 
 
-def _forget_unrated(db: sqlite3.Connection, collection: str, most: int) -> None:
+def _delete_unrated(db: sqlite3.Connection, collection: str, most: int) -> None:
     query = "SELECT DISTINCT tenant FROM answer WHERE collection = ? AND rating IS NULL"
-    with _at_once(db):
+    with _transaction(db):
         for (tenant,) in db.execute(query, (collection,)).fetchall():
-            _forget_unrated_of(db, collection, tenant, most)
+            _delete_unrated_of(db, collection, tenant, most)
 
 
-def _forget_unrated_of(db: sqlite3.Connection, collection: str, tenant: str, most: int) -> None:
+def _delete_unrated_of(db: sqlite3.Connection, collection: str, tenant: str, most: int) -> None:
     mine = "collection = ? AND tenant = ? AND rating IS NULL"
     oldest_ms = _now_ms() - KEPT_DAYS * 24 * 3600 * 1000
     db.execute(
@@ -218,9 +170,9 @@ def _forget_unrated_of(db: sqlite3.Connection, collection: str, tenant: str, mos
 
 
 def _of(row: Sequence[Any]) -> RatedAnswer:
-    id_, tenant, at_ms, told, rating, comment, rated_ms = row
+    id_, tenant, at_ms, answer, rating, comment, rated_ms = row
     return RatedAnswer(
-        GivenAnswer(id_, tenant, at_ms, KeptAnswer.model_validate_json(told)),
+        GivenAnswer(id_, tenant, at_ms, KeptAnswer.model_validate_json(answer)),
         rating,
         comment,
         rated_ms,
@@ -228,8 +180,8 @@ def _of(row: Sequence[Any]) -> RatedAnswer:
 
 
 @contextmanager
-def _at_once(db: sqlite3.Connection) -> Iterator[None]:
-    """Write all of it, or nothing, and sync the file once."""
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit everything in the block, or nothing."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

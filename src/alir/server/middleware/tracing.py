@@ -7,14 +7,15 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alir.server.telemetry.logs import REQUEST_ID, trace_id
+from alir.server.middleware.request_log import REQUEST_ID
+from alir.server.telemetry.logs import trace_id
 from alir.server.telemetry.request_metrics import METHODS, template
 from alir.server.telemetry.traces import Traces, current
 
 NAMED_BY_CLIENTS = ("traceparent", "tracestate")
 
 
-class TraceMiddleware:
+class TracingMiddleware:
     """Has each request traced, but for those of `untraced` paths."""
 
     def __init__(self, app: ASGIApp, *, traces: Traces, untraced: Collection[str]) -> None:

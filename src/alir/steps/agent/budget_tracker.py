@@ -1,44 +1,40 @@
-"""What one question may cost and has cost, kept in the state of its run."""
+"""What one question may cost and has cost."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 
 from llama_index.core.llms import LLM, ChatMessage
-from pydantic import BaseModel, Field
-from workflows import Context
 
 from alir.errors import LanguageModelFailed
-from alir.events.agent import BudgetSpent
-from alir.models.answers import AgentQuestion
+from alir.models.answers import AgentQuestion, AgentState
 from alir.steps.agent.consult import consult
 from alir.steps.agent.spend import count_tokens, overspent, spent_sentence
 
 
-class AgentState(BaseModel):
-    """The state of a run: what its question has cost so far, and what did not work."""
-
-    calls: int = 0
-    tokens: int = 0
-    is_overspent: bool = False
-    degraded: list[str] = Field(default_factory=list)
-    unclear: AgentQuestion | None = None
-    """The question, while a person is asked what it means."""
-    seconds_before: float = 0.0
-    """What it had taken until then."""
-
-
 class BudgetTracker:
-    """Asked before each call of a run: a call is counted before it is made, or not made.
+    """Counts each call of a run before it is made, and refuses it if the budget is spent.
 
     What a language model replies is counted once it is there, so the last reply may go beyond the
     budget of tokens.
+
+    Args:
+        edit_state: opens the run's state, where the count is kept.
+        on_spent: called once, with the reason, when the budget is spent.
     """
 
-    def __init__(self, ctx: Context[AgentState], inquiry: AgentQuestion) -> None:
-        self._ctx = ctx
+    def __init__(
+        self,
+        inquiry: AgentQuestion,
+        *,
+        edit_state: Callable[[], AbstractAsyncContextManager[AgentState]],
+        on_spent: Callable[[str], None],
+    ) -> None:
         self._budget = inquiry.budget
         self._started = inquiry.started
+        self._edit_state = edit_state
+        self._on_spent = on_spent
 
     @property
     def seconds_left(self) -> float | None:
@@ -49,7 +45,7 @@ class BudgetTracker:
 
     async def spend(self, *, tokens: int = 0) -> str | None:
         """Count one call; return why it must not be made, if the budget is spent."""
-        async with self._ctx.store.edit_state() as spent:
+        async with self._edit_state() as spent:
             refusal = overspent(
                 self._budget,
                 seconds=perf_counter() - self._started,
@@ -74,10 +70,10 @@ class BudgetTracker:
         # The tokenizer is loaded at its first use, which takes seconds.
         return await self.spend(tokens=await asyncio.to_thread(count_tokens, asked)) is None
 
-    async def replied(self, texts: Sequence[str]) -> None:
+    async def count_reply(self, texts: Sequence[str]) -> None:
         """Count what a language model replied."""
         tokens = await asyncio.to_thread(count_tokens, texts)
-        async with self._ctx.store.edit_state() as spent:
+        async with self._edit_state() as spent:
             spent.tokens += tokens
 
     async def consult(self, asked: Sequence[ChatMessage], *, llm: LLM | None) -> list[str]:
@@ -93,19 +89,19 @@ class BudgetTracker:
         except LanguageModelFailed as error:
             await self.note(f"{error} Rules decided instead.")
             return []
-        await self.replied(reply)
+        await self.count_reply(reply)
         return reply
 
     async def note(self, *sentences: str) -> None:
         """Keep what did not work for the answer, which says so."""
         if sentences:
-            async with self._ctx.store.edit_state() as spent:
+            async with self._edit_state() as spent:
                 spent.degraded += sentences
 
     async def _stop(self, refusal: str) -> None:
-        async with self._ctx.store.edit_state() as spent:
-            is_news = not spent.is_overspent
+        async with self._edit_state() as spent:
+            is_first = not spent.is_overspent
             spent.is_overspent = True
-        if is_news:
-            self._ctx.write_event_to_stream(BudgetSpent(reason=refusal))
+        if is_first:
+            self._on_spent(refusal)
             await self.note(f"{refusal} The answer rests on what was found until then.")
