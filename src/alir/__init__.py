@@ -63,37 +63,28 @@ __all__ = [
 ]
 
 _HOME = {
-    "AgentAnswer": "alir.events.agent",
-    "Alir": "alir.app.application",
-    "AlirMilvusStore": "alir.milvus.store",
-    "Answer": "alir.events.ask",
-    "Ask": "alir.events.ask",
-    "AskAgent": "alir.events.agent",
-    "Budget": "alir.models.answers",
-    "CheckedSentence": "alir.models.answers",
-    "Citation": "alir.models.answers",
-    "FilesPlanned": "alir.events.plan",
-    "Fusion": "alir.models.answers",
-    "Ingest": "alir.events.ingest",
-    "IngestPaused": "alir.events.ingest",
-    "IngestPlan": "alir.events.plan",
-    "IngestProgress": "alir.events.ingest",
-    "IngestReport": "alir.events.ingest",
-    "IngestResumed": "alir.events.ingest",
-    "LedgerRelearned": "alir.events.ingest",
-    "MeaningAsked": "alir.events.agent",
-    "MeaningChosen": "alir.events.agent",
-    "Passages": "alir.events.search",
-    "Plan": "alir.events.plan",
-    "Search": "alir.events.search",
-    "SentenceChecked": "alir.events.ask",
-    "Settings": "alir.settings",
-    "SourcePassage": "alir.models.answers",
-    "Sources": "alir.events.ask",
-    "Token": "alir.events.ask",
-    "WatchPaused": "alir.events.plan",
-    "as_tool": "alir.app.agent_tool",
-    "below": "alir.models.path_filters",
+    name: module
+    for module, names in {
+        "alir.app.agent_tool": ("as_tool",),
+        "alir.app.application": ("Alir",),
+        "alir.events.agent": ("AgentAnswer", "AskAgent", "MeaningAsked", "MeaningChosen"),
+        "alir.events.ask": ("Answer", "Ask", "SentenceChecked", "Sources", "Token"),
+        "alir.events.ingest": (
+            "Ingest",
+            "IngestPaused",
+            "IngestProgress",
+            "IngestReport",
+            "IngestResumed",
+            "LedgerRelearned",
+        ),
+        "alir.events.plan": ("FilesPlanned", "IngestPlan", "Plan", "WatchPaused"),
+        "alir.events.search": ("Passages", "Search"),
+        "alir.milvus.store": ("AlirMilvusStore",),
+        "alir.models.answers": ("Budget", "CheckedSentence", "Citation", "Fusion", "SourcePassage"),
+        "alir.models.path_filters": ("below",),
+        "alir.settings": ("Settings",),
+    }.items()
+    for name in names
 }
 
 

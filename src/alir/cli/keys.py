@@ -1,6 +1,10 @@
 """The commands `alir keys add`, `list` and `revoke`."""
 
 import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -8,6 +12,8 @@ import typer
 from alir.app.printable import say
 from alir.cli.exit_codes import reported
 from alir.models.key_scope import Scope
+from alir.storage import keys as stored
+from alir.storage.service_database import open_service_database
 
 keys = typer.Typer(
     help="Make, list and revoke the keys of the service. A revoked key is refused at once, "
@@ -36,13 +42,8 @@ def add(
 
     Example: alir keys add laptop --scope write --tenant acme
     """
-    with reported():
-        from alir.settings import Settings  # noqa: PLC0415
-        from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import open_service_database  # noqa: PLC0415
-
-        with open_service_database(Settings.load().service_path) as db:
-            secret = held.add(db, name, scope, tenant)
+    with _database() as db:
+        secret = stored.add(db, name, scope, tenant)
     say(json.dumps({"name": name, "secret": secret}) if as_json else secret)
 
 
@@ -52,15 +53,8 @@ def list_(as_json: Json = False) -> None:
 
     Example: alir keys list
     """
-    with reported():
-        from dataclasses import asdict  # noqa: PLC0415
-
-        from alir.settings import Settings  # noqa: PLC0415
-        from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import open_service_database  # noqa: PLC0415
-
-        with open_service_database(Settings.load().service_path) as db:
-            found = held.list_all(db)
+    with _database() as db:
+        found = stored.list_all(db)
     if as_json:
         say(json.dumps([asdict(key) for key in found]))
         return
@@ -80,11 +74,15 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id."
 
     Example: alir keys revoke laptop
     """
+    with _database() as db:
+        stored.revoke(db, name)
+    say(f"The key {name} is revoked.")
+
+
+@contextmanager
+def _database() -> Iterator[sqlite3.Connection]:
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
-        from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
         with open_service_database(Settings.load().service_path) as db:
-            held.revoke(db, name)
-    say(f"The key {name} is revoked.")
+            yield db

@@ -11,6 +11,9 @@ import typer
 
 from alir.app.printable import say
 from alir.cli.exit_codes import reported
+from alir.errors import InvalidSetting
+from alir.storage import keys
+from alir.storage.service_database import open_service_database
 
 if TYPE_CHECKING:
     from alir.settings import Settings
@@ -55,7 +58,6 @@ def serve(
 
 async def _serve(listener: socket.socket, host: str, settings: "Settings") -> None:
     from alir.app.application import Alir  # noqa: PLC0415
-    from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server import uvicorn_server  # noqa: PLC0415
     from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
@@ -87,9 +89,7 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
 
 
 def _make_first_key(file: Path, settings: "Settings") -> None:
-    from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server.auth.first_key import make_first_key  # noqa: PLC0415
-    from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
     if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
         problem = "it would be among the documents, and might be cited"
@@ -100,10 +100,6 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
 
 
 def _require_key(host: str, settings: "Settings") -> None:
-    from alir.errors import InvalidSetting  # noqa: PLC0415
-    from alir.storage import keys  # noqa: PLC0415
-    from alir.storage.service_database import open_service_database  # noqa: PLC0415
-
     with open_service_database(settings.service_path) as db:
         if not _is_loopback(host) and all(key.revoked for key in keys.list_all(db)):
             raise InvalidSetting(
@@ -123,8 +119,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    from alir.errors import InvalidSetting  # noqa: PLC0415
-
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -139,7 +133,5 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         where = f"--host {host} --port {port}"
         problem = f"it cannot be listened on: {(error.strerror or str(error)).lower()}"
-        raise InvalidSetting(
-            where, problem, "Choose another, or end the program that uses it."
-        ) from error
+        raise InvalidSetting(where, problem, "Choose another, or end what uses it.") from error
     return listener
