@@ -9,10 +9,9 @@ import httpx
 import pytest
 
 from alir.errors import ServiceFileFailed
-from alir.server import ingestions
 from alir.server import kept_answers as answers
 from alir.server.kept_answers import AnswerStore, KeptAnswer
-from alir.storage import keys
+from alir.storage import ingestions, keys
 from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
 
 BEES = "Bees keep their honey in combs of wax."
@@ -138,8 +137,7 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
     before = sqlite3.connect(path)
     before.executescript(FIRST_VERSION)
     secret = keys.add(before, "old", "write", "acme")
-    begun = ingestions.Ingestion(id="i", kind="ingest", state="queued", paths=["."], begun="then")
-    ingestions.write(before, "notes", "acme", begun)
+    ingestions.write(before, "notes", "acme", "i", '{"state": "queued"}', is_ended=False)
     keys.add_tokens(before, "k", 7)
     before.commit()
     before.close()
@@ -149,7 +147,7 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
             key = keys.check_secret(db, secret).key
             assert key is not None
             assert (key.name, key.tenant) == ("old", "acme")
-            assert ingestions.unended(db, "notes") == [("acme", begun)]
+            assert ingestions.list_unended(db, "notes") == [("acme", '{"state": "queued"}')]
             assert keys.tokens_today(db, "k") == 7
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (0,)
             assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)

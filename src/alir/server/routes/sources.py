@@ -16,12 +16,13 @@ from alir.models.files import StoredSource, source_id
 from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
-from alir.server.auth.tenant_files import is_own
-from alir.server.ingestion_queue import IngestionQueue, answered
-from alir.server.ingestions import Ingestion
+from alir.server.auth.tenant_files import is_inside
+from alir.server.ingestion_queue import IngestionQueue
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
+from alir.server.routes.ingestions import accepted
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.ingestions import Ingestion
 from alir.server.schemas.requests import RequestModel, read_query
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -80,9 +81,9 @@ class SourceState(ApiModel):
 class SourceRoutes:
     """Tells of the files of one `Alir`, and has them deleted or tried again."""
 
-    def __init__(self, app: Alir, ingesting: IngestionQueue) -> None:
+    def __init__(self, app: Alir, queue: IngestionQueue) -> None:
         self._app = app
-        self._ingesting = ingesting
+        self._queue = queue
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
@@ -176,20 +177,20 @@ class SourceRoutes:
         """Delete a file below the caller's folder at once, and its chunks in their turn."""
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._ingesting.refuse_if_full()
-        return answered(await self._ingesting.take_on(tenant, "delete", [file]))
+        self._queue.check_capacity()
+        return accepted(await self._queue.submit(tenant, "delete", [file]))
 
     async def retry(self, request: Request) -> Response:
         """Ingest a file once more that could not be taken in."""
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._ingesting.refuse_if_full()
-        return answered(await self._ingesting.take_on(tenant, "ingest", [file]))
+        self._queue.check_capacity()
+        return accepted(await self._queue.submit(tenant, "ingest", [file]))
 
     async def _own(self, request: Request, tenant: Tenant) -> Path:
         """The file that is asked for, which must lie below the tenant's folder."""
         file = _path(*await self._found(request))
-        if not await asyncio.to_thread(is_own, file, tenant):
+        if not await asyncio.to_thread(is_inside, file, tenant):
             detail = "The file is not below the service's folder: it can only be done there."
             raise refusal(409, "Not The Service's", detail)
         return file

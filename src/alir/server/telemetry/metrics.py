@@ -35,7 +35,7 @@ class Metrics:
     """The metrics of one service: a registry of its own, and what feeds it."""
 
     def __init__(
-        self, alir: Alir, *, limits: RateLimiter, ingesting: IngestionQueue, lag: LoopLag
+        self, alir: Alir, *, rate_limiter: RateLimiter, queue: IngestionQueue, lag: LoopLag
     ) -> None:
         self._alir = alir
         self.registry = CollectorRegistry(auto_describe=False)
@@ -47,7 +47,7 @@ class Metrics:
             registry=self.registry,
         )
         lag.listeners.append(lags.observe)
-        self.registry.register(MetricsCollector(alir, limits, ingesting, lag))
+        self.registry.register(MetricsCollector(alir, rate_limiter, queue, lag))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
@@ -66,8 +66,8 @@ class Metrics:
         ]
 
     @asynccontextmanager
-    async def fed(self) -> AsyncIterator[None]:
-        """Listen to LlamaIndex while this lasts."""
+    async def collecting(self) -> AsyncIterator[None]:
+        """Count LlamaIndex's events inside the context."""
         alir = self._alir
         runs = RunMetrics(
             self.registry,

@@ -90,8 +90,8 @@ class GraphObject(ApiModel):
     graph: dict[str, Any]
 
 
-def body_of(start: type[StartEvent]) -> type[RunBody]:
-    """Return the body that begins a run with `start`: the event's own fields, and no other."""
+def run_request_model(start: type[StartEvent]) -> type[RunBody]:
+    """Return the request model of a start event: the event's own fields, and no other."""
     fields: Mapping[str, Any] = {
         name: (field.annotation, field) for name, field in start.model_fields.items()
     }
