@@ -14,6 +14,7 @@ from llama_agents.server import HandlerQuery, PersistentHandler
 from workflows.context import JsonSerializer
 
 from alir.server.workflow_runs.owner import RunOwner
+from alir.server.workflow_runs.renames import rename_classes
 
 APPLICATION_ID = int.from_bytes(b"alir", "big") ^ 1
 MAX_ENDED = 100
@@ -252,4 +253,4 @@ def _to_row(handler: PersistentHandler) -> dict[str, str | None]:
 def _from_row(row: dict[str, Any]) -> dict[str, Any]:
     times = ("started_at", "updated_at", "completed_at", "idle_since")
     values = row | {name: datetime.fromisoformat(row[name]) for name in times if row[name]}
-    return values | ({"result": json.loads(row["result"])} if row["result"] else {})
+    return values | ({"result": json.loads(rename_classes(row["result"]))} if row["result"] else {})

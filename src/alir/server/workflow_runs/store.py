@@ -28,6 +28,7 @@ from workflows.events import WorkflowFailedEvent
 from alir.server.workflow_runs import rows
 from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.owner import RunOwner, current_owner
+from alir.server.workflow_runs.renames import rename_classes
 
 LAST_EVENT_S = 1.0
 """Longest wait for the last event of an ended run: a kill may have lost it."""
@@ -88,7 +89,7 @@ class RunStore(AbstractWorkflowStore):
                 run_id=run_id,
                 sequence=number,
                 timestamp=datetime.fromisoformat(at),
-                event=EventEnvelopeWithMetadata.model_validate_json(value),
+                event=EventEnvelopeWithMetadata.model_validate_json(rename_classes(value)),
             )
             for number, at, value in found
         ]
@@ -131,7 +132,7 @@ class RunStore(AbstractWorkflowStore):
                 run_id=run_id,
                 sequence=number,
                 timestamp=datetime.fromisoformat(at),
-                tick_data=json.loads(value),
+                tick_data={k: rename_classes(v) for k, v in json.loads(value).items()},
             )
             for number, at, value in found
         ]
