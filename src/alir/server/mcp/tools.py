@@ -23,7 +23,7 @@ from alir.server.mcp.schemas import (
     of_passages,
     passages_text,
 )
-from alir.server.routes.sources import FilesObject, files_of
+from alir.server.routes.sources import SourceListResponse, list_files
 from alir.server.schemas.answers import UnkeptAnswerObject, of_answer
 from alir.server.schemas.requests import RequestModel
 
@@ -92,7 +92,7 @@ class McpTools:
                 "Lists the files that the index holds, by name, and those that could not be taken "
                 "in, with the reason.",
                 ListArguments,
-                FilesObject,
+                SourceListResponse,
                 self.list_sources,
                 is_question=False,
             ),
@@ -118,7 +118,7 @@ class McpTools:
         self, asked: ListArguments, tenant: Tenant, _: ReportProgress
     ) -> ToolResult:
         """List files."""
-        listed = await files_of(self._app, tenant, asked)
+        listed = await list_files(self._app, tenant, asked)
         return ToolResult(listed.model_dump(), files_text(listed))
 
 

@@ -28,7 +28,7 @@ class IngestionRoutes:
             Endpoint(
                 "POST",
                 "/v1/ingestions",
-                self.create,
+                self.create_ingestion,
                 "write",
                 "Bring the index up to date with files and folders",
                 Ingestion,
@@ -38,7 +38,7 @@ class IngestionRoutes:
             Endpoint(
                 "GET",
                 "/v1/ingestions/{id}",
-                self.get,
+                self.get_ingestion,
                 "read",
                 "How far an ingestion has come",
                 Ingestion,
@@ -47,7 +47,7 @@ class IngestionRoutes:
             Endpoint(
                 "DELETE",
                 "/v1/ingestions/{id}",
-                self.cancel,
+                self.cancel_ingestion,
                 "write",
                 "End an ingestion",
                 Ingestion,
@@ -55,7 +55,7 @@ class IngestionRoutes:
             ),
         ]
 
-    async def create(self, request: Request) -> Response:
+    async def create_ingestion(self, request: Request) -> Response:
         """Queue an ingestion of files and folders below the caller's own.
 
         Afterwards the index holds exactly what is in each folder. Ingestions run one after the
@@ -69,7 +69,7 @@ class IngestionRoutes:
             await self._queue.submit(tenant, "ingest", files, delete_many=body.delete_many)
         )
 
-    async def get(self, request: Request) -> Response:
+    async def get_ingestion(self, request: Request) -> Response:
         """Return an ingestion; as server-sent events, one for each change, until it ends."""
         id_ = request.path_params["id"]
         ingestion = await self._queue.get(caller(request).tenant, id_)
@@ -78,7 +78,7 @@ class IngestionRoutes:
             return EventSourceResponse(_events(updates), ping=PING_S)
         return JSONResponse(ingestion.model_dump(mode="json"))
 
-    async def cancel(self, request: Request) -> Response:
+    async def cancel_ingestion(self, request: Request) -> Response:
         """End an ingestion where it is. What it has written stays; an ended one stays ended."""
         ingestion = await self._queue.cancel(caller(request).tenant, request.path_params["id"])
         return JSONResponse(ingestion.model_dump(mode="json"))

@@ -42,7 +42,7 @@ class UploadedFile(ApiModel):
     size_bytes: int
 
 
-class Uploaded(ApiModel):
+class UploadResponse(ApiModel):
     """The files are on the disk, and will be ingested, whatever happens now."""
 
     files: list[UploadedFile]
@@ -91,7 +91,7 @@ class UploadRoutes:
                 self.upload,
                 "write",
                 "Upload files",
-                Uploaded,
+                UploadResponse,
                 status=202,
                 uploads=True,
                 problems=(409, 507),
@@ -138,7 +138,7 @@ class UploadRoutes:
             UploadedFile(file=one.path.name, source=source_id(one.path), size_bytes=one.size_bytes)
             for one in form.parts
         ]
-        answer = Uploaded(files=files, ingestion=ingestion)
+        answer = UploadResponse(files=files, ingestion=ingestion)
         where = {"Location": f"/v1/ingestions/{ingestion.id}"}
         return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers=where)
 

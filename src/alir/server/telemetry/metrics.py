@@ -1,4 +1,4 @@
-"""What operators want to know of a service, as Prometheus asks for it."""
+"""The metrics of the service, for Prometheus."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 
 class Metrics:
-    """The metrics of one service: a registry of its own, and what feeds it."""
+    """The metrics of one service, with a registry of their own."""
 
     def __init__(
         self, alir: Alir, *, rate_limiter: RateLimiter, queue: IngestionQueue, lag: LoopLag
@@ -52,16 +52,16 @@ class Metrics:
         GCCollector(registry=self.registry)
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "GET",
                 PATH,
-                self.tell,
+                self.get_metrics,
                 "read",
                 "Metrics, for Prometheus",
                 "text/plain",
-                also_as=(OPENMETRICS,),
+                other_media_types=(OPENMETRICS,),
             )
         ]
 
@@ -74,22 +74,22 @@ class Metrics:
             [
                 *(("ask", alir.ask), ("agent", alir.agent), ("search", alir.search)),
                 ("ingest", alir.ingest),
-                # Questions have views of it.
+                # Questions have views of the embedding model.
                 *(("embedding", one.embedding) for one in (alir, alir.ask, alir.search)),
                 *([("language_model", alir.llm)] if alir.llm is not None else []),
             ],
         )
-        with runs.heard():
+        with runs.listening():
             yield
 
-    async def tell(self, request: Request) -> Response:
-        """Answer with the metrics of the whole service; a tenant's key may not.
+    async def get_metrics(self, request: Request) -> Response:
+        """Return the metrics of the whole service; this needs an admin key, of no tenant.
 
-        In Prometheus's text format, or in OpenMetrics where the client accepts that.
+        In Prometheus's text format, or in OpenMetrics if the client accepts it.
         """
         if caller(request).tenant.name:
-            raise refusal(403, "Not A Tenant's", "This needs a key of the house.")
-        # Not what the client library makes of the header: it repeats parts of it in its answer.
+            raise refusal(403, "Not A Tenant's", "This needs a key without a tenant.")
+        # Not the client library's own parser of the header: it repeats parts of it in its answer.
         if OPENMETRICS in request.headers.get("accept", ""):
             write: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
             return Response(write(self.registry), media_type=openmetrics.CONTENT_TYPE_LATEST)

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from alir.server.routes.endpoint import Endpoint
 from alir.server.workflow_runs.schemas import (
     CancelQuery,
-    EventBody,
     EventsQuery,
-    GraphObject,
     HandlersQuery,
-    ResultObject,
-    RunBody,
-    StreamedObject,
+    RunRequest,
+    RunResultResponse,
+    SendEventRequest,
+    StreamedEvent,
+    WorkflowGraphResponse,
 )
 from alir.server.workflow_runs.server import WorkflowRunServer
 
@@ -79,7 +79,7 @@ class RunRoutes:
                 self.graph,
                 "read",
                 "The graph of a workflow",
-                GraphObject,
+                WorkflowGraphResponse,
             ),
             Endpoint(
                 "POST",
@@ -88,7 +88,7 @@ class RunRoutes:
                 "read",
                 "Run a workflow to its end",
                 HandlerData,
-                body=RunBody,
+                body=RunRequest,
                 problems=_FAILURES,
             ),
             Endpoint(
@@ -98,7 +98,7 @@ class RunRoutes:
                 "read",
                 "Begin to run a workflow",
                 HandlerData,
-                body=RunBody,
+                body=RunRequest,
             ),
             Endpoint(
                 "GET",
@@ -116,7 +116,7 @@ class RunRoutes:
                 "read",
                 "How far a run has come",
                 HandlerData,
-                also={202: HandlerData},
+                other_responses={202: HandlerData},
                 problems=(422,),
             ),
             Endpoint(
@@ -134,8 +134,8 @@ class RunRoutes:
                 self.result,
                 "read",
                 "The result of a run",
-                ResultObject,
-                also={202: ResultObject},
+                RunResultResponse,
+                other_responses={202: RunResultResponse},
                 problems=(422,),
             ),
             Endpoint(
@@ -145,9 +145,9 @@ class RunRoutes:
                 "read",
                 "The events of a run",
                 "text/event-stream",
-                also={204: None},
+                other_responses={204: None},
                 query=EventsQuery,
-                streams={"message": StreamedObject},
+                streams={"message": StreamedEvent},
                 problems=(400, 422),
             ),
             Endpoint(
@@ -157,7 +157,7 @@ class RunRoutes:
                 "read",
                 "Give a run an event",
                 SendEventResponse,
-                body=EventBody,
+                body=SendEventRequest,
                 problems=(409,),
             ),
         ]

@@ -35,7 +35,7 @@ from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.events import RunEvent
 from alir.server.workflow_runs.owner import RunOwner, acting_as
 from alir.server.workflow_runs.run_supervisor import STOP_S, RunSupervisor
-from alir.server.workflow_runs.schemas import EventBody, run_request_model
+from alir.server.workflow_runs.schemas import SendEventRequest, run_request_model
 from alir.server.workflow_runs.store import RunStore
 from alir.server.workflow_runs.workflows import (
     RunDependencies,
@@ -212,7 +212,7 @@ class WorkflowRunServer:
 
     async def send_event(self, request: Request) -> Response:
         """Send a run an event that it waits for."""
-        body = await read_body(request, EventBody)
+        body = await read_body(request, SendEventRequest)
         run = json.loads(bytes((await self.get_run(request, "/handlers/{handler_id}")).body))
         workflow = self._served.get(run["workflow_name"])
         if workflow is None or not workflow.waits_for_event(run["run_id"]):
