@@ -127,9 +127,9 @@ async def test_what_happens_is_counted_by_names_of_the_code_alone(
             await client.get("/hunter2", headers={"Authorization": "Bearer hunter2"})
             await client.put("/v1/ask")
             for _ in range(600):
-                served.service.limits.admit("hunter2")
+                served.service.rate_limiter.count_request("hunter2")
             with pytest.raises(ProblemException):
-                served.service.limits.admit("hunter2")
+                served.service.rate_limiter.count_request("hunter2")
             told = await told_to(client)
 
     found = [(told(name, **labels), name, labels) for _, name, labels in EXPECTED]
