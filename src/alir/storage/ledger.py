@@ -45,6 +45,11 @@ class SqliteLedger:
         self.collection = collection
         self._database = LedgerDatabase(path)
         self._read = self._database.run
+        self.path = self._database.path
+        """The ledger's file, absolute."""
+        is_short = re.fullmatch(r"\w{1,64}", collection, re.ASCII)
+        name = collection if is_short else sha256(collection.encode()).hexdigest()
+        self._lock_path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
         self._writes: PerLoop[Coalescer[None, _Write, None]] = PerLoop(
             lambda: Coalescer(
                 self._write_together,
@@ -52,11 +57,6 @@ class SqliteLedger:
                 is_divisible=lambda error: not isinstance(error, AlirError),
             )
         )
-
-    @property
-    def path(self) -> Path:
-        """The ledger's file, absolute."""
-        return self._database.path
 
     async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
@@ -133,10 +133,7 @@ class SqliteLedger:
         Raises:
             RunInProgress: another run is on it, in this process or another.
         """
-        is_short = re.fullmatch(r"\w{1,64}", self.collection, re.ASCII)
-        name = self.collection if is_short else sha256(self.collection.encode()).hexdigest()
-        path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
-        return run_lock(path, self.collection, what)
+        return run_lock(self._lock_path, self.collection, what)
 
     async def aclose(self) -> None:
         """Close the file when what was asked of it is done."""

@@ -139,7 +139,8 @@ class IngestShard(Workflow):
             settled=ev.settled,
             seconds={**ev.seconds, "split": perf_counter() - started},
         )
-        held = frozenset(one.part.source_id for one in ev.loaded if one.part.may_be_held)
+        parts_held = [one.part for one in ev.loaded if one.part.moved or one.part.generation]
+        held = frozenset(part.source_id for part in parts_held)
         cut = [
             ChunksSplit(chunks=batch, may_be_held=held)
             for batch in batches(chunks, self.batch_chunks)
@@ -229,7 +230,7 @@ class IngestShard(Workflow):
 def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
     """Whether the ledger does not know, or not from its times, that `part` is what it is."""
     record = known.get(part.source_id)
-    if record is None or part.content is None:
+    if record is None or not part.content.hash:
         return True
     return (record.stage, record.version, record.mtime_ns) != (
         "settled",

@@ -27,7 +27,7 @@ def confirm(read: LoadResult) -> LoadResult:
 
 def _change(part: FilePart) -> str:
     """Why the file is not what it was; empty if it is, or if nobody looked then."""
-    if part.content is None:
+    if not part.content.hash:
         return ""
     try:
         same = is_unchanged(part.path, part.content)

@@ -35,14 +35,13 @@ async def journal_failures(
 def _record(part: FilePart, stage: Stage) -> SourceRecord:
     content = part.content
     # Of times that may hide a write since, none is kept: the file is read again.
-    times_tell = content is not None and content.is_old
     return SourceRecord(
         source_id=part.source_id,
         path=part.path,
-        size_bytes=part.size_bytes if content is None else content.size_bytes,
-        mtime_ns=content.mtime_ns if content is not None and times_tell else 0,
-        ctime_ns=content.ctime_ns if content is not None and times_tell else 0,
-        content_hash=part.content_hash,
+        size_bytes=content.size_bytes if content.hash else part.size_bytes,
+        mtime_ns=content.mtime_ns if content.is_old else 0,
+        ctime_ns=content.ctime_ns if content.is_old else 0,
+        content_hash=content.hash,
         version=part.version,
         chunks=part.chunks,
         stage=stage,
