@@ -5,28 +5,17 @@ that is there makes an unchanged file cost a stat.
 """
 
 import re
-import sqlite3
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Concatenate, ParamSpec
 from uuid import uuid4
 
-from alir.concurrency.coalescer import Coalescer
-from alir.concurrency.per_loop import PerLoop
 from alir.errors import AlirError
 from alir.models.records import FailedFile, SourceRecord, Stage
 from alir.storage import failures, fingerprints, sources
 from alir.storage.ledger_database import LedgerDatabase
-from alir.storage.ledger_schema import transaction
 from alir.storage.lock import run_lock
-
-MAX_WRITES = 256
-"""Concurrent writes that share one transaction, at most."""
-
-P = ParamSpec("P")
-_Write = Callable[[sqlite3.Connection], None]
 
 
 class SqliteLedger:
@@ -45,18 +34,12 @@ class SqliteLedger:
         self.collection = collection
         self._database = LedgerDatabase(path)
         self._read = self._database.run
+        self._write = self._database.write
         self.path = self._database.path
         """The ledger's file, absolute."""
         is_short = re.fullmatch(r"\w{1,64}", collection, re.ASCII)
         name = collection if is_short else sha256(collection.encode()).hexdigest()
         self._lock_path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
-        self._writes: PerLoop[Coalescer[None, _Write, None]] = PerLoop(
-            lambda: Coalescer(
-                self._write_together,
-                max_items=MAX_WRITES,
-                is_divisible=lambda error: not isinstance(error, AlirError),
-            )
-        )
 
     async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
@@ -137,23 +120,4 @@ class SqliteLedger:
 
     async def aclose(self) -> None:
         """Close the file when what was asked of it is done."""
-        await self._writes.here().drain()
         await self._database.aclose()
-
-    async def _write(
-        self,
-        write: Callable[Concatenate[sqlite3.Connection, P], None],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> None:
-        await self._writes.here()(None, [lambda db: write(db, *args, **kwargs)])
-
-    async def _write_together(self, _: None, writes: Sequence[_Write]) -> list[None]:
-        return await self._read(_in_one_transaction, writes)
-
-
-def _in_one_transaction(db: sqlite3.Connection, writes: Sequence[_Write]) -> list[None]:
-    with transaction(db):
-        for write in writes:
-            write(db)
-    return [None] * len(writes)
