@@ -28,7 +28,7 @@ from alir.milvus.stores import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
-from alir.steps.ingest.relearn import relearn
+from alir.steps.ingest.journal import relearn
 from alir.storage.ledger import SqliteLedger
 from alir.storage.sessions import SqliteSessions
 from alir.workflows.agent import Agent

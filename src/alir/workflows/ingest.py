@@ -26,9 +26,8 @@ from alir.events.ingest import (
 from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import journal_failures
+from alir.steps.ingest.journal import journal_failures, relearn
 from alir.steps.ingest.recover import look, recover
-from alir.steps.ingest.relearn import relearn
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard

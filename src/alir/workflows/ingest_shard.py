@@ -27,16 +27,14 @@ from alir.events.ingest import (
 from alir.models.files import FilePart, SplitPart
 from alir.models.records import SourceRecord
 from alir.ports import ReaderPool, ShardCatalog, ShardLedger
-from alir.steps.ingest.add import add
+from alir.steps.ingest.add import add, verify
 from alir.steps.ingest.compare import compare, fingerprint
-from alir.steps.ingest.confirm import confirm
 from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
-from alir.steps.ingest.load import load
+from alir.steps.ingest.load import confirm, load
 from alir.steps.ingest.publish import publish
 from alir.steps.ingest.split import batches, split
-from alir.steps.ingest.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""

@@ -17,8 +17,7 @@ from llama_index.core.vector_stores.types import (
 
 from alir.models.files import Failure, FileOutcome, FilePart, Outcome, SplitPart
 from alir.ports import ShardCatalog
-from alir.steps.ingest.add import write
-from alir.steps.ingest.verify import verify
+from alir.steps.ingest.add import verify, write
 
 NO_TEXT = "holds no text; leave it out"
 
