@@ -83,7 +83,9 @@ class Service:
             tokens_per_day=settings.tokens_per_day,
             places=places,
         )
-        health = HealthRoutes({"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.counts})
+        health = HealthRoutes(
+            {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
+        )
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(

@@ -33,7 +33,7 @@ class SqliteLedger:
     def __init__(self, path: Path, collection: str) -> None:
         self.collection = collection
         self._database = LedgerDatabase(path)
-        self._read = self._database.run
+        self._read = self._database.run_in_thread
         self._write = self._database.write
         self.path = self._database.path
         """The ledger's file, absolute."""
@@ -41,12 +41,12 @@ class SqliteLedger:
         name = collection if is_short else sha256(collection.encode()).hexdigest()
         self._lock_path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
 
-    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+    async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
         found = await self._read(sources.by_id, self.collection, ids)
         return {record.source_id: record for record in found}
 
-    async def all(self) -> AsyncIterator[SourceRecord]:
+    async def all_sources(self) -> AsyncIterator[SourceRecord]:
         """Yield every record in the order of the ids, a page in memory at a time."""
         after = ""
         while page := await self._read(sources.page, self.collection, after):
@@ -58,19 +58,19 @@ class SqliteLedger:
         """Return whether nothing is known of any source."""
         return not await self._read(sources.page, self.collection, "", limit=1)
 
-    async def counts(self) -> dict[Stage, int]:
+    async def count_by_stage(self) -> dict[Stage, int]:
         """Return how many sources there are at each stage."""
         return await self._read(sources.counts, self.collection)
 
-    async def record(self, records: Sequence[SourceRecord]) -> None:
+    async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Write `records` in one transaction, in place of those of the same sources."""
         await self._write(sources.write, self.collection, records)
 
-    async def forget(self, ids: Collection[str]) -> None:
+    async def forget_sources(self, ids: Collection[str]) -> None:
         """Delete what is known of `ids`."""
         await self._write(sources.forget, self.collection, ids)
 
-    async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
+    async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Have `records` be all there is; if they fail to come, what was known stays.
 
         Nobody else records meanwhile: hold the lock.
@@ -90,15 +90,15 @@ class SqliteLedger:
             with suppress(AlirError):  # at the latest it goes when the file is closed
                 await self._write(sources.end, draft)
 
-    async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: Mapping[Path, str], now_s: float) -> None:
         """Note one more failed attempt at each path, and when to try again."""
         await self._write(failures.write, self.collection, reasons, now_s)
 
-    async def recovered(self, paths: Collection[Path]) -> None:
+    async def forget_failures(self, paths: Collection[Path]) -> None:
         """Forget the failures of `paths`."""
         await self._write(failures.forget, self.collection, paths)
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
         return await self._read(failures.read, self.collection)
 

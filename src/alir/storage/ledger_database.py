@@ -59,7 +59,7 @@ class LedgerDatabase:
             )
         )
 
-    async def run(
+    async def run_in_thread(
         self,
         work: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
@@ -86,7 +86,7 @@ class LedgerDatabase:
         """Do `work(connection, ...)` in a transaction, which concurrent writes share.
 
         Raises:
-            InvalidSetting, LedgerFailed: as `run` does.
+            InvalidSetting, LedgerFailed: as `run_in_thread` does.
         """
         await self._writes.here()(None, [lambda db: work(db, *args, **kwargs)])
 
@@ -99,7 +99,7 @@ class LedgerDatabase:
             await asyncio.wrap_future(thread.close())
 
     async def _write_together(self, _: None, writes: Sequence[_Write]) -> list[None]:
-        return await self.run(_in_one_transaction, writes)
+        return await self.run_in_thread(_in_one_transaction, writes)
 
 
 def _in_one_transaction(db: sqlite3.Connection, writes: Sequence[_Write]) -> list[None]:

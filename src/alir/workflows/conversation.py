@@ -22,7 +22,7 @@ async def restated(
     if sessions is None:
         raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
     asked = inquiry.question
-    earlier = await sessions.questions(inquiry.session)
+    earlier = await sessions.asked_questions(inquiry.session)
     if not earlier:
         return inquiry
     reply = await BudgetTracker(ctx, inquiry).consult(restate.prompt(asked, earlier), llm=llm)
@@ -51,6 +51,6 @@ async def remember(
     if inquiry.session is None or sessions is None:
         return
     try:
-        await sessions.add(inquiry.session, inquiry.question, answer)
+        await sessions.add_turn(inquiry.session, inquiry.question, answer)
     except SessionsFailed as error:
         await BudgetTracker(ctx, inquiry).note(f"This question is not remembered. {error}")

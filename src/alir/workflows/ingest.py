@@ -135,7 +135,7 @@ class IngestCorpus(Workflow):
                     delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None and swept.source_ids:
-                await self.ledger.forget(swept.source_ids)
+                await self.ledger.forget_sources(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -171,7 +171,7 @@ class IngestCorpus(Workflow):
         def resumed(after_s: float) -> None:
             ctx.write_event_to_stream(IngestResumed(after_s=after_s))
 
-        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
+        return nullcontext() if self.outages is None else self.outages.listen(paused, resumed)
 
 
 @contextmanager

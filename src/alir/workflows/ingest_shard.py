@@ -106,7 +106,7 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run(
+        read = await self.readers.run_job(
             lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
         )
         read = await asyncio.to_thread(confirm, read)
@@ -222,7 +222,7 @@ class IngestShard(Workflow):
 
     async def _known(self, parts: Sequence[FilePart]) -> dict[str, SourceRecord]:
         new = [part.source_id for part in parts if not part.version]
-        return {} if self.ledger is None else await self.ledger.sources(new)
+        return {} if self.ledger is None else await self.ledger.source_records(new)
 
 
 def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:

@@ -21,18 +21,18 @@ class Notebook:
     records: list[SourceRecord] = field(default_factory=list)
     reasons: dict[Path, str] = field(default_factory=dict)
 
-    async def record(self, records: list[SourceRecord]) -> None:
+    async def record_sources(self, records: list[SourceRecord]) -> None:
         self.records += records
 
-    async def failed(self, reasons: dict[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: dict[Path, str], now_s: float) -> None:
         assert now_s == 17.0
         self.reasons |= reasons
 
-    async def recovered(self, paths: list[Path]) -> None:
+    async def forget_failures(self, paths: list[Path]) -> None:
         for path in paths:
             del self.reasons[path]
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         return [FailedFile(path, why, 1, 0, 0, 0) for path, why in self.reasons.items()]
 
 
@@ -104,24 +104,26 @@ def chunk(path: Path, index: int, **metadata: Any) -> TextNode:
 async def test_what_the_index_holds_is_known_and_what_it_does_not_is_forgotten(
     store: Any, catalog: Any, ledger: SqliteLedger
 ) -> None:
-    await ledger.record([SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "written")])
-    await ledger.failed({Path("/docs/bad.txt"): "cannot be read"}, 17.0)
+    await ledger.record_sources(
+        [SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "written")]
+    )
+    await ledger.record_failures({Path("/docs/bad.txt"): "cannot be read"}, 17.0)
     store.add([chunk(HERE, 0, chunk_count=2, content_hash="words"), chunk(HERE, 1)])
     store.add([chunk(Path("/docs/half.txt"), 1)])
 
     assert await relearn(catalog=catalog, ledger=ledger) == 1
 
-    assert [one async for one in ledger.all()] == [
+    assert [one async for one in ledger.all_sources()] == [
         SourceRecord(source_id(HERE), HERE, 0, 0, "words", "v1", 2, "settled")
     ]
-    assert [one.path for one in await ledger.failures()] == [Path("/docs/bad.txt")]
+    assert [one.path for one in await ledger.failed_files()] == [Path("/docs/bad.txt")]
 
 
 async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
     catalog: Any, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "settled")
-    await ledger.record([known])
+    await ledger.record_sources([known])
 
     async def failing() -> AsyncIterator[Any]:
         raise ConnectionError
@@ -131,4 +133,4 @@ async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
     with pytest.raises(ConnectionError):
         await relearn(catalog=catalog, ledger=ledger)
 
-    assert [one async for one in ledger.all()] == [known]
+    assert [one async for one in ledger.all_sources()] == [known]

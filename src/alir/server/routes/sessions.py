@@ -91,7 +91,7 @@ class SessionRoutes:
     async def list(self, request: Request) -> Response:
         """Answer with the conversations of the caller's tenant alone; so the house with its own."""
         query = read_query(request, PageQuery)
-        found = await self._app.sessions.all_in(
+        found = await self._app.sessions.list_sessions(
             caller(request).tenant.name, limit=query.limit + 1, after=query.cursor
         )
         shown = found[: query.limit]
@@ -107,7 +107,7 @@ class SessionRoutes:
         query = read_query(request, PageQuery)
         before_ns = None if query.cursor is None else query.cursor[0]
         name = request.path_params["name"]
-        found = await self._app.sessions.turns(
+        found = await self._app.sessions.list_turns(
             kept_as(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
         )
         if not found and before_ns is None:
@@ -124,7 +124,7 @@ class SessionRoutes:
     async def delete(self, request: Request) -> Response:
         """Forget all that was said in a conversation; a question under way begins it anew."""
         name = request.path_params["name"]
-        if not await self._app.sessions.delete(kept_as(caller(request).tenant, name)):
+        if not await self._app.sessions.delete_session(kept_as(caller(request).tenant, name)):
             raise _unknown()
         return JSONResponse(DeletedSession(name=name).model_dump())
 

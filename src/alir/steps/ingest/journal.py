@@ -13,7 +13,7 @@ from alir.steps.ingest.walk import looked_up
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
     """Record that the versions of `parts` came as far as `stage`."""
     if ledger is not None and parts:
-        await ledger.record([_record(part, stage) for part in parts])
+        await ledger.record_sources([_record(part, stage) for part in parts])
 
 
 async def journal_failures(
@@ -24,12 +24,12 @@ async def journal_failures(
         return
     reasons = {one.path: one.reason for one in failed}
     if reasons:
-        await ledger.failed(reasons, now_s)
-    others = [one for one in await ledger.failures() if one.path not in reasons]
+        await ledger.record_failures(reasons, now_s)
+    others = [one for one in await ledger.failed_files() if one.path not in reasons]
     known = await asyncio.to_thread(looked_up, others, roots)
     well = [one.path for one, is_there in known if is_there is not None]
     if well:
-        await ledger.recovered(well)
+        await ledger.forget_failures(well)
 
 
 def _record(part: FilePart, stage: Stage) -> SourceRecord:
@@ -70,5 +70,5 @@ async def relearn(*, catalog: Catalog, ledger: Ledger) -> int:
                 stage="settled",
             )
 
-    await ledger.replace_all(records())
+    await ledger.replace_sources(records())
     return files
