@@ -7,7 +7,7 @@ import pytest
 
 from alir.errors import ServiceFileFailed
 from alir.models.kept_answers import KeptAnswer
-from alir.storage import answers, keys
+from alir.storage import answers, ingestions, keys
 from alir.storage.answers import AnswerStore
 from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
 

@@ -28,7 +28,7 @@ from alir.milvus.stores import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
-from alir.steps.ingest.relearn import relearn
+from alir.steps.ingest.journal import relearn
 from alir.storage.ledger import SqliteLedger
 from alir.storage.sessions import SqliteSessions
 from alir.workflows.agent import Agent
@@ -222,7 +222,7 @@ class Alir:
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
-            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.counts()
+            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.count_by_stage()
         )
         settings = self.settings
         live = await self.collection_versions.live_version()
@@ -238,7 +238,7 @@ class Alir:
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
-            "failed": [one.to_json() for one in await self.ledger.failures()],
+            "failed": [one.to_json() for one in await self.ledger.failed_files()],
         }
 
     async def watch(

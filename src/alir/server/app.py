@@ -85,7 +85,9 @@ class HttpService:
             tokens_per_day=settings.tokens_per_day,
             question_limiter=question_limiter,
         )
-        health = HealthRoutes({"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.counts})
+        health = HealthRoutes(
+            {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
+        )
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(

@@ -281,8 +281,8 @@ class IngestionQueue:
         ids = [source_id(file) for file in gone]
         async with app.ledger.lock("a deletion"):
             await app.vector_store.adelete(ids)
-            await app.ledger.forget(ids)
-            await app.ledger.recovered(gone)
+            await app.ledger.forget_sources(ids)
+            await app.ledger.forget_failures(gone)
         return {"deleted": len(gone)}
 
     async def _end(self, job: _Job, **changes: Any) -> None:

@@ -161,7 +161,7 @@ class Heard:
 
 async def hearing(retries: Retrier, work: Callable[[], Awaitable[object]]) -> Heard:
     heard = Heard()
-    with retries.outages.listened(heard.paused.append, heard.resumed.append):
+    with retries.outages.listen(heard.paused.append, heard.resumed.append):
         await work()
         await asyncio.sleep(0)
     return heard
@@ -198,7 +198,7 @@ async def test_who_begins_to_listen_during_an_outage_is_told_of_it() -> None:
     waiting = asyncio.create_task(retries.run(Calls(*[GONE] * 10_000), waits=True))
     heard = Heard()
     while not heard.paused:
-        with retries.outages.listened(heard.paused.append, heard.resumed.append):
+        with retries.outages.listen(heard.paused.append, heard.resumed.append):
             await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

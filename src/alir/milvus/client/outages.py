@@ -40,7 +40,7 @@ class OutageMonitor:
         self._listeners: list[_Listener] = []
 
     @contextmanager
-    def listened(
+    def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> Iterator[None]:
         """Have each outage, and after how many seconds it ended, told on the running loop."""

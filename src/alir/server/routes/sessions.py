@@ -98,7 +98,7 @@ class SessionRoutes:
     async def list_sessions(self, request: Request) -> Response:
         """Return the conversations of the caller's tenant; an admin key sees those of no tenant."""
         query = read_query(request, PageQuery)
-        found = await self._app.sessions.all_in(
+        found = await self._app.sessions.list_sessions(
             caller(request).tenant.name, limit=query.limit + 1, after=query.cursor
         )
         shown = found[: query.limit]
@@ -114,7 +114,7 @@ class SessionRoutes:
         query = read_query(request, PageQuery)
         before_ns = None if query.cursor is None else query.cursor[0]
         name = request.path_params["name"]
-        found = await self._app.sessions.turns(
+        found = await self._app.sessions.list_turns(
             session_key(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
         )
         if not found and before_ns is None:
@@ -131,7 +131,7 @@ class SessionRoutes:
     async def delete_session(self, request: Request) -> Response:
         """Delete a conversation; a question that is being answered starts it anew."""
         name = request.path_params["name"]
-        if not await self._app.sessions.delete(session_key(caller(request).tenant, name)):
+        if not await self._app.sessions.delete_session(session_key(caller(request).tenant, name)):
             raise _unknown()
         return JSONResponse(SessionDeleteResponse(name=name).model_dump())
 

@@ -210,7 +210,7 @@ class SourceRoutes:
             raise _unknown()
         tenant = caller(request).tenant
         stored = (await self._app.catalog.live_versions([id_], of=tenant.filters)).get(id_)
-        failures = await self._app.ledger.failures()
+        failures = await self._app.ledger.failed_files()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
             raise _unknown()
@@ -228,7 +228,7 @@ async def list_files(app: Alir, tenant: Tenant, query: SourceListQuery) -> Sourc
         if tenant.holds(one.path)
     }
     failures = {
-        _text(one.path): one for one in await app.ledger.failures() if tenant.holds(one.path)
+        _text(one.path): one for one in await app.ledger.failed_files() if tenant.holds(one.path)
     }
     names = sorted(name for name in held.keys() | failures.keys() if name > query.after)
     shown = names[: query.limit]
