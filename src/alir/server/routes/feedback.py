@@ -19,7 +19,7 @@ from alir.storage.answers import AnswerStore
 MAX_COMMENT_CHARS = 2_000
 
 
-class FeedbackBody(RequestModel):
+class FeedbackRequest(RequestModel):
     """What an answer is worth."""
 
     rating: Rating
@@ -28,7 +28,7 @@ class FeedbackBody(RequestModel):
     ] = ""
 
 
-class FeedbackTaken(ApiModel):
+class FeedbackResponse(ApiModel):
     """What is kept of it."""
 
     id: str
@@ -37,7 +37,7 @@ class FeedbackTaken(ApiModel):
     comment: str
 
 
-class FeedbackObject(FeedbackTaken):
+class RatedAnswerResponse(FeedbackResponse):
     """An answer that was rated, and the question to it."""
 
     tenant: str
@@ -49,10 +49,10 @@ class FeedbackObject(FeedbackTaken):
     answer: KeptAnswer
 
 
-class FeedbackPage(ApiModel):
+class FeedbackPageResponse(ApiModel):
     """Answers that were rated, the last rated first."""
 
-    feedback: list[FeedbackObject]
+    feedback: list[RatedAnswerResponse]
     next: str | None
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
@@ -72,8 +72,8 @@ class FeedbackRoutes:
                 self.rate,
                 "read",
                 "Say what an answer is worth",
-                FeedbackTaken,
-                body=FeedbackBody,
+                FeedbackResponse,
+                body=FeedbackRequest,
             ),
             Endpoint(
                 "GET",
@@ -81,7 +81,7 @@ class FeedbackRoutes:
                 self.list,
                 "admin",
                 "The answers that were rated",
-                FeedbackPage,
+                FeedbackPageResponse,
                 query=PageQuery,
             ),
             Endpoint(
@@ -90,7 +90,7 @@ class FeedbackRoutes:
                 self.delete,
                 "admin",
                 "Delete an answer that was rated",
-                FeedbackObject,
+                RatedAnswerResponse,
             ),
         ]
 
@@ -99,11 +99,11 @@ class FeedbackRoutes:
 
         The question and the answer are kept with it.
         """
-        body = await read(request, FeedbackBody)
+        body = await read(request, FeedbackRequest)
         id_, tenant = request.path_params["id"], caller(request).tenant.name
         if not await self._answers.rate(tenant, id_, body.rating, body.comment):
             raise _unknown()
-        taken = FeedbackTaken(id=id_, rating=body.rating, comment=body.comment)
+        taken = FeedbackResponse(id=id_, rating=body.rating, comment=body.comment)
         return JSONResponse(taken.model_dump())
 
     async def list(self, request: Request) -> Response:
@@ -114,8 +114,8 @@ class FeedbackRoutes:
         )
         shown = found[: query.limit]
         last = shown[-1] if len(found) > len(shown) else None
-        page = FeedbackPage(
-            feedback=[_told(one) for one in shown],
+        page = FeedbackPageResponse(
+            feedback=[_response(one) for one in shown],
             next=None if last is None else cursor_of(last.rated_ms, last.given.id),
         )
         return JSONResponse(page.model_dump())
@@ -126,11 +126,11 @@ class FeedbackRoutes:
         gone = await self._answers.delete_rated(tenant, request.path_params["id"])
         if gone is None:
             raise _unknown()
-        return JSONResponse(_told(gone).model_dump())
+        return JSONResponse(_response(gone).model_dump())
 
 
-def _told(one: RatedAnswer) -> FeedbackObject:
-    return FeedbackObject(
+def _response(one: RatedAnswer) -> RatedAnswerResponse:
+    return RatedAnswerResponse(
         id=one.given.id,
         rating=one.rating,
         comment=one.comment,

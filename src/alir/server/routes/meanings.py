@@ -12,7 +12,7 @@ from alir.server.auth.caller import caller
 from alir.server.bodies import read
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.agent import MeaningBody, MeaningEvent, MeaningTaken
+from alir.server.schemas.agent import MeaningEvent, MeaningRequest, MeaningResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class MeaningRoutes:
                 self.choose,
                 "read",
                 "Say what a question means",
-                MeaningTaken,
-                body=MeaningBody,
+                MeaningResponse,
+                body=MeaningRequest,
             )
         ]
 
@@ -80,13 +80,13 @@ class MeaningRoutes:
 
     async def choose(self, request: Request) -> Response:
         """Say what the question of a run of the caller's tenant means; the run then goes on."""
-        body = await read(request, MeaningBody)
+        body = await read(request, MeaningRequest)
         id_ = request.path_params["id"]
         waiting = self._waiting.get(id_)
         if waiting is None or waiting.tenant != caller(request).tenant.name:
             raise refusal(404, "Not Found", "No such run waits to be told, or not any more.")
         self.say(id_, body.meaning)
-        return JSONResponse(MeaningTaken(id=id_, meaning=body.meaning).model_dump())
+        return JSONResponse(MeaningResponse(id=id_, meaning=body.meaning).model_dump())
 
 
 def _go_on(run: WorkflowHandler, meaning: str) -> None:

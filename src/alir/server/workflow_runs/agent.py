@@ -1,13 +1,11 @@
 """The agent on the workflow server; it may ask what a question means, and wait for a person."""
 
-from typing import Any
-
+from pydantic import BaseModel
 from workflows import Context, step
 
 from alir.events.agent import AskAgent, MeaningAsked, MeaningChosen
 from alir.events.ask import Answer
-from alir.server.schemas.agent import of_agent_event
-from alir.server.schemas.answers import of_answer
+from alir.server.schemas.agent import AgentContent, agent_event
 from alir.server.workflow_runs.events import AskAgentQuestion, RunAnswer
 from alir.server.workflow_runs.workflows import ServedWorkflow, run_id, told_on
 
@@ -31,18 +29,18 @@ class ServedAgent(ServedWorkflow):
             )
             run = self.desk.app.agent.run(start_event=start)
 
-            def of(event: object) -> tuple[str, dict[str, Any]] | None:
+            def of(event: object) -> tuple[str, BaseModel] | None:
                 if not isinstance(event, MeaningAsked):
-                    return of_agent_event(event)
-                told = self.desk.meanings.ask(run_id.get(), tenant.name, run, event)
-                return ("meaning_asked", told.model_dump()) if told is not None else None
+                    return agent_event(event)
+                asked = self.desk.meanings.ask(run_id.get(), tenant.name, run, event)
+                return ("meaning_asked", asked) if asked is not None else None
 
             try:
                 answer = await told_on(run, telling, of, steps=ev.steps)
             finally:
                 self.desk.meanings.leave(run_id.get())
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return RunAnswer(answer=of_answer(answer))
+            return RunAnswer(answer=AgentContent.from_event(answer).model_dump(mode="json"))
 
     @step
     async def listen(self, ev: MeaningChosen) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
 from alir.events.base import StrictEvent
-from alir.server.schemas.agent import BudgetBody
+from alir.server.schemas.agent import BudgetLimits
 from alir.server.schemas.answers import Question
 from alir.workflows.retrieval import MAX_TOP_K
 
@@ -36,7 +36,7 @@ class AskAgentQuestion(StrictEvent, StartEvent):
     """Passages to find for each part; null is the service's setting."""
     session: Session = None
     """The conversation it belongs to, by any name; each tenant has its own."""
-    budget: BudgetBody | None = None
+    budget: BudgetLimits | None = None
     may_ask: bool = False
     """Whether it may tell of `meaning_asked`, and wait for a `MeaningChosen`; that needs a language
     model."""

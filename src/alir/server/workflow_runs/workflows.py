@@ -21,21 +21,21 @@ from workflows.handler import WorkflowHandler
 from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import AlirError
-from alir.events.ask import Answer, Ask, Sources
+from alir.events.ask import Answer, Ask
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
 from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, TooManyQuestions
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import Problem, ProblemException, problem_of
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.questions import OfEvent
-from alir.server.schemas.answers import of_answer, of_event
+from alir.server.routes.questions import ToClientEvent
+from alir.server.schemas.answers import AnswerContent, SourcesEvent, answer_event
 from alir.server.workflow_runs.event_relay import EventRelay
 from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
 from alir.server.workflow_runs.owner import who_asks
 from alir.server.workflow_runs.run_supervisor import RunSupervisor
 from alir.server.workflow_runs.store import RunEnded, RunStore
-from alir.steps.ask.cite import source
+from alir.steps.ask.cite import sources
 
 run_id: ContextVar[str] = ContextVar("run_id")
 """Of the run that this is part of."""
@@ -116,12 +116,13 @@ class ServedWorkflow(Workflow):
 
 
 async def told_on(
-    run: WorkflowHandler, telling: EventRelay, of: OfEvent, *, steps: bool = False
+    run: WorkflowHandler, telling: EventRelay, of: ToClientEvent, *, steps: bool = False
 ) -> object:
     """Return what a child run gives; what it streams is told on."""
     async for event in events(run, steps=steps):
-        if (told := of(event)) is not None:
-            telling.tell(*told)
+        if (named := of(event)) is not None:
+            name, value = named
+            telling.tell(name, value.model_dump(mode="json"))
     return await run
 
 
@@ -139,9 +140,10 @@ class ServedAsk(ServedWorkflow):
         async with self.work(ctx) as (tenant, telling):
             start = Ask(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
             run = self.desk.app.ask.run(start_event=start)
-            answer = await told_on(run, telling, of_event, steps=ev.steps)
+            answer = await told_on(run, telling, answer_event, steps=ev.steps)
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return RunAnswer(answer=of_answer(answer))
+            content = AnswerContent.from_event(answer)
+            return RunAnswer(answer=content.model_dump(mode="json"))
 
 
 class ServedSearch(ServedWorkflow):
@@ -152,10 +154,11 @@ class ServedSearch(ServedWorkflow):
         """Run `Search`."""
         async with self.work(ctx) as (tenant, telling):
             start = Search(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            found = await told_on(self.desk.app.search.run(start_event=start), telling, of_event)
+            found = await told_on(
+                self.desk.app.search.run(start_event=start), telling, answer_event
+            )
             assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
-            told = of_event(Sources(sources=[source(one) for one in found.passages]))
-            assert told is not None  # noqa: S101  there is an object for sources
+            shown = SourcesEvent(sources=sources(found.passages)).model_dump(mode="json")
             return RunPassages(
-                passages=told[1]["sources"], degraded=found.degraded, seconds=found.seconds
+                passages=shown["sources"], degraded=found.degraded, seconds=found.seconds
             )
