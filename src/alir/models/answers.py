@@ -81,15 +81,14 @@ class Citation(FilePage):
 
 @documented(frozen=True, slots=True, config=_DOCUMENTED)
 class CheckedSentence:
-    """A sentence of a language model's answer, and how far what it cites bears it out."""
+    """A sentence of a language model's answer, and how far what it cites supports it."""
 
     text: str
     """Without its citations."""
     citations: tuple[int, ...]
-    """Numbers of the answer's citations, from 1; none if it cites nothing, or nothing that
-    holds."""
+    """Numbers of the answer's citations, from 1; empty if it cites nothing that holds."""
     support: float
-    """0 to 1: see `alir.steps.ask.support`."""
+    """From 0 to 1."""
     is_supported: bool
 
 
@@ -114,7 +113,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
-    """A question that the agent is at."""
+    """A question that the agent works on."""
 
     question: str
     session: str | None
@@ -136,7 +135,7 @@ class AgentState(BaseModel):
     unclear: AgentQuestion | None = None
     """The question, while a person is asked what it means."""
     seconds_before: float = 0.0
-    """What it had taken until then."""
+    """Seconds that it had taken until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class SubQuestion:
     """From 1, in the order of the question."""
     question: str
     query: str
-    """What it is searched with: the question itself at first."""
+    """The query of the next search: the question itself at first."""
     tried: tuple[str, ...] = ()
     """The queries before this one."""
     passages: tuple[NodeWithScore, ...] = ()
@@ -162,8 +161,8 @@ class AnsweredPart:
 
     question: str
     queries: list[str]
-    """What it was searched with, one after the other."""
+    """Its queries, one after the other."""
     grade: float
-    """Of the best passages found, from 0 to 1.5: see `alir.steps.agent.grade`."""
+    """Of the best passages found, from 0 to 1.5."""
     is_found: bool
     """Whether they were good enough not to search again."""

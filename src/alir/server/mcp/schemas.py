@@ -1,7 +1,7 @@
 """What the tools of MCP take and give: JSON objects, and text for hosts that read only that.
 
-Hosts hand the text to their language model. So what documents say stands between tags there that no
-document can end, and names of files without what they could smuggle in.
+Hosts hand the text to their language model. So documents' text stands between tags that no document
+can end, and names of files are stripped of control characters.
 """
 
 from typing import Annotated

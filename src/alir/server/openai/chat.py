@@ -78,7 +78,7 @@ class ChatRoutes:
         self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
@@ -95,7 +95,7 @@ class ChatRoutes:
         ]
 
     async def complete(self, request: Request) -> Response:
-        """Answer the last message from the index; those before it say what its pronouns mean.
+        """Answer the last message from the index; those before it explain its pronouns.
 
         Models: `alir` asks, `alir-agent` takes a question of several parts apart. The citations
         stand below the answer, and in the field `citations` of the message.
@@ -165,7 +165,7 @@ class ChatRoutes:
 
 
 async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:
-    """Return the question so that it stands alone; what was answered is not looked at."""
+    """Return the question so that it stands alone; answers are not looked at."""
     if not earlier:
         return question
     if llm is not None:
@@ -180,7 +180,7 @@ def _whole(answer: object) -> Answer:
 
 
 def _references(answer: Answer) -> str:
-    """What stands below an answer where only its text is shown: what its numbers stand for."""
+    """Return the citations as text, to stand below an answer."""
     lines = [
         f"[{number}] {Path(one.file).name}" + (f", page {one.page}" if one.page else "")
         for number, one in enumerate(answer.citations, start=1)

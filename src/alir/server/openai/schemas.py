@@ -1,7 +1,7 @@
 """OpenAI's protocol: the objects that its clients send and get, as far as alir speaks it.
 
-Fields are those of OpenAI's API reference. What alir does not know in a request is passed over:
-clients send many fields that are of no matter here, such as the temperature.
+Fields are those of OpenAI's API reference. Unknown fields of a request are ignored: clients send
+many that mean nothing here, such as the temperature.
 """
 
 import base64
@@ -41,7 +41,7 @@ class ChatRequestMessage(_Lenient):
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """Its text."""
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content)
         return self.content or ""
@@ -54,7 +54,7 @@ class StreamOptions(_Lenient):
 
 
 class ChatCompletionRequest(_Lenient):
-    """A conversation, whose last message is the question."""
+    """A conversation; its last message is the question."""
 
     model: str
     messages: Annotated[list[ChatRequestMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -86,7 +86,7 @@ class Usage(ApiModel):
 
 
 class AssistantMessage(ApiModel):
-    """An answer; `citations`, which OpenAI's has not, are what its numbers stand for."""
+    """An answer; `citations`, which OpenAI does not have, are what its numbers stand for."""
 
     role: Literal["assistant"] = "assistant"
     content: str

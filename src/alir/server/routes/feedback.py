@@ -1,4 +1,4 @@
-"""Feedback: what those who asked say of an answer, for the operator to learn from."""
+"""Feedback: ratings of answers, for the operator to learn from."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ MAX_COMMENT_CHARS = 2_000
 
 
 class FeedbackRequest(RequestModel):
-    """What an answer is worth."""
+    """A rating of an answer."""
 
     rating: Rating
     comment: Annotated[
@@ -29,7 +29,7 @@ class FeedbackRequest(RequestModel):
 
 
 class FeedbackResponse(ApiModel):
-    """What is kept of it."""
+    """The rating that is kept."""
 
     id: str
     """The answer's."""
@@ -41,7 +41,7 @@ class RatedAnswerResponse(FeedbackResponse):
     """An answer that was rated, and the question to it."""
 
     tenant: str
-    """Empty is the house."""
+    """Empty for a key without a tenant."""
     rated: str
     """When, in ISO 8601."""
     answered: str
@@ -58,20 +58,20 @@ class FeedbackPageResponse(ApiModel):
 
 
 class FeedbackRoutes:
-    """Takes feedback, and shows it to the operator."""
+    """Keeps feedback, and shows it to the operator."""
 
     def __init__(self, answers: AnswerStore) -> None:
         self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
                 "/v1/answers/{id}/feedback",
                 self.rate,
                 "read",
-                "Say what an answer is worth",
+                "Rate an answer",
                 FeedbackResponse,
                 body=FeedbackRequest,
             ),
@@ -95,7 +95,7 @@ class FeedbackRoutes:
         ]
 
     async def rate(self, request: Request) -> Response:
-        """Rate an answer of the caller's tenant; what was said of it before is replaced.
+        """Rate an answer of the caller's tenant; an earlier rating is replaced.
 
         The question and the answer are kept with it.
         """
@@ -107,7 +107,7 @@ class FeedbackRoutes:
         return JSONResponse(taken.model_dump())
 
     async def list(self, request: Request) -> Response:
-        """Answer with the ratings of the caller's tenant, those of all tenants to the house."""
+        """Answer with the ratings of the caller's tenant; without one, of all tenants."""
         query = read_query(request, PageQuery)
         found = await self._answers.rated_answers(
             caller(request).tenant.name or None, limit=query.limit + 1, after=query.cursor

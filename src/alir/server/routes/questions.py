@@ -63,7 +63,7 @@ class QuestionRoutes:
         self._meanings = meanings
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
@@ -112,9 +112,9 @@ class QuestionRoutes:
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
 
-        What the agent decides comes as events. A session's earlier questions say what the
-        question's pronouns mean. With `may_ask`, a stream may ask back what the question means,
-        and waits a while to be told.
+        What the agent decides comes as events. A session's earlier questions explain the
+        question's pronouns. With `may_ask`, a stream may ask back what the question means, and
+        waits a while for the answer.
         """
         body = await read(request, AgentRequest)
         if body.may_ask and not accepts_events(request):
@@ -163,12 +163,12 @@ class QuestionRoutes:
             problem = problem_of(error)
             yield sse_event("problem", problem.model_dump_json(exclude_defaults=True))
         finally:
-            self._meanings.leave(question.id)
+            self._meanings.stop_waiting(question.id)
 
     def _client_event(self, question: _Question, event: object) -> tuple[str, BaseModel] | None:
         if not isinstance(event, MeaningAsked):
             return question.to_client_event(event)
-        asked = self._meanings.ask(question.id, question.tenant, question.run, event)
+        asked = self._meanings.wait_for_meaning(question.id, question.tenant, question.run, event)
         return None if asked is None else ("meaning_asked", asked)
 
     def _kept(self, question: _Question, answer: object) -> AnswerResponse | AgentResponse:

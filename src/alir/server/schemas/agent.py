@@ -84,14 +84,14 @@ class AgentResponse(AgentContent):
 
 
 class RestatedEvent(ApiModel):
-    """The question followed others, and this is it so that it stands alone."""
+    """The question followed others, and was restated so that it stands alone."""
 
     asked: str
     question: str
 
 
 class MeaningEvent(ApiModel):
-    """The question may mean several things; `POST /v1/agent/{id}/meaning` says which."""
+    """The question may mean several things; `POST /v1/agent/{id}/meaning` chooses one."""
 
     id: str
     """Of the run, and of its answer."""
@@ -149,7 +149,7 @@ class ToolEvent(ApiModel):
 
 
 class SpentEvent(ApiModel):
-    """What may be spent is spent; the answer comes from what was found."""
+    """The budget is spent; the answer comes from what was found."""
 
     reason: str
 

@@ -72,7 +72,7 @@ class TokenEvent(ApiModel):
 
 
 class SentenceEvent(RootModel[CheckedSentence]):
-    """A sentence that a language model wrote, and whether what it cites bears it out."""
+    """A sentence that a language model wrote, and whether what it cites supports it."""
 
 
 class StepEvent(ApiModel):

@@ -32,20 +32,20 @@ class ServedAgent(ServedWorkflow):
             def of(event: object) -> tuple[str, BaseModel] | None:
                 if not isinstance(event, MeaningAsked):
                     return agent_event(event)
-                asked = self.desk.meanings.ask(run_id.get(), tenant.name, run, event)
+                asked = self.desk.meanings.wait_for_meaning(run_id.get(), tenant.name, run, event)
                 return ("meaning_asked", asked) if asked is not None else None
 
             try:
                 answer = await told_on(run, telling, of, steps=ev.steps)
             finally:
-                self.desk.meanings.leave(run_id.get())
+                self.desk.meanings.stop_waiting(run_id.get())
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
             return RunAnswer(answer=AgentContent.from_event(answer).model_dump(mode="json"))
 
     @step
     async def listen(self, ev: MeaningChosen) -> None:
         """Tell the agent what a person said; once, and not after the time for it."""
-        self.desk.meanings.say(run_id.get(), ev.meaning)
+        self.desk.meanings.continue_run(run_id.get(), ev.meaning)
 
     def waits(self, run_id: str) -> bool:
         """Return whether a run waits for a person to say something."""
