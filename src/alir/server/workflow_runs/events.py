@@ -9,7 +9,7 @@ from pydantic import Field
 from workflows.events import StartEvent, StopEvent
 
 from alir.events.base import StrictEvent
-from alir.server.schemas.agent import BudgetBody
+from alir.server.schemas.agent import BudgetLimits
 from alir.server.schemas.answers import Question
 from alir.workflows.retrieval import MAX_TOP_K
 
@@ -34,8 +34,8 @@ class AskAgentQuestion(StrictEvent, StartEvent):
     top_k: TopK = None
     """Passages to find for each part; null is the service's setting."""
     session: Session = None
-    """The conversation it belongs to, by name; each tenant has its own."""
-    budget: BudgetBody | None = None
+    """The conversation it belongs to, by any name; each tenant has its own."""
+    budget: BudgetLimits | None = None
     may_ask: bool = False
     """Whether it may stream `meaning_asked` and wait for a `MeaningChosen`; this needs a language
     model."""

@@ -21,22 +21,22 @@ from workflows.handler import WorkflowHandler
 from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import AlirError
-from alir.events.ask import Answer, Ask, Sources
+from alir.events.ask import Answer, Ask
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
 from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, TooManyQuestions
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import ProblemException, internal_problem, problem_of
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.questions import OfEvent
-from alir.server.schemas.answers import of_answer, of_event
+from alir.server.routes.questions import ToClientEvent
+from alir.server.schemas.answers import AnswerContent, SourcesEvent, answer_event
 from alir.server.schemas.problems import Problem
 from alir.server.workflow_runs.event_relay import EventRelay
 from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
 from alir.server.workflow_runs.owner import current_owner
 from alir.server.workflow_runs.run_supervisor import RunSupervisor
 from alir.server.workflow_runs.store import RunFailed, RunStore
-from alir.steps.ask.cite import source
+from alir.steps.ask.cite import sources
 
 run_id: ContextVar[str] = ContextVar("run_id")
 """The id of the current run."""
@@ -118,12 +118,13 @@ class ServedWorkflow(Workflow):
 
 
 async def relay_events(
-    run: WorkflowHandler, relay: EventRelay, of: OfEvent, *, steps: bool = False
+    run: WorkflowHandler, relay: EventRelay, of: ToClientEvent, *, steps: bool = False
 ) -> object:
     """Relay the events of a child run, and return its result."""
     async for event in events(run, steps=steps):
-        if (sent := of(event)) is not None:
-            relay.send(*sent)
+        if (named := of(event)) is not None:
+            name, value = named
+            relay.send(name, value.model_dump(mode="json"))
     return await run
 
 
@@ -141,9 +142,10 @@ class ServedAsk(ServedWorkflow):
         async with self.work(ctx) as (tenant, relay):
             start = Ask(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
             run = self.dependencies.app.ask.run(start_event=start)
-            answer = await relay_events(run, relay, of_event, steps=ev.steps)
+            answer = await relay_events(run, relay, answer_event, steps=ev.steps)
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-            return RunAnswer(answer=of_answer(answer))
+            content = AnswerContent.from_event(answer)
+            return RunAnswer(answer=content.model_dump(mode="json"))
 
 
 class ServedSearch(ServedWorkflow):
@@ -154,11 +156,11 @@ class ServedSearch(ServedWorkflow):
         """Run `Search`."""
         async with self.work(ctx) as (tenant, relay):
             start = Search(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            run = self.dependencies.app.search.run(start_event=start)
-            found = await relay_events(run, relay, of_event)
+            found = await relay_events(
+                self.dependencies.app.search.run(start_event=start), relay, answer_event
+            )
             assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
-            sources = of_event(Sources(sources=[source(one) for one in found.passages]))
-            assert sources is not None  # noqa: S101  there is an object for sources
+            shown = SourcesEvent(sources=sources(found.passages)).model_dump(mode="json")
             return RunPassages(
-                passages=sources[1]["sources"], degraded=found.degraded, seconds=found.seconds
+                passages=shown["sources"], degraded=found.degraded, seconds=found.seconds
             )

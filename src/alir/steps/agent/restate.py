@@ -28,7 +28,7 @@ _LEANS = re.compile(
 
 
 def leans(question: str) -> bool:
-    """Return whether `question` refers to what was said before it, as far as its words tell."""
+    """Return whether the words of `question` refer to an earlier one."""
     return bool(_LEANS.search(question))
 
 
