@@ -124,13 +124,13 @@ class MilvusCollectionVersions:
 
     async def _drop(self, name: str) -> None:
         await self._do(lambda: self._aliases.release(name))
-        await self._connection.call("drop_collection", name)
+        await self._connection.call_method("drop_collection", name)
 
     async def _members(self) -> dict[str, Fingerprint]:
         return await self._do(lambda: members(self._connection, self.name))
 
     def _do(self, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        return self._connection.begin_all(work, waits=True)
+        return self._connection.begin_attempts(work, waits=True)
 
     def _store(self, collection: str) -> AlirMilvusStore:
         if collection not in self._open:

@@ -14,7 +14,7 @@ from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.options import refuse_on_lite
-from alir.milvus.rows import Row, to_row
+from alir.milvus.rows import Row, to_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class CollectionWriter:
         _need(found.required, rows)
         await self.batches.write(self.operation, rows, partition=partition)
         if options.get("force_flush"):
-            await self.collection.call("flush")
+            await self.collection.call_method("flush")
         return [node.node_id for node in nodes]
 
     def partition(self, options: Mapping[str, Any]) -> str | None:
@@ -61,16 +61,13 @@ class CollectionWriter:
         return name
 
     def _rows(self, nodes: Sequence[BaseNode], found: ExistingCollection) -> list[Row]:
-        rows = [
-            to_row(
-                node,
-                text_key=self.layout.text_key,
-                doc_id_field=self.layout.doc_id_field,
-                dim=found.dim,
-                fields=found.fields,
-            )
-            for node in nodes
-        ]
+        rows = to_rows(
+            nodes,
+            text_key=self.layout.text_key,
+            doc_id_field=self.layout.doc_id_field,
+            dim=found.dim,
+            fields=found.fields,
+        )
         if found.tenants is not None:
             for row, node in zip(rows, nodes, strict=True):
                 row.columns[TENANT_FIELD] = found.tenants.of(node.metadata.get("file_path"))

@@ -53,7 +53,7 @@ async def asked(store: AlirMilvusStore, dim: int = 4) -> str:
 
 def switched(store: AlirMilvusStore, name: str, collection: str) -> Any:
     connection = store.connection
-    return connection.begin_all(partial(aliases(connection, name).switch, collection))
+    return connection.begin_attempts(partial(aliases(connection, name).switch, collection))
 
 
 async def test_a_store_goes_over_to_what_its_name_means_if_that_suits(

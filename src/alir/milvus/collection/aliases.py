@@ -24,7 +24,7 @@ _OF_A_REBUILD = re.compile(r"(.+)__(\d+)")
 
 
 class Aliases(Protocol):
-    """What one name means. No method repeats a call that fails: `MilvusConnection.begin_all` may.
+    """What one name means. Failed calls are not made again: see `MilvusConnection.begin_attempts`.
 
     A collection that was never live is not meant by it, even while it is the only one.
     """
@@ -200,10 +200,10 @@ class _Journal:
         """The number of the last switch, and what is live since and was before."""
         if not await self._call("has_collection", JOURNAL):
             return 0, self._name, ""
-        if self._life != self._connection.lives:
+        if self._life != self._connection.lite_starts:
             if (await self._call("get_load_state", JOURNAL))["state"] != LoadState.Loaded:
                 await self._call("load_collection", JOURNAL)
-            self._life = self._connection.lives
+            self._life = self._connection.lite_starts
         rows = await self._call(
             "query",
             JOURNAL,

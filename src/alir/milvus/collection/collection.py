@@ -5,11 +5,12 @@ name is looked at again and means another that suits: see `_choose`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
+from llama_index.core.vector_stores.types import MetadataFilters
 from pymilvus import AsyncMilvusClient
 
 from alir.errors import CollectionMismatch, MilvusFailed
@@ -23,8 +24,6 @@ from alir.milvus.rows import ID_FIELD, Row
 
 LOOKS_AGAIN_S = 2.0
 """How long a search may go on without a look at what an alias means."""
-
-T = TypeVar("T")
 
 
 class Collection:
@@ -59,28 +58,24 @@ class Collection:
         self._look_at = 0.0
         self._one_at_a_time: asyncio.Lock | None = None
 
-    async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Call the client's method `operation`, one that may be repeated, on this collection."""
-        return await self.connection.begin_all(partial(self._call, operation, *args, **kwargs))
+    def call_method(self, operation: str, *, waits: bool = False, **kwargs: Any) -> Awaitable[Any]:
+        """Begin the client's method `operation`, one that may be repeated, on this collection."""
+        call = partial(self.connection.call_on, self, operation, **kwargs)
+        return self.connection.begin_attempts(call, waits=waits)
 
-    async def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        return await self._found_again(
-            lambda: self.connection.call_once(operation, self.name, *args, **kwargs)
-        )
+    async def find_again(self) -> bool:
+        """After a call that failed, look if what an alias meant was renamed or dropped meanwhile.
 
-    async def _found_again(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work`; once more, if what an alias meant was renamed or dropped meanwhile."""
-        try:
-            return await work()
-        except MilvusFailed:
-            if self._aliases is None or await self._aliases.live() == self.name:
-                raise
-            # Its name may be an alias by now, and then of another.
-            is_own = self.name != self._layout.collection
-            if is_own and await self._exists(self.name):
-                raise
-            await self._look_again()
-            return await work()
+        Return whether to make the call again, by the name that this collection has now.
+        """
+        if self._aliases is None or await self._aliases.live() == self.name:
+            return False
+        # Its name may be an alias by now, and then of another.
+        is_own = self.name != self._layout.collection
+        if is_own and await self._exists(self.name):
+            return False
+        await self._look_again()
+        return True
 
     async def _exists(self, name: str) -> bool:
         return bool(await self.connection.call_once("has_collection", name))
@@ -148,18 +143,14 @@ class Collection:
 
     def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
         """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""
-
-        async def search(client: AsyncMilvusClient) -> list[list[wire.Hit]]:
-            timeout_s = self.connection.timeout_s
-            return await wire.search(client, self.name, sought, timeout_s=timeout_s, **options)
-
-        once = partial(self.connection.once, "search", search)
-        return self.connection.begin_all(partial(self._found_again, once))
+        options |= {"sought": sought, "timeout_s": self.connection.timeout_s}
+        search = partial(self.connection.call_on, self, "search", wire.search, **options)
+        return self.connection.begin_attempts(search)
 
     @property
     def found(self) -> ExistingCollection | None:
         """What the collection turned out to be; None until it is open."""
-        return self._found if self._life == self.connection.lives else None
+        return self._found if self._life == self.connection.lite_starts else None
 
     async def opened(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
@@ -169,7 +160,7 @@ class Collection:
         """
         if (found := self.found) is not None:
             return found
-        return await self.connection.begin_all(partial(self._opened, dim), waits=True)
+        return await self.connection.begin_attempts(partial(self._opened, dim), waits=True)
 
     async def opened_or_none(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
@@ -180,20 +171,20 @@ class Collection:
         if (found := self.found) is not None:
             return found
         opening = partial(self._open, self._layout.dim, create=False)
-        await self.connection.begin_all(opening, waits=waits)
+        await self.connection.begin_attempts(opening, waits=waits)
         return self.found
 
-    async def looked_at(self) -> ExistingCollection | None:
+    async def current(self) -> ExistingCollection | None:
         """Open the collection as `opened_or_none` does; every now and then see what it is by now.
 
         A name that means another collection since is followed there, if that suits. If not, this
         stays what it is for as long as it exists.
         """
         if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
-            await self.connection.begin_all(self._look_again)
+            await self.connection.begin_attempts(self._look_again)
         return self.found or await self.opened_or_none()
 
-    async def live(self) -> ExistingCollection | None:
+    async def open_live(self) -> ExistingCollection | None:
         """Open what the name means at this moment; None while that does not exist.
 
         Raises:
@@ -201,7 +192,7 @@ class Collection:
         """
         if self._aliases is None:
             return await self.opened_or_none(waits=True)
-        await self.connection.begin_all(partial(self._look_again, only_live=True), waits=True)
+        await self.connection.begin_attempts(partial(self._look_again, only_live=True), waits=True)
         return self.found
 
     async def scan(
@@ -210,26 +201,29 @@ class Collection:
         fields: Sequence[str],
         *,
         page_rows: int = 1000,
+        filters: MetadataFilters | None = None,
         partitions: Sequence[str] | None = None,
     ) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
+        """Yield the rows that match `expression` and `filters`, by id, `page_rows` at a time.
 
         Reads are strongly consistent: what any process wrote before is seen.
         """
-        if not await self.opened_or_none(waits=True):
+        found = await self.opened_or_none(waits=True)
+        if found is None:
             return
+        if filters is not None:
+            expression = both(expression, found.expression(None, filters))
         last = ""
         while True:
-            query = partial(
-                self._call,
+            page = await self.call_method(
                 "query",
-                filter=both(after(ID_FIELD, last), expression),
+                waits=True,
+                filter=after(ID_FIELD, last, expression),
                 output_fields=[ID_FIELD, *fields],
                 limit=page_rows,
                 partition_names=partitions,
                 consistency_level="Strong",
             )
-            page = await self.connection.begin_all(query, waits=True)
             if not page:  # a short page may still be followed by another
                 return
             for row in page:
@@ -246,11 +240,13 @@ class Collection:
         """
         if not await self.opened_or_none(waits=waits):
             return 0
-        counting = partial(self._count, expression, partitions)
-        return await self.connection.begin_all(counting, waits=waits)
+        return await self.connection.begin_attempts(
+            partial(self._count, expression, partitions), waits=waits
+        )
 
     async def _count(self, expression: str, partitions: Sequence[str] | None) -> int:
-        rows = await self._call(
+        rows = await self.connection.call_on(
+            self,
             "query",
             filter=expression,
             output_fields=["count(*)"],
@@ -264,10 +260,10 @@ class Collection:
         if not await self.opened_or_none(waits=True):
             return
         deleting = partial(self._delete, expression, partition)
-        await self.connection.begin_all(deleting, waits=True)
+        await self.connection.begin_attempts(deleting, waits=True)
 
     async def _delete(self, expression: str, partition: str | None) -> None:
-        await self._call("delete", filter=expression, partition_name=partition)
+        await self.connection.call_on(self, "delete", filter=expression, partition_name=partition)
         # pymilvus's async client does not look at what a server answers to a delete.
         if left := await self._count(expression, [partition] if partition else None):
             problem = f"{left} rows that were to go are still there"
@@ -275,7 +271,7 @@ class Collection:
 
     async def drop(self) -> None:
         """Drop the collection if it exists; with an alias, whatever that has ever meant."""
-        await self.connection.begin_all(self._drop)
+        await self.connection.begin_attempts(self._drop)
         self._found = None
 
     async def _drop(self) -> None:
@@ -310,7 +306,7 @@ class Collection:
                 return
             if self._overwrite:
                 await self._drop()
-            life = self.connection.lives
+            life = self.connection.lite_starts
             chosen = await self._choose()
             if chosen is None and create:
                 chosen = await self._create(dim)
@@ -321,7 +317,7 @@ class Collection:
 
     async def _look_again(self, *, only_live: bool = False) -> None:
         async with self._alone():
-            life = self.connection.lives
+            life = self.connection.lite_starts
             is_open = self.found is not None
             if not (is_open and self._aliases and await self._aliases.live() == self.name):
                 self._take(await self._choose(only_live=only_live), life)

@@ -157,7 +157,7 @@ class RequestBatcher:
         self, key: tuple[str, ...], ids: Sequence[str]
     ) -> Sequence[dict[str, Any] | None]:
         consistency_level, *fields = key
-        found = await self._collection.call(
+        found = await self._collection.call_method(
             "query",
             filter=among(ID_FIELD, list(dict.fromkeys(ids))),
             output_fields=[ID_FIELD, *fields],

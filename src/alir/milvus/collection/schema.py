@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
 from alir.errors import CollectionMismatch, FingerprintMismatch
 from alir.milvus.collection.tenants import TENANT_FIELD, UPSERTS_SINCE, TenantPartitions
-from alir.milvus.filters import FilterDialect
+from alir.milvus.filters import FilterDialect, among, both, to_expression
 from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
 from alir.models.fingerprint import FOR_QUESTIONS, TENANTS, Fingerprint, differences
 
 Version = tuple[int, ...]
-
 INFIX_SINCE = (2, 4)
 """The first Milvus whose `like` finds text in the middle, and the first with sparse vectors."""
 BM25_SINCE = (2, 5)
@@ -167,6 +167,14 @@ class ExistingCollection:
             and not about.get("nullable")
             and about.get("default_value") is None
         ]
+
+    def expression(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> str:
+        """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
+        ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
+        tenant = self.tenants.only(filters) if self.tenants and filters else None
+        # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
+        partition = among(TENANT_FIELD, [tenant]) if tenant else ""
+        return both(ids, partition, to_expression(filters, self.dialect))
 
 
 def check(
