@@ -51,16 +51,18 @@ class CollectionSearcher:
     search_config: dict[str, Any] = field(default_factory=dict)
     output_fields: Sequence[str] = ()
 
-    async def answer(self, query: VectorStoreQuery, options: Options) -> VectorStoreQueryResult:
+    async def query_nodes(
+        self, query: VectorStoreQuery, options: Options
+    ) -> VectorStoreQueryResult:
         """Search in the mode that `query` asks for; nothing is found without a collection."""
-        found = await self.collection.current()
+        found = await self.collection.open_current()
         if found is None:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         wanted = query.output_fields or self.output_fields
         shared = {
             "expr": self._condition(query, options, found),
-            "output_fields": self.fields(wanted),
-            "partition_names": self.partitions(options),
+            "output_fields": self._fields(wanted),
+            "partition_names": self._partitions(options),
         }
         mode = query.mode
         if mode == VectorStoreQueryMode.DEFAULT:
@@ -80,7 +82,7 @@ class CollectionSearcher:
             ids=ids,
         )
 
-    async def nodes(
+    async def get_nodes(
         self,
         node_ids: list[str] | None,
         filters: MetadataFilters | None,
@@ -88,20 +90,22 @@ class CollectionSearcher:
         options: Options,
     ) -> list[BaseNode]:
         """Return the nodes that have one of `node_ids` and match `filters`, by id."""
-        found = await self.collection.opened_or_none()
+        found = await self.collection.open_existing()
         if node_ids == [] or found is None:
             return []
-        fields, partitions = self.fields(wanted), self.partitions(options)
+        fields, partitions = self._fields(wanted), self._partitions(options)
         if node_ids and not filters and not partitions:
             ids = sorted(set(node_ids))
-            rows = await self.batches.rows(ids, fields, consistency_level=self.consistency_level)
+            rows = await self.batches.read_rows(
+                ids, fields, consistency_level=self.consistency_level
+            )
         else:
-            expression = found.expression(node_ids, filters)
+            expression = found.node_expression(node_ids, filters)
             scanned = self.collection.scan(expression, fields, partitions=partitions)
             rows = [row async for row in scanned]
         return self._nodes(rows, [row[ID_FIELD] for row in rows], wanted)
 
-    def fields(self, wanted: Sequence[str]) -> list[str]:
+    def _fields(self, wanted: Sequence[str]) -> list[str]:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""
         return list(dict.fromkeys([self.layout.text_key, *NODE_FIELDS, *wanted]))
 
@@ -128,7 +132,7 @@ class CollectionSearcher:
                     node.metadata.setdefault(name, fields[name])
         return nodes
 
-    def partitions(self, options: Options) -> list[str] | None:
+    def _partitions(self, options: Options) -> list[str] | None:
         """Return the partitions to look in; None for all."""
         names = options.get("milvus_partition_names")
         if names and self.collection.connection.is_lite:
@@ -241,7 +245,7 @@ class CollectionSearcher:
             raise KeywordSearchUnavailable(self.layout.collection)
         if self.sparse_vectors is None:
             return query.query_str
-        return await self.sparse_vectors.of_query(query.query_str or "")
+        return await self.sparse_vectors.encode_query(query.query_str or "")
 
     def _condition(
         self, query: VectorStoreQuery, options: Options, found: ExistingCollection
@@ -251,7 +255,7 @@ class CollectionSearcher:
         documents = among(self.layout.doc_id_field, query.doc_ids) if query.doc_ids else ""
         return both(
             documents,
-            found.expression(query.node_ids or None, query.filters),
+            found.node_expression(query.node_ids or None, query.filters),
             scalar_expression(options.get("milvus_scalar_filters") or (), found.dialect),
             options.get("string_expr") or "",
         )

@@ -281,7 +281,7 @@ class AlirMilvusStore(BlockingVectorStore):
         Raises:
             NodeRefused: a node that Milvus cannot store; nothing of this call was written.
         """
-        return await self._writes.add(nodes, kwargs)
+        return await self._writes.add_nodes(nodes, kwargs)
 
     @_tracked
     async def adelete(self, ref_doc_id: str | list[str], **kwargs: Any) -> None:
@@ -300,8 +300,8 @@ class AlirMilvusStore(BlockingVectorStore):
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
             raise ValueError("Either node_ids or filters must be given.")
-        if found := await self._collection.opened_or_none(waits=True):
-            expression = found.expression(node_ids, filters)
+        if found := await self._collection.open_existing(waits=True):
+            expression = found.node_expression(node_ids, filters)
             await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
     @_tracked
@@ -322,7 +322,7 @@ class AlirMilvusStore(BlockingVectorStore):
         """
         if node_ids is None and filters is None:
             raise ValueError("Either node_ids or filters must be given.")
-        return await self._searches.nodes(node_ids, filters, self.output_fields, kwargs)
+        return await self._searches.get_nodes(node_ids, filters, self.output_fields, kwargs)
 
     @_tracked
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
@@ -340,7 +340,7 @@ class AlirMilvusStore(BlockingVectorStore):
             KeywordSearchUnavailable: the mode needs sparse vectors and this collection has none.
             InvalidFilter: a filter that this Milvus cannot express.
         """
-        return await self._searches.answer(query, kwargs)
+        return await self._searches.query_nodes(query, kwargs)
 
     def scan(
         self,
@@ -377,7 +377,7 @@ class AlirMilvusStore(BlockingVectorStore):
     @_tracked
     async def keyword_search(self) -> bool:
         """Return whether this collection can be searched by words."""
-        found = await self._collection.opened_or_none()
+        found = await self._collection.open_existing()
         return found is not None and found.sparse
 
     async def aclose(self) -> None:

@@ -189,7 +189,7 @@ class Service:
             self._tracing.running(alone=runs),
             alir,
             self.metrics.fed(),
-            self._lag.watched(),
+            self._lag.watch(),
         ):
             try:
                 await asyncio.to_thread(clear_drafts, self._root)

@@ -140,7 +140,7 @@ class SqliteLedger:
 
     async def aclose(self) -> None:
         """Close the file when what was asked of it is done."""
-        await self._writes.here().drain()
+        await self._writes.on_this_loop().drain()
         await self._database.aclose()
 
     async def _write(
@@ -149,7 +149,7 @@ class SqliteLedger:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        await self._writes.here()(None, [lambda db: write(db, *args, **kwargs)])
+        await self._writes.on_this_loop()(None, [lambda db: write(db, *args, **kwargs)])
 
     async def _write_together(self, _: None, writes: Sequence[_Write]) -> list[None]:
         return await self._read(_in_one_transaction, writes)

@@ -148,7 +148,7 @@ class Retrier:
             last = error
             # A hiccup that one quick repeat gets over is nobody's news.
             if state.attempt_number > 1 or isinstance(error, MilvusTimeout):
-                self.outages.tell(str(error), waits_s=self._outage_s)
+                self.outages.announce(str(error), waits_s=self._outage_s)
 
         retrying: AsyncRetrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: _may_pass(error) and repeatable()),

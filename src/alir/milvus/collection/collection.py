@@ -16,7 +16,7 @@ from pymilvus import AsyncMilvusClient
 from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus.client import wire
 from alir.milvus.client.connection import MilvusConnection
-from alir.milvus.collection.aliases import aliases, members
+from alir.milvus.collection.aliases import aliases_of, collections_of
 from alir.milvus.collection.opening import CollectionOpener
 from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.filters import after, among, both
@@ -48,10 +48,10 @@ class Collection:
         self.name = layout.collection
         """The collection's own name, once it is open."""
         self._layout = layout
-        self._opening = CollectionOpener(
+        self._opener = CollectionOpener(
             connection, layout, consistency_level=consistency_level, sparse=sparse
         )
-        self._aliases = aliases(connection, layout.collection) if layout.is_alias else None
+        self._aliases = aliases_of(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
         self._found: ExistingCollection | None = None
         self._life = 0
@@ -68,7 +68,7 @@ class Collection:
 
         Return whether to make the call again, by the name that this collection has now.
         """
-        if self._aliases is None or await self._aliases.live() == self.name:
+        if self._aliases is None or await self._aliases.live_collection() == self.name:
             return False
         # Its name may be an alias by now, and then of another.
         is_own = self.name != self._layout.collection
@@ -152,7 +152,7 @@ class Collection:
         """What the collection turned out to be; None until it is open."""
         return self._found if self._life == self.connection.lite_starts else None
 
-    async def opened(self, dim: int | None) -> ExistingCollection:
+    async def open_or_create(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
 
         Raises:
@@ -162,7 +162,7 @@ class Collection:
             return found
         return await self.connection.begin_attempts(partial(self._opened, dim), waits=True)
 
-    async def opened_or_none(self, *, waits: bool = False) -> ExistingCollection | None:
+    async def open_existing(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
 
         Args:
@@ -174,15 +174,15 @@ class Collection:
         await self.connection.begin_attempts(opening, waits=waits)
         return self.found
 
-    async def current(self) -> ExistingCollection | None:
-        """Open the collection as `opened_or_none` does; every now and then see what it is by now.
+    async def open_current(self) -> ExistingCollection | None:
+        """Open the collection as `open_existing` does; every now and then see what it is by now.
 
         A name that means another collection since is followed there, if that suits. If not, this
         stays what it is for as long as it exists.
         """
         if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
             await self.connection.begin_attempts(self._look_again)
-        return self.found or await self.opened_or_none()
+        return self.found or await self.open_existing()
 
     async def open_live(self) -> ExistingCollection | None:
         """Open what the name means at this moment; None while that does not exist.
@@ -191,7 +191,7 @@ class Collection:
             CollectionMismatch: it was made with another model; what was open stays so.
         """
         if self._aliases is None:
-            return await self.opened_or_none(waits=True)
+            return await self.open_existing(waits=True)
         await self.connection.begin_attempts(partial(self._look_again, only_live=True), waits=True)
         return self.found
 
@@ -208,11 +208,11 @@ class Collection:
 
         Reads are strongly consistent: what any process wrote before is seen.
         """
-        found = await self.opened_or_none(waits=True)
+        found = await self.open_existing(waits=True)
         if found is None:
             return
         if filters is not None:
-            expression = both(expression, found.expression(None, filters))
+            expression = both(expression, found.node_expression(None, filters))
         last = ""
         while True:
             page = await self.call_method(
@@ -238,7 +238,7 @@ class Collection:
         Args:
             waits: for a Milvus that is gone.
         """
-        if not await self.opened_or_none(waits=waits):
+        if not await self.open_existing(waits=waits):
             return 0
         return await self.connection.begin_attempts(
             partial(self._count, expression, partitions), waits=waits
@@ -257,7 +257,7 @@ class Collection:
 
     async def delete(self, expression: str, *, partition: str | None = None) -> None:
         """Delete the rows that match `expression`, and see to it that they are gone."""
-        if not await self.opened_or_none(waits=True):
+        if not await self.open_existing(waits=True):
             return
         deleting = partial(self._delete, expression, partition)
         await self.connection.begin_attempts(deleting, waits=True)
@@ -279,8 +279,8 @@ class Collection:
             if await self._exists(self.name):
                 await self.connection.call_once("drop_collection", self.name)
             return
-        for name in await members(self.connection, self._layout.collection):
-            await self._aliases.release(name)
+        for name in await collections_of(self.connection, self._layout.collection):
+            await self._aliases.release_collection(name)
             await self.connection.call_once("drop_collection", name)
 
     async def close(self) -> None:
@@ -319,7 +319,9 @@ class Collection:
         async with self._alone():
             life = self.connection.lite_starts
             is_open = self.found is not None
-            if not (is_open and self._aliases and await self._aliases.live() == self.name):
+            if not (
+                is_open and self._aliases and await self._aliases.live_collection() == self.name
+            ):
                 self._take(await self._choose(only_live=only_live), life)
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
@@ -338,16 +340,16 @@ class Collection:
         comes from a program that was started before.
         """
         if self._aliases is None:
-            found = await self._opening.existing(self.name)
+            found = await self._opener.open_existing(self.name)
             return (self.name, found) if found else None
-        live = await self._aliases.live()
+        live = await self._aliases.live_collection()
         names = [live]
         if self._life and not only_live:
-            names += [self.name, await self._aliases.previous()]
+            names += [self.name, await self._aliases.previous_collection()]
         try:
             return await self._first_that_suits(names)
         except MilvusFailed:
-            if await self._aliases.live() == live:
+            if await self._aliases.live_collection() == live:
                 raise
         return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
 
@@ -357,7 +359,7 @@ class Collection:
         refused: CollectionMismatch | None = None
         for name in dict.fromkeys(names):
             try:
-                found = await self._opening.existing(name) if name else None
+                found = await self._opener.open_existing(name) if name else None
             except CollectionMismatch as error:
                 refused = refused or error
             else:
@@ -368,9 +370,9 @@ class Collection:
         return None
 
     async def _create(self, dim: int | None) -> tuple[str, ExistingCollection] | None:
-        name = self.name if self._aliases is None else await self._aliases.first()
+        name = self.name if self._aliases is None else await self._aliases.first_collection()
         if not await self._exists(name):
-            await self._opening.create(name, dim)
+            await self._opener.create_collection(name, dim)
         if self._aliases is not None:
-            await self._aliases.switch(name)
+            await self._aliases.switch_to(name)
         return await self._choose()
