@@ -10,8 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from alir import AlirMilvusStore
 from alir.errors import InvalidSetting, StoreInUse
 from alir.milvus.client.connection import MilvusConnection
+from tests.milvus.nodes import fruit
 
 
 def servers_of(path: Path) -> list[psutil.Process]:
@@ -119,3 +121,19 @@ async def test_what_the_process_writes_reaches_nobody(tmp_path: Path) -> None:
     )
     stdout, stderr = await process.communicate()
     assert (stdout, stderr) == (b"MilvusFailed\n", b"")
+
+
+async def test_lite_says_that_a_file_in_use_is_in_use(tmp_path: Path) -> None:
+    store = AlirMilvusStore(str(tmp_path / "held.db"), dim=4)
+    await store.async_add(fruit())
+    code = (
+        "import asyncio; from alir import AlirMilvusStore\n"
+        f"asyncio.run(AlirMilvusStore({str(tmp_path / 'held.db')!r}, dim=4).count())"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE
+    )
+    _, stderr = await process.communicate()
+    assert b"StoreInUse" in stderr
+    assert b"held.db is in use by another process" in stderr
+    await store.aclose()
