@@ -177,7 +177,7 @@ async def test_many_tasks_record_at_once_in_few_transactions(
 
     assert all(await asyncio.gather(*map(task, names)))
     assert [one.source_id for one in await everything(ledger)] == names
-    assert ledger._database._writes.here().stats.calls < 100
+    assert ledger._database._writes.on_this_loop().stats.calls < 100
 
 
 async def test_a_record_that_cannot_be_written_harms_no_other(

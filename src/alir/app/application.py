@@ -24,7 +24,7 @@ from alir.inference.embeddings import LocalEmbedding, ModelFolder, find_model
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
-from alir.milvus.stores import StoreFactory
+from alir.milvus.store_factory import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
@@ -105,7 +105,7 @@ class Alir:
     def collection_versions(self) -> MilvusCollectionVersions:
         """The collections of the index: the live one, and those kept or begun beside it."""
         return MilvusCollectionVersions(
-            self.vector_store, at=self._stores.to_read, present=self._fingerprint
+            self.vector_store, open_reader=self._stores.open_reader, fingerprint=self._fingerprint
         )
 
     @cached_property
@@ -147,7 +147,7 @@ class Alir:
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
         """The collection, as a LlamaIndex vector store."""
-        return self._stores.of(self.settings.collection, is_alias=True)
+        return self._stores.open_store(self.settings.collection, is_alias=True)
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
@@ -297,7 +297,7 @@ class Alir:
         return StoreFactory(self.settings, METRIC, dim, self._fingerprint)
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
-        store = self._stores.of(collection)
+        store = self._stores.open_store(collection)
         self._beside.append(store)
         catalog = MilvusCatalog(store, waits=True)
         return IngestCorpus(

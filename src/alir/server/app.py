@@ -196,7 +196,7 @@ class HttpService:
             self._tracing.running(roots=[alir.ask, alir.agent, alir.ingest]),
             alir,
             self.metrics.collecting(),
-            self._lag.watched(),
+            self._lag.watch(),
         ):
             try:
                 await asyncio.to_thread(clear_drafts, self._root)

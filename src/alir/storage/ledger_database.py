@@ -88,11 +88,11 @@ class LedgerDatabase:
         Raises:
             InvalidSetting, LedgerFailed: as `run_in_thread` does.
         """
-        await self._writes.here()(None, [lambda db: work(db, *args, **kwargs)])
+        await self._writes.on_this_loop()(None, [lambda db: work(db, *args, **kwargs)])
 
     async def aclose(self) -> None:
         """Close the file after what was asked of it so far."""
-        await self._writes.here().drain()
+        await self._writes.on_this_loop().drain()
         with self._guard:
             thread, self._thread = self._thread, None
         if thread is not None:
