@@ -1,11 +1,13 @@
 """Fixtures that several packages' tests share."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from alir.inference.embeddings import local
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
 
@@ -87,6 +89,17 @@ def _is_slow(item: pytest.Item, file: str) -> bool:
 
 # Chosen with --hypothesis-profile=soak: what can run long then does.
 settings.register_profile("soak")
+
+
+_load_once = cache(local._load)
+
+
+@pytest.fixture(scope="module")
+def model_loaded_once() -> Iterator[None]:
+    """Load the embedding model once for all that use it in this process: it takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "_load", _load_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def wanted(language: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, model_loaded_once: None) -> Path:
     folder = tmp_path_factory.mktemp("languages").resolve() / "texts"
     write_sentences(folder)
     return folder
