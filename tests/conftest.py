@@ -53,14 +53,17 @@ SLOW_FILES = (
     "evaluation/test_independent.py",
     "inference/embeddings/test_local.py",
     "inference/embeddings/test_openvino_bert.py",
+    "server/test_schemathesis.py",
+    "test_readme.py",
 )
-"""What loads the real embedding model without a fixture."""
+"""What loads the real embedding model, or makes up thousands of requests, without a fixture."""
 SLOW_FIXTURES = {
     "alir",  # `alir` in a process of its own
     "alir_serve",
     "spawn",
     "browser",
     "milvus_binary",  # a real Milvus
+    "model_loaded_once",
 }
 """What a test that uses one of these starts takes seconds to start."""
 
