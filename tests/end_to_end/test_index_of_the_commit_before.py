@@ -16,7 +16,7 @@ from alir import Alir, LedgerRelearned, Settings
 from alir.app.streaming import events
 from alir.events.plan import FilesPlanned
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 from alir.testing import HashEmbedding
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,8 +104,8 @@ async def test_it_knows_the_conversation(app: Alir) -> None:
 
 def test_it_knows_the_key(made: tuple[Path, str]) -> None:
     folder, secret = made
-    with opened(folder / ".alir" / ".milvus.service") as db:
-        key = keys.present(db, secret).key
+    with open_service_database(folder / ".alir" / ".milvus.service") as db:
+        key = keys.check_secret(db, secret).key
 
     assert key is not None
     assert (key.name, key.scope) == ("laptop", "write")
