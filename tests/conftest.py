@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from alir.inference.embeddings import local
 from alir.testing import CannotLaunchMilvus, MilvusServer
 from alir.testing.milvus_binary import unpacked_binary
 
@@ -71,14 +73,17 @@ SLOW_FILES = (
     "evaluation/test_independent.py",
     "inference/embeddings/test_local.py",
     "inference/embeddings/test_openvino_bert.py",
+    "server/test_schemathesis.py",
+    "test_readme.py",
 )
-"""What loads the real embedding model without a fixture."""
+"""What loads the real embedding model, or makes up thousands of requests, without a fixture."""
 SLOW_FIXTURES = {
     "alir",  # `alir` in a process of its own
     "alir_serve",
     "spawn",
     "browser",
     "milvus_binary",  # a real Milvus
+    "model_loaded_once",
 }
 """What a test that uses one of these starts takes seconds to start."""
 
@@ -107,6 +112,17 @@ def _is_slow(item: pytest.Item, file: str) -> bool:
 
 # Chosen with --hypothesis-profile=soak: what can run long then does.
 settings.register_profile("soak")
+
+
+_load_once = cache(local._load)
+
+
+@pytest.fixture(scope="module")
+def model_loaded_once() -> Iterator[None]:
+    """Load the embedding model once for all that use it in this process: it takes a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "_load", _load_once)
+        yield
 
 
 @pytest.fixture(scope="session")

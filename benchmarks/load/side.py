@@ -63,11 +63,11 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
 async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, Counts]]:
     if side != "llama_index":
         service = HttpService(alir, root=real_root(alir.settings.root), only_loopback=True)
-        places, ingesting = service.limits.places, service.ingesting
+        places, ingesting = service.rate_limiter.question_limiter, service.ingestion_queue
 
         def counts() -> dict[str, int]:
             return {
-                "places": places.under_way,
+                "places": places.active,
                 "line": places.waiting,
                 "ingestions": ingesting.waiting,
             }

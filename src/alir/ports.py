@@ -36,7 +36,7 @@ class ReadGroup(Protocol):
 class ReaderPool(Protocol):
     """Where documents are read, off the event loop."""
 
-    async def run(self, job: Callable[[ReadGroup], T]) -> T:
+    async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
         """Do `job` there, with a way to read documents."""
         ...
 
@@ -44,11 +44,11 @@ class ReaderPool(Protocol):
 class ShardLedger(Protocol):
     """What a shard needs of a ledger."""
 
-    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+    async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
         ...
 
-    async def record(self, records: Sequence[SourceRecord]) -> None:
+    async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Write `records`, in place of those of the same sources."""
         ...
 
@@ -60,11 +60,11 @@ class Ledger(ShardLedger, Protocol):
         """Return whether nothing is known of any source."""
         ...
 
-    async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
+    async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Have `records` be all there is; nobody else records meanwhile: hold the lock."""
         ...
 
-    async def forget(self, ids: Collection[str]) -> None:
+    async def forget_sources(self, ids: Collection[str]) -> None:
         """Delete what is known of `ids`."""
         ...
 
@@ -76,15 +76,15 @@ class Ledger(ShardLedger, Protocol):
         """Note what the collection is made with."""
         ...
 
-    async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: Mapping[Path, str], now_s: float) -> None:
         """Note one more failed attempt at each path."""
         ...
 
-    async def recovered(self, paths: Collection[Path]) -> None:
+    async def forget_failures(self, paths: Collection[Path]) -> None:
         """Forget the failures of `paths`."""
         ...
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
         ...
 
@@ -137,11 +137,11 @@ class Catalog(ShardCatalog, Protocol):
 class Sessions(Protocol):
     """Conversations, by name."""
 
-    async def questions(self, session: str) -> list[str]:
+    async def asked_questions(self, session: str) -> list[str]:
         """Return what was asked in `session`, each as it was understood, oldest first."""
         ...
 
-    async def add(self, session: str, question: str, answer: str) -> None:
+    async def add_turn(self, session: str, question: str, answer: str) -> None:
         """Keep a question of `session` and its answer."""
         ...
 
@@ -185,7 +185,7 @@ class CollectionVersions(Protocol):
 class Outages(Protocol):
     """The times when the store's service is gone and calls wait for it to come back."""
 
-    def listened(
+    def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> AbstractContextManager[None]:
         """Have each outage, and after how many seconds it ended, told on the running loop."""

@@ -99,7 +99,7 @@ async def test_it_answers_with_citations(app: Alir) -> None:
 
 
 async def test_it_knows_the_conversation(app: Alir) -> None:
-    assert await app.sessions.questions("tea") == ["How long is green tea steeped?"]
+    assert await app.sessions.asked_questions("tea") == ["How long is green tea steeped?"]
 
 
 def test_it_knows_the_key(made: tuple[Path, str]) -> None:

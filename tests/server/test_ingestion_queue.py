@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from alir.server import ingestions
 from alir.server.ingestion_queue import MAX_WAITING
-from alir.server.ingestions import Ingestion
+from alir.server.schemas.ingestions import Ingestion
+from alir.storage import ingestions
 from alir.storage.service_database import open_service_database
 
 TEXT = "The volcano of Rinjani has a lake in its crater."
@@ -198,7 +198,7 @@ async def test_what_was_taken_on_is_made_at_the_next_start(serving: Callable[...
         id="a" * 32, kind="ingest", state="running", paths=["a.txt", "gone.txt"], begun="2026"
     )
     with open_service_database(path) as db:
-        ingestions.write(db, collection, "", kept)
+        ingestions.write(db, collection, "", kept.id, kept.model_dump_json(), is_ended=False)
     async with serving() as served:
         ended = await served.ended(served.client, json.loads(kept.model_dump_json()))
         listed = (await served.client.get("/v1/sources")).json()["files"]
@@ -221,7 +221,7 @@ async def test_one_that_is_under_way_at_the_stop_goes_on_at_the_next_start(
                 while told["state"] != "running":
                     await asyncio.sleep(0.01)
                     told = (await served.client.get(f"/v1/ingestions/{told['id']}")).json()
-            await served.service.ingesting.stop()
+            await served.service.ingestion_queue.stop()
     async with serving() as served:
         ended = await served.ended(served.client, told)
 

@@ -7,8 +7,7 @@ import pytest
 
 from alir.errors import ServiceFileFailed
 from alir.models.kept_answers import KeptAnswer
-from alir.server import ingestions
-from alir.storage import answers, keys
+from alir.storage import answers, ingestions, keys
 from alir.storage.answers import AnswerStore
 from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
 
@@ -68,8 +67,7 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
     before = sqlite3.connect(path)
     before.executescript(FIRST_VERSION)
     secret = keys.add(before, "old", "write", "acme")
-    begun = ingestions.Ingestion(id="i", kind="ingest", state="queued", paths=["."], begun="then")
-    ingestions.write(before, "notes", "acme", begun)
+    ingestions.write(before, "notes", "acme", "i", '{"state": "queued"}', is_ended=False)
     keys.add_tokens(before, "k", 7)
     before.commit()
     before.close()
@@ -79,7 +77,7 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
             key = keys.check_secret(db, secret).key
             assert key is not None
             assert (key.name, key.tenant) == ("old", "acme")
-            assert ingestions.unended(db, "notes") == [("acme", begun)]
+            assert ingestions.list_unended(db, "notes") == [("acme", '{"state": "queued"}')]
             assert keys.tokens_today(db, "k") == 7
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (0,)
             assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)

@@ -33,3 +33,10 @@ def folder(tmp_path: Path) -> Path:
     (folder / "dogs.md").write_text("# Dogs\n\nDogs bark at strangers. Dogs love their owners.\n")
     (folder / "bees.txt").write_text("Bees make honey. A hive has one queen.\n")
     return folder
+
+
+@pytest.fixture
+async def library(app: Alir, folder: Path) -> Alir:
+    """alir with the folder ingested."""
+    await app.ingest.run(paths=[folder])
+    return app

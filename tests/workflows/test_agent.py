@@ -42,13 +42,6 @@ from alir.workflows.agent import Agent
 TWO = "When do cats sleep, and who makes honey?"
 
 
-@pytest.fixture
-async def library(app: Alir, folder: Path) -> Alir:
-    """alir with the folder ingested."""
-    await app.ingest.run(paths=[folder])
-    return app
-
-
 async def told(agent: Agent, question: str, **more: Any) -> tuple[AgentAnswer, list[Event]]:
     """What the agent answers, and what it streams before."""
     start = AskAgent(question=question, **more)

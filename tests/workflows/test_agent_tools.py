@@ -29,13 +29,6 @@ def weather(town: str) -> str:
 WEATHER = FunctionTool.from_defaults(weather)
 
 
-@pytest.fixture
-async def library(app: Alir, folder: Path) -> Alir:
-    """alir with the folder ingested."""
-    await app.ingest.run(paths=[folder])
-    return app
-
-
 @asynccontextmanager
 async def holding(
     library: Alir, script: Callable[[dict[str, Any]], Reply], *tools: BaseTool

@@ -31,13 +31,6 @@ from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Reply, Say
 from alir.workflows.ask import AskCorpus
 
 
-@pytest.fixture
-async def library(app: Alir, folder: Path) -> Alir:
-    """alir with the folder ingested."""
-    await app.ingest.run(paths=[folder])
-    return app
-
-
 def test_the_graph_is_sound(app: Alir) -> None:
     assert app.ask.validate() is False
 

@@ -282,7 +282,7 @@ async def test_a_file_that_looks_as_it_did_is_not_read_again(
     [told] = [one async for one in run.stream_events() if isinstance(one, LedgerRelearned)]
     report = await run
     assert (told.files, report.unchanged, len(read)) == (3, 3, 3), "a lost ledger costs a reading"
-    stages = {record.stage async for record in app.ledger.all()}
+    stages = {record.stage async for record in app.ledger.all_sources()}
     assert stages == {"settled"}
 
 

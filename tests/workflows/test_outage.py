@@ -150,7 +150,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
     waits: list[object] = []
     milvus_server.freeze()
     try:
-        with store.connection.outages.listened(waits.append, waits.append):
+        with store.connection.outages.listen(waits.append, waits.append):
             with pytest.raises(MilvusTimeout):
                 await store.async_add([TextNode(id_="b", embedding=[1.0, 0, 0, 0])])
             await asyncio.sleep(0)

@@ -24,11 +24,11 @@ from alir.inference.embeddings import LocalEmbedding, ModelFolder, find_model
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
-from alir.milvus.stores import StoreFactory
+from alir.milvus.store_factory import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
-from alir.steps.ingest.relearn import relearn
+from alir.steps.ingest.journal import relearn
 from alir.storage.ledger import SqliteLedger
 from alir.storage.sessions import SqliteSessions
 from alir.workflows.agent import Agent
@@ -105,7 +105,7 @@ class Alir:
     def collection_versions(self) -> MilvusCollectionVersions:
         """The collections of the index: the live one, and those kept or begun beside it."""
         return MilvusCollectionVersions(
-            self.vector_store, at=self._stores.to_read, present=self._fingerprint
+            self.vector_store, open_reader=self._stores.open_reader, fingerprint=self._fingerprint
         )
 
     @cached_property
@@ -147,7 +147,7 @@ class Alir:
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
         """The collection, as a LlamaIndex vector store."""
-        return self._stores.of(self.settings.collection, is_alias=True)
+        return self._stores.open_store(self.settings.collection, is_alias=True)
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
@@ -222,7 +222,7 @@ class Alir:
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
-            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.counts()
+            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.count_by_stage()
         )
         settings = self.settings
         live = await self.collection_versions.live_version()
@@ -238,7 +238,7 @@ class Alir:
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
-            "failed": [one.to_json() for one in await self.ledger.failures()],
+            "failed": [one.to_json() for one in await self.ledger.failed_files()],
         }
 
     async def watch(
@@ -297,7 +297,7 @@ class Alir:
         return StoreFactory(self.settings, METRIC, dim, self._fingerprint)
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
-        store = self._stores.of(collection)
+        store = self._stores.open_store(collection)
         self._beside.append(store)
         catalog = MilvusCatalog(store, waits=True)
         return IngestCorpus(

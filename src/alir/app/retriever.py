@@ -1,4 +1,4 @@
-"""alir's search, wherever LlamaIndex takes a retriever."""
+"""alir's search as a LlamaIndex retriever."""
 
 from typing import cast
 
@@ -15,10 +15,10 @@ class AlirRetriever(BaseRetriever):
     """Finds what `SearchCorpus` finds: both searches, fused, and only of live versions.
 
     Args:
-        similarity_top_k: passages to find; None is the setting's.
-        filters: what may be found; `alir.below` makes those of files and folders.
+        similarity_top_k: passages to find; None takes the setting.
+        filters: the passages that may be found; `alir.below` makes filters of files and folders.
 
-    A list of nodes cannot say that one of the searches failed; `SearchCorpus` does.
+    A list of nodes cannot show that one of the searches failed; use `SearchCorpus` for that.
     """
 
     def __init__(

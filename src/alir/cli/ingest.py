@@ -59,7 +59,7 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
     """
 
     async def run(app: "Alir") -> "IngestReport | None":
-        failed = [one.path for one in await app.ledger.failures() if one.path.exists()]
+        failed = [one.path for one in await app.ledger.failed_files() if one.path.exists()]
         return await ingest_paths(app, failed) if failed else None
 
     report = run_with_alir(run, collection=collection)

@@ -37,7 +37,7 @@ async def _serve(settings: "Settings") -> None:
 
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.server.auth.caller import Caller, Tenant  # noqa: PLC0415
-    from alir.server.mcp.protocol import McpTransport, protocol  # noqa: PLC0415
+    from alir.server.mcp.protocol import McpTransport, mcp_server  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     log_to_stderr()
@@ -47,6 +47,6 @@ async def _serve(settings: "Settings") -> None:
         _ = alir.ask, alir.search  # reports a wrong setting now
         # A user who can start this can read the index: no key, no limits, errors in full.
         owner = Caller("", "read", Tenant("", Path()))
-        server = protocol(alir, McpTransport(lambda _: owner, lambda _: nullcontext(), str))
+        server = mcp_server(alir, McpTransport(lambda _: owner, lambda _: nullcontext(), str))
         async with stdio_server() as (received, sent):
             await server.run(received, sent, server.create_initialization_options())

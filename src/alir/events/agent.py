@@ -1,4 +1,4 @@
-"""The events of the agent: one for each thing it decides, so that a person can watch it think."""
+"""The events of the agent: one for each decision, so that a person can follow it."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,9 +20,9 @@ class AskAgent(StrictEvent, StartEvent):
     top_k: int | None = None
     """Passages to find for each part; None is the setting's."""
     filters: MetadataFilters | None = None
-    """What passages it may be answered from; the tools are not limited by it."""
+    """The passages that may be used; the tools are not limited by it."""
     session: str | None = None
-    """The conversation that it belongs to; None is one of its own, which is not kept."""
+    """The conversation that it belongs to; None keeps nothing."""
     budget: Budget | None = None
     """None is the agent's own."""
     may_ask: bool = False
@@ -31,7 +31,7 @@ class AskAgent(StrictEvent, StartEvent):
 
 
 class QuestionRestated(StrictEvent):
-    """Streamed: the question followed others, and this is it so that it stands alone."""
+    """Streamed: the question followed others, and was restated so that it stands alone."""
 
     asked: str
     question: str
@@ -47,10 +47,10 @@ class MeaningAsked(StrictEvent, InputRequiredEvent):
 
 
 class MeaningChosen(StrictEvent, HumanResponseEvent):
-    """What a person says the question means: one of the meanings, or something else."""
+    """A person chose what the question means: one of the meanings, or something else."""
 
     meaning: str
-    """Empty if nobody said it: the question is then taken as it is."""
+    """Empty if nobody chose: the question is then taken as it is."""
 
 
 class QuestionUnderstood(StrictEvent):
@@ -64,7 +64,7 @@ class QuestionDecomposed(StrictEvent):
 
     question: str
     parts: list[str]
-    """One, the question itself, if it has no parts."""
+    """The question itself, if it has no parts."""
     by: By
 
 
@@ -91,7 +91,7 @@ class ToolUsed(StrictEvent):
 
 
 class ToolsUsed(StrictEvent):
-    """All tools that the question needs were called; what they said are passages."""
+    """All tools that the question needs were called; their outputs are passages."""
 
     inquiry: AgentQuestion
     passages: list[NodeWithScore]
@@ -141,7 +141,7 @@ class SubQuestionGivenUp(StrictEvent):
 
 
 class BudgetSpent(StrictEvent):
-    """Streamed, once: what may be spent is spent; the answer comes from what was found."""
+    """Streamed, once: the budget is spent; the answer comes from what was found."""
 
     reason: str
 

@@ -18,7 +18,7 @@ class Ask(StrictEvent, StartEvent):
     top_k: int | None = None
     """Passages to answer from; None is the setting's."""
     filters: MetadataFilters | None = None
-    """What passages it may be answered from; `alir.below` makes those of files and folders."""
+    """The passages that may be used; `alir.below` makes filters of files and folders."""
 
 
 class Sources(StrictEvent):
@@ -34,7 +34,7 @@ class Token(StrictEvent):
 
 
 class SentenceChecked(StrictEvent):
-    """Streamed behind a language model's sentence: whether what it cites bears it out."""
+    """Streamed behind a language model's sentence: whether what it cites supports it."""
 
     sentence: CheckedSentence
 
@@ -58,12 +58,12 @@ class Answer(StrictEvent, StopEvent):
     removed_citations: int = 0
     """Citations the language model made that did not hold."""
     sentences: list[CheckedSentence] = Field(default_factory=list)
-    """What a language model claimed, in order; one that is not supported is marked in the text."""
+    """What a language model claimed, in order; an unsupported one is marked in the text."""
     seconds: Seconds
 
     @property
     def unsupported(self) -> list[str]:
-        """The sentences that what they cite does not bear out, or that cite nothing."""
+        """The sentences that cite nothing, or nothing that supports them."""
         return [sentence.text for sentence in self.sentences if not sentence.is_supported]
 
     def to_json(self) -> dict[str, Any]:

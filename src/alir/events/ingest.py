@@ -35,16 +35,6 @@ class PathsSurveyed(StrictEvent):
     delete_many: bool = False
 
 
-class IndexRecovered(StrictEvent):
-    """What an earlier run that died left undone below the roots is done."""
-
-    roots: Roots
-    delete_many: bool = False
-    gone: frozenset[str]
-    """Content hashes of the files held that are gone from there."""
-    started: float
-
-
 class LedgerRelearned(StrictEvent):
     """Streamed: the ledger knew nothing of what the index holds, and was made again from it."""
 
@@ -54,7 +44,7 @@ class LedgerRelearned(StrictEvent):
 class FilesIngested(StrictEvent):
     """Every file below the roots is settled."""
 
-    roots: Roots
+    survey: PathsSurveyed
     counts: dict[str, int]
     """Outcome to number of files."""
     failed: list[FileOutcome]
@@ -64,8 +54,6 @@ class FilesIngested(StrictEvent):
     reused: int
     chunks_written: int
     seconds: Seconds
-    started: float
-    delete_many: bool = False
 
 
 class IngestProgress(StrictEvent):

@@ -20,7 +20,7 @@ class Search(StrictEvent, StartEvent):
     """What passages may be found."""
     fusion: Fusion = Fusion()
     rerank: bool = True
-    """Whether the postprocessors, if there are any, have their say."""
+    """Whether the postprocessors, if there are any, rerank the passages."""
 
 
 class Passages(StrictEvent, StopEvent):
@@ -93,7 +93,7 @@ class PassagesRead(RankedPassages):
 
 
 class VersionsMoved(StrictEvent):
-    """Files were brought up to date meanwhile: these versions are not live yet, or no more."""
+    """Files were updated meanwhile: these versions are not live yet, or no longer."""
 
     plan: SearchPlanned
     stale: list[FileVersion]

@@ -114,9 +114,9 @@ def among(field_name: str, values: Sequence[str]) -> str:
     return f"{field_name} in {_list(field_name, values)}"
 
 
-def after(field_name: str, value: str) -> str:
-    """Return the expression that a field of the schema comes after `value`, by bytes."""
-    return f"{field_name} > {_quoted(field_name, value)}"
+def after(field_name: str, value: str, expression: str = "") -> str:
+    """Return `expression` of the rows in which a field comes after `value`, by bytes."""
+    return both(f"{field_name} > {_quoted(field_name, value)}", expression)
 
 
 def both(*expressions: str) -> str:

@@ -1,11 +1,18 @@
 """Questions, passages, citations and answers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import MetadataFilters
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic.dataclasses import dataclass as documented
+
+from alir.models.files import source_id
+
+_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+"""Of what the service answers with: the docstrings stand in its OpenAPI file."""
 
 Branch = Literal["dense", "keyword"]
 By = Literal["llm", "rules"]
@@ -49,36 +56,46 @@ class Quote:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A verified quote: `quote` stands at characters `start` to `end` of the document `file`."""
+@documented(frozen=True, slots=True, config=_DOCUMENTED)
+class FilePage:
+    """A file, and a page of it."""
 
     file: str
     page: int | None
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def source(self) -> str:
+        """The file's id."""
+        return source_id(Path(self.file))
+
+
+@documented(frozen=True, slots=True, config=_DOCUMENTED)
+class Citation(FilePage):
+    """A verified quote: `quote` stands at characters `start` to `end` of the document `file`."""
+
     start: int
     end: int
     quote: str
 
 
-@dataclass(frozen=True, slots=True)
+@documented(frozen=True, slots=True, config=_DOCUMENTED)
 class CheckedSentence:
-    """A sentence of a language model's answer, and how far what it cites bears it out."""
+    """A sentence of a language model's answer, and how far what it cites supports it."""
 
     text: str
     """Without its citations."""
     citations: tuple[int, ...]
-    """The numbers of those that hold; none if it cites nothing, or nothing that holds."""
+    """Numbers of the answer's citations, from 1; empty if it cites nothing that holds."""
     support: float
-    """0 to 1: see `alir.steps.ask.support`."""
+    """From 0 to 1."""
     is_supported: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePassage:
-    """A passage an answer could rest on."""
+@documented(frozen=True, slots=True, config=_DOCUMENTED)
+class SourcePassage(FilePage):
+    """A passage that an answer could rest on."""
 
-    file: str
-    page: int | None
     text: str
     score: float
 
@@ -96,7 +113,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
-    """A question that the agent is at."""
+    """A question that the agent works on."""
 
     question: str
     session: str | None
@@ -118,7 +135,7 @@ class AgentState(BaseModel):
     unclear: AgentQuestion | None = None
     """The question, while a person is asked what it means."""
     seconds_before: float = 0.0
-    """What it had taken until then."""
+    """Seconds that it had taken until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +146,7 @@ class SubQuestion:
     """From 1, in the order of the question."""
     question: str
     query: str
-    """What it is searched with: the question itself at first."""
+    """The query of the next search: the question itself at first."""
     tried: tuple[str, ...] = ()
     """The queries before this one."""
     passages: tuple[NodeWithScore, ...] = ()
@@ -138,14 +155,14 @@ class SubQuestion:
     """Of the best search, 0 to 1.5: see `alir.steps.agent.grade`."""
 
 
-@dataclass(frozen=True, slots=True)
+@documented(frozen=True, slots=True, config=_DOCUMENTED)
 class AnsweredPart:
-    """A part of a question, as an answer tells of it."""
+    """A part of a question, and what became of it."""
 
     question: str
     queries: list[str]
-    """What it was searched with, one after the other."""
+    """Its queries, one after the other."""
     grade: float
-    """Of the best passages found: see `alir.steps.agent.grade`."""
+    """Of the best passages found, from 0 to 1.5."""
     is_found: bool
     """Whether they were good enough not to search again."""

@@ -20,8 +20,8 @@ Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
 class FileContent:
     """What a file held when it was read, and how to tell without reading that it still does."""
 
-    hash: str
-    """SHA-256 of its bytes."""
+    hash: str = ""
+    """SHA-256 of its bytes; empty until it is compared."""
     size_bytes: int = 0
     mtime_ns: int = 0
     ctime_ns: int = 0
@@ -41,8 +41,8 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
-    content: FileContent | None = None
-    """What it held when its version was made; None until compared."""
+    content: FileContent = FileContent()
+    """What it held when its version was made."""
     generation: int = 0
     """How many versions of this file the index held before this one."""
     moved: bool = False
@@ -54,21 +54,11 @@ class FilePart:
     """Chunks of this version that earlier parts came to."""
     first_chunk: TextNode | None = field(default=None, hash=False, repr=False)
     """The file's head, embedded, from an earlier part; it is written last."""
+    source_id: str = field(init=False, compare=False)
+    """The file's id in the index, LlamaIndex's `ref_doc_id` of its chunks; made from the path."""
 
-    @property
-    def source_id(self) -> str:
-        """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
-        return source_id(self.path)
-
-    @property
-    def content_hash(self) -> str:
-        """The hash of the file's bytes; empty until compared."""
-        return "" if self.content is None else self.content.hash
-
-    @property
-    def may_be_held(self) -> bool:
-        """Whether the index may hold some of its text already, and so the vectors of it."""
-        return self.moved or self.generation > 0
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source_id", source_id(self.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """Answers that are kept so that they can be rated."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from alir.models.answers import Citation
 
 Rating = Literal["up", "down"]
 AnswerKind = Literal["ask", "agent", "chat"]
@@ -35,13 +38,17 @@ class KeptAnswer(BaseModel):
     citations: list[CitedSpan]
 
     @classmethod
-    def of(cls, kind: AnswerKind, question: str, answer: dict[str, Any]) -> "KeptAnswer":
-        """Return what is kept of an answer as it went to the client."""
-        cited = [
-            {name: one[name] for name in CitedSpan.model_fields} for one in answer["citations"]
-        ]
-        told = {"text": answer["text"], "mode": answer["mode"], "citations": cited}
-        return cls.model_validate({"kind": kind, "question": question, **told})
+    def of(
+        cls,
+        kind: AnswerKind,
+        question: str,
+        text: str,
+        mode: Literal["extractive", "llm"],
+        citations: Sequence[Citation],
+    ) -> Self:
+        """Return what is kept of an answer: of its citations not the quotes."""
+        spans = [CitedSpan(source=one.source, start=one.start, end=one.end) for one in citations]
+        return cls(kind=kind, question=question, text=text, mode=mode, citations=spans)
 
 
 @dataclass(frozen=True, slots=True)

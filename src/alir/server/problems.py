@@ -85,7 +85,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_defect(request: Request, __: Exception) -> Response:
     """Answer what nobody foresaw; it is logged."""
-    return Problem(title="Internal Error", status=500, detail=DEFECT).response(request)
+    return internal_problem().response(request)
+
+
+def internal_problem() -> Problem:
+    """Return the problem of an unexpected error; the log has the rest."""
+    return Problem(title="Internal Error", status=500, detail=DEFECT)
 
 
 def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemException:

@@ -13,7 +13,7 @@ from alir.models.kept_answers import GivenAnswer, KeptAnswer, RatedAnswer, Ratin
 from alir.storage.service_database import ServiceDatabase
 
 KEPT_DAYS = 30
-"""Those that nobody rated."""
+"""Of unrated answers."""
 RATED_KEPT = 10_000
 """Of each tenant, the last ones."""
 GATHER_S = 0.25
@@ -26,7 +26,7 @@ class AnswerStore:
     """Keeps the answers of one collection; no answer waits for the disk.
 
     Args:
-        most: how many that nobody rated are kept of each tenant; 0 keeps none.
+        most: how many unrated answers are kept of each tenant; 0 keeps none.
     """
 
     def __init__(self, database: ServiceDatabase, collection: str, *, most: int) -> None:

@@ -94,7 +94,7 @@ class Agent(Workflow):
     async def understand(
         self, ctx: Context[AgentState], ev: AskAgent
     ) -> QuestionUnderstood | MeaningAsked:
-        """Take the question; have it stand alone; ask what it means, if that is not clear."""
+        """Restate the question so that it stands alone; ask what it means, if that is not clear."""
         question = ev.question.strip()
         if not question:
             raise EmptyQuestion
@@ -125,7 +125,7 @@ class Agent(Workflow):
     async def listen(
         self, ctx: Context[AgentState], ev: MeaningChosen
     ) -> QuestionUnderstood | None:
-        """Go on with what a person says the question means; the time they took is not counted."""
+        """Go on with the meaning that a person chose; the time they took is not counted."""
         async with ctx.store.edit_state() as run:
             inquiry, run.unclear = run.unclear, None
         if inquiry is None:
@@ -141,7 +141,7 @@ class Agent(Workflow):
     async def decompose(
         self, ctx: Context[AgentState], ev: QuestionUnderstood
     ) -> list[SubQuestionAsked | ToolsOffered]:
-        """Find the parts of the question; whether it needs tools is found out beside them."""
+        """Find the parts of the question, and offer the tools beside them."""
         question = ev.inquiry.question
         reply = await _tracker(ctx, ev.inquiry).consult(decompose.prompt(question), llm=self.llm)
         parts = decompose.parts_of(reply, question) if reply else decompose.decompose(question)
@@ -155,7 +155,7 @@ class Agent(Workflow):
 
     @step
     async def use_tools(self, ctx: Context[AgentState], ev: ToolsOffered) -> ToolsUsed:
-        """Have the language model choose tools for the question, and call them."""
+        """Let the language model choose tools for the question, and call them."""
 
         def stream(call: ToolSelection, output: ToolOutput) -> None:
             used = ToolUsed(
@@ -220,7 +220,7 @@ class Agent(Workflow):
     async def rewrite(
         self, ctx: Context[AgentState], ev: EvidenceWeak
     ) -> QueryRewritten | SubQuestionGivenUp:
-        """Put a part in other words, to search for it again; or give it up."""
+        """Rewrite the query of a part, to search for it again; or give it up."""
         part = ev.part
         tried = (*part.tried, part.query)
         if len(tried) >= MAX_ATTEMPTS:
@@ -357,7 +357,7 @@ def _given_up(
 
 
 def _failure(settled: EvidenceAccepted | SubQuestionGivenUp) -> str:
-    """Why nothing could be found for a part; empty if something could."""
+    """Return why a part could not be searched for; empty if something was found."""
     if isinstance(settled, SubQuestionGivenUp) and settled.is_failure:
         return "" if settled.part.passages else settled.reason
     return ""

@@ -47,7 +47,7 @@ class AskCorpus(Retrieval):
 
     @step
     async def plan(self, ev: Ask) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
-        """Send the question down both branches."""
+        """Plan the searches of the question."""
         return await self._planned(ev.question, ev.top_k, filters=ev.filters)
 
     @step
@@ -80,7 +80,7 @@ class AskCorpus(Retrieval):
 
     @step
     async def report_nothing(self, ctx: Context, ev: NothingFound) -> Answer:
-        """Say that no passage was found, or that there is nothing to find one in."""
+        """Answer that no passage was found; raise if the index is empty."""
         if await self.catalog.count_chunks() == 0:
             raise NothingIngested(self.catalog.collection)
         ctx.write_event_to_stream(Sources(sources=[]))

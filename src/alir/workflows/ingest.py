@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
@@ -13,7 +14,6 @@ from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
     FilesIngested,
-    IndexRecovered,
     Ingest,
     IngestPaused,
     IngestProgress,
@@ -26,9 +26,8 @@ from alir.events.ingest import (
 from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import journal_failures
+from alir.steps.ingest.journal import journal_failures, relearn
 from alir.steps.ingest.recover import look, recover
-from alir.steps.ingest.relearn import relearn
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
@@ -77,33 +76,17 @@ class IngestCorpus(Workflow):
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
-        """Finish what a run that died left undone, and see what is gone."""
+    async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
+        """Send every file through a child run, a bounded number of them at once."""
         roots = ev.roots.paths
-        # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
+        # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
         async with self._alone(ctx):
-            held = await look(roots, catalog=self.catalog)
-            await recover(held.superseded, vector_store=self.vector_store)
-            if self.ledger is not None and held.versions and await self.ledger.is_empty():
-                files = await relearn(catalog=self.catalog, ledger=self.ledger)
-                ctx.write_event_to_stream(LedgerRelearned(files=files))
-        return IndexRecovered(
-            roots=ev.roots,
-            gone=frozenset(source.content_hash for source in held.gone),
-            started=ev.started,
-            delete_many=ev.delete_many,
-        )
-
-    @step
-    async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
-        """Send every file through a child run, a bounded number of them at once."""
-        async with self._alone(ctx):
-            run = await self.ingest_all(ctx, ev.roots, ev.gone)
-            roots = ev.roots.paths
+            gone = await self._recover(ctx, roots)
+            run = await self.ingest_all(ctx, ev.roots, gone)
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
-            roots=ev.roots,
+            survey=ev,
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
@@ -111,9 +94,16 @@ class IngestCorpus(Workflow):
             reused=run.reused,
             chunks_written=run.chunks,
             seconds=dict(run.seconds),
-            started=ev.started,
-            delete_many=ev.delete_many,
         )
+
+    async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
+        """Finish what a run that died left undone; return the content hashes of what is gone."""
+        held = await look(roots, catalog=self.catalog)
+        await recover(held.superseded, vector_store=self.vector_store)
+        if self.ledger is not None and held.versions and await self.ledger.is_empty():
+            files = await relearn(catalog=self.catalog, ledger=self.ledger)
+            ctx.write_event_to_stream(LedgerRelearned(files=files))
+        return frozenset(source.content_hash for source in held.gone)
 
     async def ingest_all(
         self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
@@ -132,20 +122,20 @@ class IngestCorpus(Workflow):
     async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
         """Take out what is gone from the folders, and report."""
         started = perf_counter()
-        files = sum(ev.counts.values())
+        roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
         async with self._alone(ctx):
             with _stop_told(lambda: progress):
                 swept = await sweep(
-                    ev.roots.paths,
+                    roots.paths,
                     catalog=self.catalog,
                     vector_store=self.vector_store,
                     moved=ev.moved,
-                    empty=ev.roots.empty,
-                    delete_many=ev.delete_many,
+                    empty=roots.empty,
+                    delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None and swept.source_ids:
-                await self.ledger.forget(swept.source_ids)
+                await self.ledger.forget_sources(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -158,7 +148,7 @@ class IngestCorpus(Workflow):
             failed=ev.failed,
             embedded=ev.embedded,
             reused=ev.reused,
-            seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
+            seconds={**ev.seconds, "sweep": now - started, "total": now - ev.survey.started},
         )
 
     @asynccontextmanager
@@ -181,7 +171,7 @@ class IngestCorpus(Workflow):
         def resumed(after_s: float) -> None:
             ctx.write_event_to_stream(IngestResumed(after_s=after_s))
 
-        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
+        return nullcontext() if self.outages is None else self.outages.listen(paused, resumed)
 
 
 @contextmanager

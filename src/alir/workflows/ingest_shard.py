@@ -27,16 +27,14 @@ from alir.events.ingest import (
 from alir.models.files import FilePart, SplitPart
 from alir.models.records import SourceRecord
 from alir.ports import ReaderPool, ShardCatalog, ShardLedger
-from alir.steps.ingest.add import add
+from alir.steps.ingest.add import add, verify
 from alir.steps.ingest.compare import compare, fingerprint
-from alir.steps.ingest.confirm import confirm
 from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
-from alir.steps.ingest.load import load
+from alir.steps.ingest.load import confirm, load
 from alir.steps.ingest.publish import publish
 from alir.steps.ingest.split import batches, split
-from alir.steps.ingest.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""
@@ -108,7 +106,7 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run(
+        read = await self.readers.run_job(
             lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
         )
         read = await asyncio.to_thread(confirm, read)
@@ -128,7 +126,7 @@ class IngestShard(Workflow):
         chunks, parts = [], []
         for loaded in ev.loaded:
             # One at a time: threads that fight for Python's lock split less than one alone.
-            async with self._splitting.here():
+            async with self._splitting.on_this_loop():
                 of_part = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
             chunks += of_part
             parts.append(SplitPart(loaded, len(of_part)))
@@ -139,7 +137,8 @@ class IngestShard(Workflow):
             settled=ev.settled,
             seconds={**ev.seconds, "split": perf_counter() - started},
         )
-        held = frozenset(one.part.source_id for one in ev.loaded if one.part.may_be_held)
+        parts_held = [one.part for one in ev.loaded if one.part.moved or one.part.generation]
+        held = frozenset(part.source_id for part in parts_held)
         cut = [
             ChunksSplit(chunks=batch, may_be_held=held)
             for batch in batches(chunks, self.batch_chunks)
@@ -223,13 +222,13 @@ class IngestShard(Workflow):
 
     async def _known(self, parts: Sequence[FilePart]) -> dict[str, SourceRecord]:
         new = [part.source_id for part in parts if not part.version]
-        return {} if self.ledger is None else await self.ledger.sources(new)
+        return {} if self.ledger is None else await self.ledger.source_records(new)
 
 
 def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
     """Whether the ledger does not know, or not from its times, that `part` is what it is."""
     record = known.get(part.source_id)
-    if record is None or part.content is None:
+    if record is None or not part.content.hash:
         return True
     return (record.stage, record.version, record.mtime_ns) != (
         "settled",

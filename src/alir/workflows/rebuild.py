@@ -19,7 +19,7 @@ from alir.events.rebuild import (
 from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
 from alir.ports import CollectionVersions, Ledger
-from alir.steps.ingest.prune import prune
+from alir.steps.ingest.recover import prune
 from alir.steps.ingest.sweep import FEW_FILES
 from alir.steps.ingest.walk import is_listed, survey, walk
 from alir.workflows.ingest import IngestCorpus

@@ -45,7 +45,7 @@ CANDIDATES_PER_PASSAGE = 4
 rank high."""
 
 MAX_SEARCHES = 8
-"""Of one question: each time, files were brought up to date while it was under way."""
+"""Of one question; it searches again if files were updated meanwhile."""
 
 NOTHING_PASSES = "Nothing in the index passes the filters."
 
@@ -53,10 +53,10 @@ Searches = list[DenseSearchPlanned | KeywordSearchPlanned]
 
 
 class Retrieval(Workflow):
-    """The steps from a question to its passages; what a workflow adds are a start and an end.
+    """The steps from a question to its passages; a subclass adds a start and an end.
 
     Args:
-        node_postprocessors: what reranks the passages, in LlamaIndex's words; in this order.
+        node_postprocessors: LlamaIndex's rerankers and filters of passages, in this order.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Retrieval(Workflow):
         self._has_content = False
 
     def __dir__(self) -> list[str]:
-        """Name what is alir's own, and `run`: the engine looks here for steps nine times a run."""
+        """Return alir's own names, and `run`: the engine looks here for steps nine times a run."""
         return _own_names(type(self))
 
     async def _planned(
@@ -89,14 +89,14 @@ class Retrieval(Workflow):
         fusion: Fusion | None = None,
         is_reranked: bool = True,
     ) -> Searches:
-        """Send a question down the branches."""
+        """Plan the searches of a question."""
         started = perf_counter()
         if not question.strip():
             raise EmptyQuestion
         top_k = self.top_k if top_k is None else top_k
         if not 1 <= top_k <= MAX_TOP_K:
             raise InvalidTopK(top_k, MAX_TOP_K)
-        # Once: an empty index is to be told before the model is loaded, not at every question.
+        # Once: an empty index is an error before the model is loaded, but not looked for each time.
         self._has_content = self._has_content or await self.catalog.count_chunks() > 0
         if not self._has_content:
             raise NothingIngested(self.catalog.collection)
@@ -153,7 +153,7 @@ class Retrieval(Workflow):
     async def fuse(
         self, ev: list[PassagesRetrieved]
     ) -> PassagesFused | PassagesRanked | NothingFound:
-        """Make one list of the branches' passages; a branch that failed is missed, not fatal."""
+        """Make one list of the branches' passages; one branch may have failed."""
         started = perf_counter()
         failures = [branch.failure for branch in ev if branch.failure is not None]
         if len(failures) == len(ev):
@@ -178,7 +178,7 @@ class Retrieval(Workflow):
 
     @step
     async def rerank(self, ev: PassagesFused) -> PassagesRanked:
-        """Have the postprocessors choose among the passages."""
+        """Let the postprocessors choose among the passages."""
         started = perf_counter()
         passages = await rerank(
             ev.plan.question,
@@ -220,7 +220,7 @@ def _own_names(workflow: type[Workflow]) -> list[str]:
 
 
 def _branches(fusion: Fusion, **plan: Any) -> Searches:
-    """Plan the searches whose passages count."""
+    """Plan the searches that have a weight."""
     kinds: dict[Branch, type[DenseSearchPlanned | KeywordSearchPlanned]] = {
         "dense": DenseSearchPlanned,
         "keyword": KeywordSearchPlanned,

@@ -21,7 +21,7 @@ class SearchCorpus(Retrieval):
 
     @step
     async def plan(self, ev: Search) -> list[DenseSearchPlanned | KeywordSearchPlanned]:
-        """Send the question down the branches."""
+        """Plan the searches of the question."""
         return await self._planned(
             ev.question, ev.top_k, filters=ev.filters, fusion=ev.fusion, is_reranked=ev.rerank
         )
@@ -34,7 +34,7 @@ class SearchCorpus(Retrieval):
 
     @step
     async def report_nothing(self, ev: NothingFound) -> Passages:
-        """Return that nothing was found; an index that is empty is not searched in vain."""
+        """Return no passages; raise if the index is empty."""
         if await self.catalog.count_chunks() == 0:
             raise NothingIngested(self.catalog.collection)
         seconds = {**ev.seconds, "total": perf_counter() - ev.plan.started}

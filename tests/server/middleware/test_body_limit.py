@@ -51,7 +51,7 @@ async def bounded(pieces: list[Message | None]) -> list[Message]:
     async def send(_: Message) -> None: ...
 
     scope: Scope = {"type": "http", "path": "/", "headers": []}
-    await BodyLimitMiddleware(app, larger={}, patience_s=0.05)(scope, receive, send)
+    await BodyLimitMiddleware(app, limits_by_path={}, patience_s=0.05)(scope, receive, send)
     return read
 
 

@@ -4,12 +4,10 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import openai
 import pytest
 from llama_index.core.llms import ChatMessage
@@ -18,6 +16,7 @@ from llama_index.llms.openai_like import OpenAILike
 from alir.inference.llm import close
 from alir.steps.agent.spend import count_tokens
 from alir.testing import OpenAIServer, Say
+from tests.server.openai.clients import openai_client
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
 QUESTION = "Where do bees keep their honey?"
@@ -48,23 +47,7 @@ def saying(text: str, role: str = "user") -> Any:
     return {"role": role, "content": text}
 
 
-def of(url: str, key: str) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
-
-
 USER = [saying(QUESTION)]
-
-
-@pytest.fixture
-async def held(served: Any) -> Any:
-    await served.hold(served.client, bees=BEES)
-    return served
-
-
-@pytest.fixture
-async def client(held: Any) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with of(held.url, held.secret("read")) as client:
-        yield client
 
 
 async def test_a_question_is_answered_with_its_citations(client: openai.AsyncOpenAI) -> None:
@@ -165,7 +148,7 @@ async def test_what_cannot_be_answered_is_refused_as_openai_does(
 
 
 async def test_an_empty_index_and_a_wrong_key_are_errors_that_the_client_knows(served: Any) -> None:
-    async with of(served.url, "x") as client:
+    async with openai_client(served.url, "x") as client:
         with pytest.raises(openai.ConflictError, match="ingest"):
             await client.chat.completions.create(model="alir", messages=USER)
         stream = await client.chat.completions.create(model="alir", messages=USER, stream=True)
@@ -181,39 +164,10 @@ async def test_a_tenant_is_answered_from_its_own_files(held: Any) -> None:
     wasps = await held.caller("write", "wasps")
     await held.hold(wasps, wasps="Wasps build their nests of paper.")
     key = wasps.headers["Authorization"].removeprefix("Bearer ")
-    async with of(held.url, key) as client:
+    async with openai_client(held.url, key) as client:
         for model in ("alir", "alir-agent"):
             answer = await client.chat.completions.create(model=model, messages=USER)
             assert "combs of wax" not in (answer.choices[0].message.content or "")
-
-
-async def test_vectors_are_the_indexs_own(held: Any, client: openai.AsyncOpenAI) -> None:
-    texts = ["combs of wax", "eggs"]
-    as_base64 = await client.embeddings.create(model="alir-embedding", input=texts)
-    as_floats = await client.embeddings.create(
-        model="alir-embedding", input=texts, encoding_format="float"
-    )
-
-    expected = [held.alir.embedding.get_text_embedding(text) for text in texts]
-    for answer in (as_base64, as_floats):
-        vectors = np.asarray([one.embedding for one in answer.data])
-        np.testing.assert_allclose(vectors, np.asarray(expected), rtol=1e-6)
-    assert as_base64.usage.prompt_tokens == count_tokens(texts)
-    for given in ("", [" "], ["x"] * 2049, [1, 2, 3], [[1]], "a b " * 5000):
-        with pytest.raises(openai.BadRequestError):
-            await client.embeddings.create(model="alir-embedding", input=given)  # type: ignore[arg-type]
-    with pytest.raises(openai.BadRequestError, match="dimensions"):
-        await client.embeddings.create(model="alir-embedding", input="x", dimensions=7)
-    with pytest.raises(openai.NotFoundError):
-        await client.embeddings.create(model="text-embedding-3-small", input="x")
-
-
-async def test_the_models_are_listed(client: openai.AsyncOpenAI) -> None:
-    names = [model.id async for model in client.models.list()]
-    assert names == ["alir", "alir-agent", "alir-embedding"]
-    assert (await client.models.retrieve("alir")).owned_by == "alir"
-    with pytest.raises(openai.NotFoundError):
-        await client.models.retrieve("gpt-4o")
 
 
 async def test_llamaindex_takes_it_for_a_language_model(held: Any) -> None:
@@ -273,5 +227,5 @@ async def test_a_client_that_goes_away_ends_its_question(held: Any) -> None:
             "/v1/chat/completions", json={"model": "alir", "messages": USER}, timeout=0.001
         )
     async with asyncio.timeout(10):
-        while held.service.limits.under_way:
+        while held.service.rate_limiter.active_questions:
             await asyncio.sleep(0.01)

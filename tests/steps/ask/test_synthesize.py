@@ -1,23 +1,14 @@
 """Synthesize: the passages are data to the model, and its answer's citations are checked."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llama_index.core.llms import (
-    ChatMessage,
-    ChatResponse,
-    CompletionResponse,
-    CompletionResponseGen,
-    CustomLLM,
-    LLMMetadata,
-    MessageRole,
-)
+from llama_index.core.llms import MessageRole
 from llama_index.core.schema import NodeWithScore, TextNode
-from pydantic import Field
 
 from alir.errors import LanguageModelFailed
 from alir.models.answers import CheckedSentence
@@ -28,38 +19,7 @@ from alir.steps.ask.synthesize import (
     synthesize_extractive,
     synthesize_with_llm,
 )
-
-
-class ScriptedLLM(CustomLLM):
-    """Says these pieces, one after the other, and raises what is no piece."""
-
-    pieces: list[Any]
-    asked: list[list[ChatMessage]] = Field(default_factory=list)
-
-    @property
-    def metadata(self) -> LLMMetadata:
-        return LLMMetadata(model_name="scripted")
-
-    def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
-        raise NotImplementedError
-
-    def stream_complete(
-        self, prompt: str, formatted: bool = False, **_: Any
-    ) -> CompletionResponseGen:
-        raise NotImplementedError
-
-    async def astream_chat(self, messages: Sequence[ChatMessage], **_: Any) -> Any:
-        self.asked.append(list(messages))
-        return self._reply()
-
-    async def _reply(self) -> AsyncIterator[ChatResponse]:
-        said = ""
-        for piece in self.pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            said += piece or ""
-            message = ChatMessage(role=MessageRole.ASSISTANT, content=said)
-            yield ChatResponse(message=message, delta=piece)
+from tests.steps.scripted_llm import ScriptedLLM
 
 
 def passages(*texts: str) -> list[NodeWithScore]:

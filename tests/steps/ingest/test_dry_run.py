@@ -42,9 +42,9 @@ async def test_the_catalog_reads_and_takes_each_chunk_for_written(store: Any, ca
 
 
 async def test_the_ledger_reads_and_records_nothing(ledger: SqliteLedger) -> None:
-    await ledger.record([record("a")])
+    await ledger.record_sources([record("a")])
     dry = DryRunLedger(ledger)
 
-    await dry.record([record("b")])
+    await dry.record_sources([record("b")])
 
-    assert await dry.sources(["a", "b"]) == {"a": record("a")}
+    assert await dry.source_records(["a", "b"]) == {"a": record("a")}

@@ -1,21 +1,21 @@
 """What the tools of MCP take and give: JSON objects, and text for hosts that read only that.
 
-Hosts hand the text to their language model. So what documents say stands between tags there that no
-document can end, and names of files without what they could smuggle in.
+Hosts hand the text to their language model. So documents' text stands between tags that no document
+can end, and names of files are stripped of control characters.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 from llama_index.core.schema import NodeWithScore, TextNode
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from alir.app.printable import plain
 from alir.events.ask import Answer
 from alir.events.search import Passages
-from alir.models.files import source_id
-from alir.server.routes.sources import MOST, FilesObject, FilesQuery
-from alir.server.schemas.answers import Question, SourceObject
+from alir.models.answers import SourcePassage
+from alir.server.routes.sources import MAX_PAGE, SourceListQuery, SourceListResponse
+from alir.server.schemas.answers import Question
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
 from alir.steps.ask.cite import source
@@ -42,39 +42,38 @@ class AskArguments(RequestModel):
     top_k: TopK = None
 
 
-class ListArguments(FilesQuery):
+class ListArguments(SourceListQuery):
     """Which of the files to list, by name."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST, description="How many to list.")] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="How many to list.")] = 100
     after: Annotated[
         str, Field(max_length=8192, description="What the list before gave as next.")
     ] = ""
 
 
-class PassageObject(SourceObject):
+@dataclass(frozen=True, slots=True, config=ConfigDict(use_attribute_docstrings=True))
+class FoundPassage(SourcePassage):
     """A passage; it stands in the file at these characters."""
 
     start: int
     end: int
 
 
-class PassagesObject(ApiModel):
+class SearchResult(ApiModel):
     """What a search found."""
 
-    passages: list[PassageObject]
+    passages: list[FoundPassage]
     """Best first."""
     degraded: list[str]
     """What did not work as it should, one sentence each."""
 
 
-def of_passages(found: Passages) -> PassagesObject:
-    """Return the object of what a search found."""
-    return PassagesObject(
-        passages=[_passage(one) for one in found.passages], degraded=found.degraded
-    )
+def search_result(found: Passages) -> SearchResult:
+    """Return what a search found as an object."""
+    return SearchResult(passages=[_passage(one) for one in found.passages], degraded=found.degraded)
 
 
-def passages_text(found: PassagesObject) -> str:
+def passages_text(found: SearchResult) -> str:
     """Return what a search found as text."""
     if not found.passages:
         return "\n".join(["No passage was found.", *found.degraded])
@@ -105,7 +104,7 @@ def answer_text(answer: Answer) -> str:
     return f"{answer.text.strip()}\n\n{below}".strip()
 
 
-def files_text(listed: FilesObject) -> str:
+def files_text(listed: SourceListResponse) -> str:
     """Return a list of files as text."""
     return "\n".join(
         [
@@ -117,11 +116,10 @@ def files_text(listed: FilesObject) -> str:
     )
 
 
-def _passage(found: NodeWithScore) -> PassageObject:
+def _passage(found: NodeWithScore) -> FoundPassage:
     shown, node = source(found), found.node
     start = (node.start_char_idx or 0) if isinstance(node, TextNode) else 0
-    return PassageObject(
-        source=source_id(Path(shown.file)),
+    return FoundPassage(
         file=shown.file,
         page=shown.page,
         text=shown.text,

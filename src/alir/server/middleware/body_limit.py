@@ -24,14 +24,14 @@ class BodyLimitMiddleware:
     """Refuses bodies that are too large or too slow.
 
     Args:
-        larger: The limit by path, where it is not `MAX_BODY_BYTES`.
+        limits_by_path: The limits of paths that may exceed `MAX_BODY_BYTES`.
     """
 
     def __init__(
-        self, app: ASGIApp, *, larger: Mapping[str, int], patience_s: float = PATIENCE_S
+        self, app: ASGIApp, *, limits_by_path: Mapping[str, int], patience_s: float = PATIENCE_S
     ) -> None:
         self._app = app
-        self._larger = larger
+        self._limits_by_path = limits_by_path
         self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +39,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._larger.get(scope["path"], MAX_BODY_BYTES)
+        limit = self._limits_by_path.get(scope["path"], MAX_BODY_BYTES)
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and int(said) > limit:
             if "expect" not in Headers(scope=scope):

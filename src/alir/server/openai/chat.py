@@ -26,19 +26,19 @@ from alir.server.auth.caller import caller
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
-    AssistantObject,
-    ChatBody,
-    ChoiceObject,
-    ChunkChoiceObject,
-    ChunkObject,
-    CompletionObject,
-    DeltaObject,
-    UsageObject,
+    AssistantMessage,
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    ChatCompletionResponse,
+    Choice,
+    ChoiceDelta,
+    ChunkChoice,
+    Usage,
 )
 from alir.server.problems import problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S
-from alir.server.schemas.answers import MAX_QUESTION_CHARS, of_answer
+from alir.server.schemas.answers import MAX_QUESTION_CHARS
 from alir.server.schemas.problems import openai_error
 from alir.server.schemas.requests import read_body
 from alir.steps.agent.consult import consult
@@ -51,25 +51,21 @@ from alir.storage.answers import AnswerStore
 class _Reply:
     """What the pieces of one reply share."""
 
-    body: ChatBody
+    body: ChatCompletionRequest
     id: str
     created: int
     question: str
     tenant: str
 
     def piece(self, finish: bool = False, **delta: Any) -> ServerSentEvent:
-        choice = ChunkChoiceObject(
-            delta=DeltaObject(**delta), finish_reason="stop" if finish else None
-        )
+        choice = ChunkChoice(delta=ChoiceDelta(**delta), finish_reason="stop" if finish else None)
         return self._event([choice])
 
     async def usage(self, text: str) -> ServerSentEvent:
         return self._event([], usage=await _usage(self.body, text))
 
-    def _event(
-        self, choices: list[ChunkChoiceObject], usage: UsageObject | None = None
-    ) -> ServerSentEvent:
-        chunk = ChunkObject(
+    def _event(self, choices: list[ChunkChoice], usage: Usage | None = None) -> ServerSentEvent:
+        chunk = ChatCompletionChunk(
             id=self.id, created=self.created, model=self.body.model, choices=choices, usage=usage
         )
         return ServerSentEvent(chunk.line())
@@ -83,7 +79,7 @@ class ChatRoutes:
         self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
@@ -91,21 +87,21 @@ class ChatRoutes:
                 self.complete,
                 "read",
                 "Answer a conversation, in OpenAI's protocol",
-                CompletionObject,
-                body=ChatBody,
-                streams={"message": ChunkObject},
+                ChatCompletionResponse,
+                body=ChatCompletionRequest,
+                streams={"message": ChatCompletionChunk},
                 problems=(404, 409, 502, 503, 504),
                 is_question=True,
             )
         ]
 
     async def complete(self, request: Request) -> Response:
-        """Answer the last message from the index; those before it say what its pronouns mean.
+        """Answer the last message from the index; those before it explain its pronouns.
 
         Models: `alir` asks, `alir-agent` takes a question of several parts apart. The citations
         stand below the answer, and in the field `citations` of the message.
         """
-        body = await read_body(request, ChatBody)
+        body = await read_body(request, ChatCompletionRequest)
         if body.model not in {ASK_MODEL, AGENT_MODEL}:
             raise refusal(404, "Model Not Found", f"There is no chat model {body.model[:80]!r}.")
         last = body.messages[-1]
@@ -130,14 +126,13 @@ class ChatRoutes:
         async for _ in events(run):
             pass
         answer = _whole(await run)
-        told, text = self._told(reply, answer), answer.text + _references(answer)
-        completion = CompletionObject(
+        self._keep(reply, answer)
+        text = answer.text + _references(answer)
+        completion = ChatCompletionResponse(
             id=reply.id,
             created=reply.created,
             model=body.model,
-            choices=[
-                ChoiceObject(message=AssistantObject(content=text, citations=told["citations"]))
-            ],
+            choices=[Choice(message=AssistantMessage(content=text, citations=answer.citations))],
             usage=await _usage(body, text),
         )
         return JSONResponse(completion.model_dump())
@@ -155,7 +150,8 @@ class ChatRoutes:
             references = _references(answer)
             if references:
                 yield reply.piece(content=references)
-            yield reply.piece(finish=True, citations=self._told(reply, answer)["citations"])
+            self._keep(reply, answer)
+            yield reply.piece(finish=True, citations=answer.citations)
             options = reply.body.stream_options
             if options is not None and options.include_usage:
                 yield await reply.usage(answer.text + references)
@@ -163,14 +159,14 @@ class ChatRoutes:
             yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
         yield ServerSentEvent("[DONE]")
 
-    def _told(self, reply: _Reply, answer: Answer) -> dict[str, Any]:
-        told = of_answer(answer)
-        self._answers.keep(reply.id, reply.tenant, KeptAnswer.of("chat", reply.question, told))
-        return told
+    def _keep(self, reply: _Reply, answer: Answer) -> None:
+        """Keep the answer, so that it can be rated."""
+        kept = KeptAnswer.of("chat", reply.question, answer.text, answer.mode, answer.citations)
+        self._answers.keep(reply.id, reply.tenant, kept)
 
 
 async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:
-    """Return the question so that it stands alone; what was answered is not looked at."""
+    """Return the question so that it stands alone; answers are not looked at."""
     if not earlier:
         return question
     if llm is not None:
@@ -185,7 +181,7 @@ def _whole(answer: object) -> Answer:
 
 
 def _references(answer: Answer) -> str:
-    """What stands below an answer where only its text is shown: what its numbers stand for."""
+    """Return the citations as text, to stand below an answer."""
     lines = [
         f"[{number}] {Path(one.file).name}" + (f", page {one.page}" if one.page else "")
         for number, one in enumerate(answer.citations, start=1)
@@ -193,8 +189,8 @@ def _references(answer: Answer) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-async def _usage(body: ChatBody, text: str) -> UsageObject:
+async def _usage(body: ChatCompletionRequest, text: str) -> Usage:
     # Off the event loop: the first count loads the tokenizer, and a conversation may be long.
     sent = await asyncio.to_thread(count_tokens, [one.text for one in body.messages])
     came = await asyncio.to_thread(count_tokens, [text])
-    return UsageObject(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)
+    return Usage(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)

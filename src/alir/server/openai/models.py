@@ -10,12 +10,12 @@ from alir.app.application import Alir
 from alir.server.openai.schemas import (
     EMBEDDING_MODEL,
     MODELS,
-    EmbeddingObject,
-    EmbeddingsBody,
-    EmbeddingsObject,
-    ModelObject,
-    ModelsObject,
-    UsageObject,
+    EmbeddingsRequest,
+    EmbeddingsResponse,
+    EmbeddingVector,
+    ModelsResponse,
+    OpenAIModel,
+    Usage,
     encoded,
 )
 from alir.server.problems import refusal
@@ -32,23 +32,28 @@ class ModelRoutes:
 
     def __init__(self, app: Alir) -> None:
         self._app = app
-        self._models = [ModelObject(id=name, created=int(time.time())) for name in MODELS]
+        self._models = [OpenAIModel(id=name, created=int(time.time())) for name in MODELS]
 
     def endpoints(self) -> list[Endpoint]:
         """Return what can be asked of it."""
         return [
             Endpoint(
-                "GET", "/v1/models", self.list, "read", "What can be asked as a model", ModelsObject
+                "GET",
+                "/v1/models",
+                self.list,
+                "read",
+                "What can be asked as a model",
+                ModelsResponse,
             ),
-            Endpoint("GET", "/v1/models/{id}", self.look, "read", "One model", ModelObject),
+            Endpoint("GET", "/v1/models/{id}", self.look, "read", "One model", OpenAIModel),
             Endpoint(
                 "POST",
                 "/v1/embeddings",
                 self.embed,
                 "read",
                 "The vectors of texts, in OpenAI's protocol",
-                EmbeddingsObject,
-                body=EmbeddingsBody,
+                EmbeddingsResponse,
+                body=EmbeddingsRequest,
                 problems=(404, 502, 503, 504),
                 is_question=True,
             ),
@@ -56,7 +61,7 @@ class ModelRoutes:
 
     async def list(self, _: Request) -> Response:
         """Answer with the models: two that answer questions, and the index's embedding."""
-        return JSONResponse(ModelsObject(data=self._models).model_dump())
+        return JSONResponse(ModelsResponse(data=self._models).model_dump())
 
     async def look(self, request: Request) -> Response:
         """Answer with one model."""
@@ -72,7 +77,7 @@ class ModelRoutes:
         It reads as much of each as its window holds. Tokens instead of texts are refused: they
         are another model's.
         """
-        body = await read_body(request, EmbeddingsBody)
+        body = await read_body(request, EmbeddingsRequest)
         if body.model not in {EMBEDDING_MODEL, self._app.model_name}:
             raise refusal(404, "Model Not Found", f"Ask for the model {EMBEDDING_MODEL}.")
         if not all(text.strip() for text in body.texts):
@@ -87,12 +92,12 @@ class ModelRoutes:
             raise refusal(400, "Invalid Body", detail)
         is_base64 = body.encoding_format == "base64"
         data = [
-            EmbeddingObject(
+            EmbeddingVector(
                 index=index,
                 embedding=encoded(vector) if is_base64 else [float(one) for one in vector],
             )
             for index, vector in enumerate(vectors)
         ]
-        usage = UsageObject(prompt_tokens=sum(counts), total_tokens=sum(counts))
-        told = EmbeddingsObject(data=data, model=body.model, usage=usage)
-        return JSONResponse(told.model_dump(exclude_none=True))
+        usage = Usage(prompt_tokens=sum(counts), total_tokens=sum(counts))
+        response = EmbeddingsResponse(data=data, model=body.model, usage=usage)
+        return JSONResponse(response.model_dump(exclude_none=True))

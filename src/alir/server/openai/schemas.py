@@ -1,7 +1,7 @@
 """OpenAI's protocol: the objects that its clients send and get, as far as alir speaks it.
 
-Fields are those of OpenAI's API reference. What alir does not know in a request is passed over:
-clients send many fields that are of no matter here, such as the temperature.
+Fields are those of OpenAI's API reference. Unknown fields of a request are ignored: clients send
+many that mean nothing here, such as the temperature.
 """
 
 import base64
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from alir.server.schemas.answers import CitationObject
+from alir.models.answers import Citation
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
 
@@ -33,7 +33,7 @@ class TextPart(_Lenient):
     text: str
 
 
-class ChatMessageBody(_Lenient):
+class ChatRequestMessage(_Lenient):
     """A message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -41,7 +41,7 @@ class ChatMessageBody(_Lenient):
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """Its text."""
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content)
         return self.content or ""
@@ -53,17 +53,17 @@ class StreamOptions(_Lenient):
     include_usage: bool | None = None
 
 
-class ChatBody(_Lenient):
-    """A conversation, whose last message is the question."""
+class ChatCompletionRequest(_Lenient):
+    """A conversation; its last message is the question."""
 
     model: str
-    messages: Annotated[list[ChatMessageBody], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatRequestMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
 
 
-class EmbeddingsBody(_Lenient):
+class EmbeddingsRequest(_Lenient):
     """Texts to embed."""
 
     model: str
@@ -77,7 +77,7 @@ class EmbeddingsBody(_Lenient):
         return [self.input] if isinstance(self.input, str) else self.input
 
 
-class UsageObject(ApiModel):
+class Usage(ApiModel):
     """Tokens by LlamaIndex's tokenizer: those of the messages sent, and of the text that came."""
 
     prompt_tokens: int
@@ -85,71 +85,71 @@ class UsageObject(ApiModel):
     total_tokens: int
 
 
-class AssistantObject(ApiModel):
-    """An answer; `citations`, which OpenAI's has not, are what its numbers stand for."""
+class AssistantMessage(ApiModel):
+    """An answer; `citations`, which OpenAI does not have, are what its numbers stand for."""
 
     role: Literal["assistant"] = "assistant"
     content: str
-    citations: list[CitationObject]
+    citations: list[Citation]
 
 
-class ChoiceObject(ApiModel):
+class Choice(ApiModel):
     """The one answer."""
 
     index: int = 0
-    message: AssistantObject
+    message: AssistantMessage
     finish_reason: Literal["stop"] = "stop"
     logprobs: None = None
 
 
-class CompletionObject(ApiModel):
+class ChatCompletionResponse(ApiModel):
     """The answer to a conversation."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
-    choices: list[ChoiceObject]
-    usage: UsageObject
+    choices: list[Choice]
+    usage: Usage
 
 
-class DeltaObject(ApiModel):
+class ChoiceDelta(ApiModel):
     """A piece of an answer; the last has the citations."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
-    citations: list[CitationObject] | None = None
+    citations: list[Citation] | None = None
 
 
-class ChunkChoiceObject(ApiModel):
+class ChunkChoice(ApiModel):
     """A piece of the one answer."""
 
     index: int = 0
-    delta: DeltaObject
+    delta: ChoiceDelta
     finish_reason: Literal["stop"] | None = None
 
 
-class ChunkObject(ApiModel):
+class ChatCompletionChunk(ApiModel):
     """An event of a stream; after the last comes `[DONE]`."""
 
     id: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     created: int
     model: str
-    choices: list[ChunkChoiceObject]
-    usage: UsageObject | None = None
+    choices: list[ChunkChoice]
+    usage: Usage | None = None
 
     def line(self) -> str:
         """Return its JSON; a delta has the fields that are there alone."""
-        told = self.model_dump(exclude={"choices"}, exclude_none=True)
-        told["choices"] = [
+        chunk = self.model_dump(exclude={"choices"}, exclude_none=True)
+        chunk["choices"] = [
             {**one.model_dump(), "delta": one.delta.model_dump(exclude_none=True)}
             for one in self.choices
         ]
-        return json.dumps(told, ensure_ascii=False)
+        return json.dumps(chunk, ensure_ascii=False)
 
 
-class EmbeddingObject(ApiModel):
+class EmbeddingVector(ApiModel):
     """The vector of a text; in base64, of its float32 values, little-endian."""
 
     object: Literal["embedding"] = "embedding"
@@ -157,16 +157,16 @@ class EmbeddingObject(ApiModel):
     embedding: list[float] | str
 
 
-class EmbeddingsObject(ApiModel):
+class EmbeddingsResponse(ApiModel):
     """The vectors, in the texts' order."""
 
     object: Literal["list"] = "list"
-    data: list[EmbeddingObject]
+    data: list[EmbeddingVector]
     model: str
-    usage: UsageObject
+    usage: Usage
 
 
-class ModelObject(ApiModel):
+class OpenAIModel(ApiModel):
     """Something that can be asked as a model."""
 
     id: str
@@ -175,11 +175,11 @@ class ModelObject(ApiModel):
     owned_by: Literal["alir"] = "alir"
 
 
-class ModelsObject(ApiModel):
+class ModelsResponse(ApiModel):
     """All of them."""
 
     object: Literal["list"] = "list"
-    data: list[ModelObject]
+    data: list[OpenAIModel]
 
 
 def encoded(vector: Any) -> str:

@@ -1,4 +1,4 @@
-"""Feedback: what those who asked say of an answer, for the operator to learn from."""
+"""Feedback: ratings of answers, for the operator to learn from."""
 
 from typing import Annotated
 
@@ -19,8 +19,8 @@ from alir.storage.answers import AnswerStore
 MAX_COMMENT_CHARS = 2_000
 
 
-class FeedbackBody(RequestModel):
-    """What an answer is worth."""
+class FeedbackRequest(RequestModel):
+    """A rating of an answer."""
 
     rating: Rating
     comment: Annotated[
@@ -28,8 +28,8 @@ class FeedbackBody(RequestModel):
     ] = ""
 
 
-class FeedbackTaken(ApiModel):
-    """What is kept of it."""
+class FeedbackResponse(ApiModel):
+    """The rating that is kept."""
 
     id: str
     """The answer's."""
@@ -37,11 +37,11 @@ class FeedbackTaken(ApiModel):
     comment: str
 
 
-class FeedbackObject(FeedbackTaken):
+class RatedAnswerResponse(FeedbackResponse):
     """An answer that was rated, and the question to it."""
 
     tenant: str
-    """Empty is the house."""
+    """Empty for a key without a tenant."""
     rated: str
     """When, in ISO 8601."""
     answered: str
@@ -49,31 +49,31 @@ class FeedbackObject(FeedbackTaken):
     answer: KeptAnswer
 
 
-class FeedbackPage(ApiModel):
+class FeedbackPageResponse(ApiModel):
     """Answers that were rated, the last rated first."""
 
-    feedback: list[FeedbackObject]
+    feedback: list[RatedAnswerResponse]
     next: str | None
     """What the next page is asked for with, as `after`; null if this is the last one."""
 
 
 class FeedbackRoutes:
-    """Takes feedback, and shows it to the operator."""
+    """Keeps feedback, and shows it to the operator."""
 
     def __init__(self, answers: AnswerStore) -> None:
         self._answers = answers
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
                 "/v1/answers/{id}/feedback",
                 self.rate,
                 "read",
-                "Say what an answer is worth",
-                FeedbackTaken,
-                body=FeedbackBody,
+                "Rate an answer",
+                FeedbackResponse,
+                body=FeedbackRequest,
             ),
             Endpoint(
                 "GET",
@@ -81,7 +81,7 @@ class FeedbackRoutes:
                 self.list,
                 "admin",
                 "The answers that were rated",
-                FeedbackPage,
+                FeedbackPageResponse,
                 query=PageQuery,
             ),
             Endpoint(
@@ -90,32 +90,32 @@ class FeedbackRoutes:
                 self.delete,
                 "admin",
                 "Delete an answer that was rated",
-                FeedbackObject,
+                RatedAnswerResponse,
             ),
         ]
 
     async def rate(self, request: Request) -> Response:
-        """Rate an answer of the caller's tenant; what was said of it before is replaced.
+        """Rate an answer of the caller's tenant; an earlier rating is replaced.
 
         The question and the answer are kept with it.
         """
-        body = await read_body(request, FeedbackBody)
+        body = await read_body(request, FeedbackRequest)
         id_, tenant = request.path_params["id"], caller(request).tenant.name
         if not await self._answers.rate(tenant, id_, body.rating, body.comment):
             raise _unknown()
-        taken = FeedbackTaken(id=id_, rating=body.rating, comment=body.comment)
+        taken = FeedbackResponse(id=id_, rating=body.rating, comment=body.comment)
         return JSONResponse(taken.model_dump())
 
     async def list(self, request: Request) -> Response:
-        """Answer with the ratings of the caller's tenant, those of all tenants to the house."""
+        """Answer with the ratings of the caller's tenant; without one, of all tenants."""
         query = read_query(request, PageQuery)
         found = await self._answers.rated_answers(
             caller(request).tenant.name or None, limit=query.limit + 1, after=query.cursor
         )
         shown = found[: query.limit]
         last = shown[-1] if len(found) > len(shown) else None
-        page = FeedbackPage(
-            feedback=[_told(one) for one in shown],
+        page = FeedbackPageResponse(
+            feedback=[_response(one) for one in shown],
             next=None if last is None else cursor_of(last.rated_ms, last.given.id),
         )
         return JSONResponse(page.model_dump())
@@ -126,11 +126,11 @@ class FeedbackRoutes:
         gone = await self._answers.delete_rated(tenant, request.path_params["id"])
         if gone is None:
             raise _unknown()
-        return JSONResponse(_told(gone).model_dump())
+        return JSONResponse(_response(gone).model_dump())
 
 
-def _told(one: RatedAnswer) -> FeedbackObject:
-    return FeedbackObject(
+def _response(one: RatedAnswer) -> RatedAnswerResponse:
+    return RatedAnswerResponse(
         id=one.given.id,
         rating=one.rating,
         comment=one.comment,

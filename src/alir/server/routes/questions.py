@@ -1,15 +1,14 @@
 """Questions: answered as one JSON object, or streamed as server-sent events."""
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any
 
+from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from workflows.handler import WorkflowHandler
 
 from alir.app.application import Alir
@@ -23,12 +22,18 @@ from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.sessions import session_key
-from alir.server.schemas.agent import AGENT_STREAMED, AgentAnswerObject, AgentBody, of_agent_event
-from alir.server.schemas.answers import STREAMED, AnswerObject, AskBody, of_answer, of_event
+from alir.server.schemas.agent import (
+    AGENT_STREAMED,
+    AgentRequest,
+    AgentResponse,
+    agent_event,
+)
+from alir.server.schemas.answers import STREAMED, AnswerResponse, AskRequest, answer_event
 from alir.server.schemas.requests import invalid_request, read_body
 from alir.storage.answers import AnswerStore
 
-OfEvent = Callable[[object], tuple[str, dict[str, Any]] | None]
+ToClientEvent = Callable[[object], tuple[str, BaseModel] | None]
+"""Returns the name and the object of an event of a run; None if it is not for clients."""
 
 PING_S = 15
 """Between comments on a silent stream, so that no proxy takes it for dead."""
@@ -44,7 +49,8 @@ class _Question:
     text: str
     tenant: str
     run: WorkflowHandler
-    of_event: OfEvent
+    response: type[AnswerResponse | AgentResponse]
+    to_client_event: ToClientEvent
     steps: bool
 
 
@@ -57,7 +63,7 @@ class QuestionRoutes:
         self._meanings = meanings
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
@@ -65,8 +71,8 @@ class QuestionRoutes:
                 self.ask,
                 "read",
                 "Answer a question",
-                AnswerObject,
-                body=AskBody,
+                AnswerResponse,
+                body=AskRequest,
                 streams=STREAMED,
                 problems=(409, 422, 502, 503, 504),
                 is_question=True,
@@ -77,8 +83,8 @@ class QuestionRoutes:
                 self.ask_agent,
                 "read",
                 "Answer a question of several parts",
-                AgentAnswerObject,
-                body=AgentBody,
+                AgentResponse,
+                body=AgentRequest,
                 streams=AGENT_STREAMED,
                 problems=(409, 422, 502, 503, 504),
                 is_question=True,
@@ -87,23 +93,30 @@ class QuestionRoutes:
 
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
-        body = await read_body(request, AskBody)
+        body = await read_body(request, AskRequest)
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
         question = _Question(
-            "ask", token_hex(16), body.question, tenant.name, run, of_event, body.steps
+            "ask",
+            token_hex(16),
+            body.question,
+            tenant.name,
+            run,
+            AnswerResponse,
+            answer_event,
+            body.steps,
         )
         return await self._answered(question, request)
 
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
 
-        What the agent decides comes as events. A session's earlier questions say what the
-        question's pronouns mean. With `may_ask`, a stream may ask back what the question means,
-        and waits a while to be told.
+        What the agent decides comes as events. A session's earlier questions explain the
+        question's pronouns. With `may_ask`, a stream may ask back what the question means, and
+        waits a while for the answer.
         """
-        body = await read_body(request, AgentBody)
+        body = await read_body(request, AgentRequest)
         if body.may_ask and not accepts_events(request):
             raise invalid_request("/may_ask", "Only a stream asks back: accept text/event-stream")
         tenant = caller(request).tenant
@@ -117,7 +130,14 @@ class QuestionRoutes:
         )
         run = self._app.agent.run(start_event=start)
         question = _Question(
-            "agent", token_hex(16), body.question, tenant.name, run, of_agent_event, body.steps
+            "agent",
+            token_hex(16),
+            body.question,
+            tenant.name,
+            run,
+            AgentResponse,
+            agent_event,
+            body.steps,
         )
         return await self._answered(question, request)
 
@@ -126,41 +146,46 @@ class QuestionRoutes:
             return EventSourceResponse(self._streamed(question), ping=PING_S)
         async for _ in events(question.run):  # a client that goes away ends it
             pass
-        return JSONResponse(self._told(question, await question.run))
+        answer = self._kept(question, await question.run)
+        return Response(answer.model_dump_json(), media_type="application/json")
 
     async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
         try:
             # Closed with this: a client that goes while it is sent something ends the run, too.
             async with aclosing(events(question.run, steps=question.steps)) as happening:
                 async for event in happening:
-                    if (told := self._event(question, event)) is not None:
-                        yield sent(*told)
-            yield sent("answer", self._told(question, await question.run))
+                    if (named := self._client_event(question, event)) is not None:
+                        name, value = named
+                        yield sse_event(name, value.model_dump_json())
+            answer = self._kept(question, await question.run)
+            yield sse_event("answer", answer.model_dump_json())
         except AlirError as error:
-            yield sent("problem", problem_of(error).model_dump(exclude_defaults=True))
+            problem = problem_of(error)
+            yield sse_event("problem", problem.model_dump_json(exclude_defaults=True))
         finally:
-            self._meanings.leave(question.id)
+            self._meanings.stop_waiting(question.id)
 
-    def _event(self, question: _Question, event: object) -> tuple[str, dict[str, Any]] | None:
+    def _client_event(self, question: _Question, event: object) -> tuple[str, BaseModel] | None:
         if not isinstance(event, MeaningAsked):
-            return question.of_event(event)
-        asked = self._meanings.ask(question.id, question.tenant, question.run, event)
-        return None if asked is None else ("meaning_asked", asked.model_dump())
+            return question.to_client_event(event)
+        asked = self._meanings.wait_for_meaning(question.id, question.tenant, question.run, event)
+        return None if asked is None else ("meaning_asked", asked)
 
-    def _told(self, question: _Question, answer: object) -> dict[str, Any]:
-        """The answer as it goes to the client; kept, so that it can be rated."""
+    def _kept(self, question: _Question, answer: object) -> AnswerResponse | AgentResponse:
+        """Return the answer as it goes to the client, and keep it, so that it can be rated."""
         assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-        told = of_answer(answer)
-        kept = KeptAnswer.of(question.kind, question.text, told)
+        kept = KeptAnswer.of(
+            question.kind, question.text, answer.text, answer.mode, answer.citations
+        )
         self._answers.keep(question.id, question.tenant, kept)
-        return {"id": question.id, **told}
+        return question.response.from_event(answer, id=question.id)
 
 
 def accepts_events(request: Request) -> bool:
-    """Whether the client asks for server-sent events."""
+    """Return whether the client asks for server-sent events."""
     return "text/event-stream" in request.headers.get("accept", "")
 
 
-def sent(name: str, value: dict[str, Any]) -> ServerSentEvent:
-    """Return an event for the wire."""
-    return ServerSentEvent(json.dumps(value, ensure_ascii=False), event=name)
+def sse_event(name: str, data: str) -> ServerSentEvent:
+    """Return a server-sent event of some JSON."""
+    return ServerSentEvent(data, event=name)

@@ -1,6 +1,6 @@
-"""What the agent is asked and tells over HTTP: every decision is an event of its own."""
+"""The agent over HTTP: every decision is an event of its own."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -15,15 +15,15 @@ from alir.events.agent import (
     SubQuestionGivenUp,
     ToolUsed,
 )
-from alir.models.answers import Budget
-from alir.server.schemas.answers import STREAMED, AnswerObject, Question, of_event
+from alir.models.answers import AnsweredPart, Budget, By
+from alir.server.schemas.answers import STREAMED, AnswerContent, Question, answer_event
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
-from alir.steps.ask.cite import source
+from alir.steps.ask.cite import sources
 from alir.workflows.retrieval import MAX_TOP_K
 
 
-class BudgetBody(RequestModel):
+class BudgetLimits(RequestModel):
     """What may be spent on a question; null is the agent's own limit, if it has one."""
 
     seconds: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
@@ -33,11 +33,11 @@ class BudgetBody(RequestModel):
     """Of the language model: what it is sent and what it replies."""
 
     def budget(self) -> Budget:
-        """Return it as the agent takes it."""
+        """Return them as the agent takes them."""
         return Budget(seconds=self.seconds, calls=self.calls, tokens=self.tokens)
 
 
-class AgentBody(RequestModel):
+class AgentRequest(RequestModel):
     """A question that may have several parts."""
 
     question: Question
@@ -45,58 +45,53 @@ class AgentBody(RequestModel):
     """Passages to find for each part; null is the service's setting."""
     session: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = None
     """The conversation it belongs to, by any name; each tenant has its own."""
-    budget: BudgetBody | None = None
+    budget: BudgetLimits | None = None
     steps: bool = False
     """Whether a stream has an event `step` for each step of the workflow that begins or ends."""
     may_ask: bool = False
     """Whether a stream may ask back, with an event `meaning_asked`; that needs a language model."""
 
 
-class MeaningBody(RequestModel):
+class MeaningRequest(RequestModel):
     """What a question means."""
 
     meaning: Question
-    """One of the meanings that were told, or something else."""
+    """One of the meanings that were offered, or something else."""
 
 
-class MeaningTaken(ApiModel):
+class MeaningResponse(ApiModel):
     """What the run goes on with."""
 
     id: str
     meaning: str
 
 
-class PartObject(ApiModel):
-    """A part of a question, and what became of it."""
-
-    question: str
-    queries: list[str]
-    """What it was searched with, one after the other."""
-    grade: float
-    """Of the best passages found, from 0 to 1.5."""
-    is_found: bool
-    """Whether they were good enough not to search again."""
-
-
-class AgentAnswerObject(AnswerObject):
+class AgentContent(AnswerContent):
     """An answer over what was found for all parts of a question."""
 
     question: str
     """As it was understood."""
-    parts: list[PartObject]
+    parts: list[AnsweredPart]
     spent: dict[str, int]
     """Calls and tokens."""
 
 
+class AgentResponse(AgentContent):
+    """An answer of the agent that feedback can be given on."""
+
+    id: str
+    """For feedback on it."""
+
+
 class RestatedEvent(ApiModel):
-    """The question followed others, and this is it so that it stands alone."""
+    """The question followed others, and was restated so that it stands alone."""
 
     asked: str
     question: str
 
 
 class MeaningEvent(ApiModel):
-    """The question may mean several things; `POST /v1/agent/{id}/meaning` says which."""
+    """The question may mean several things; `POST /v1/agent/{id}/meaning` chooses one."""
 
     id: str
     """Of the run, and of its answer."""
@@ -111,7 +106,7 @@ class DecomposedEvent(ApiModel):
     """The parts of the question, each to be searched for."""
 
     parts: list[str]
-    by: Literal["llm", "rules"]
+    by: By
 
 
 class FoundEvent(ApiModel):
@@ -136,7 +131,7 @@ class RewrittenEvent(ApiModel):
 
     part: int
     query: str
-    by: Literal["llm", "rules"]
+    by: By
 
 
 class GivenUpEvent(ApiModel):
@@ -154,7 +149,7 @@ class ToolEvent(ApiModel):
 
 
 class SpentEvent(ApiModel):
-    """What may be spent is spent; the answer comes from what was found."""
+    """The budget is spent; the answer comes from what was found."""
 
     reason: str
 
@@ -171,35 +166,37 @@ AGENT_STREAMED: dict[str, type[BaseModel]] = {
     "tool_used": ToolEvent,
     "budget_spent": SpentEvent,
     **STREAMED,
-    "answer": AgentAnswerObject,
+    "answer": AgentResponse,
 }
 """The events of an agent's answer, by name; the last is `answer`, or `problem`."""
 
 
-def of_agent_event(event: object) -> tuple[str, dict[str, Any]] | None:
+def agent_event(event: object) -> tuple[str, BaseModel] | None:
     """Return the name and the object of an event of a run; None if it is not for clients."""
-    told: tuple[str, dict[str, Any]] | None
+    named: tuple[str, BaseModel] | None
     match event:
         case QuestionRestated(asked=asked, question=question):
-            told = "question_restated", {"asked": asked, "question": question}
+            named = "question_restated", RestatedEvent(asked=asked, question=question)
         case QuestionDecomposed(parts=parts, by=by):
-            told = "question_decomposed", {"parts": parts, "by": by}
+            named = "question_decomposed", DecomposedEvent(parts=parts, by=by)
         case EvidenceFound(part=part, passages=passages):
-            files = sorted({source(passage).file for passage in passages})
-            found = {"query": part.query, "passages": len(passages), "files": files}
-            told = "evidence_found", {"part": part.number, **found}
+            files = sorted({one.file for one in sources(passages)})
+            found = FoundEvent(
+                part=part.number, query=part.query, passages=len(passages), files=files
+            )
+            named = "evidence_found", found
         case EvidenceAccepted(part=part):
-            told = "evidence_accepted", {"part": part.number, "grade": part.grade}
+            named = "evidence_accepted", JudgedEvent(part=part.number, grade=part.grade)
         case EvidenceWeak(part=part, grade=grade):
-            told = "evidence_weak", {"part": part.number, "grade": grade}
+            named = "evidence_weak", JudgedEvent(part=part.number, grade=grade)
         case QueryRewritten(part=part, by=by):
-            told = "query_rewritten", {"part": part.number, "query": part.query, "by": by}
+            named = "query_rewritten", RewrittenEvent(part=part.number, query=part.query, by=by)
         case SubQuestionGivenUp(part=part, reason=reason):
-            told = "sub_question_given_up", {"part": part.number, "reason": reason}
+            named = "sub_question_given_up", GivenUpEvent(part=part.number, reason=reason)
         case ToolUsed(tool=tool, is_error=is_error):
-            told = "tool_used", {"tool": tool, "is_error": is_error}
+            named = "tool_used", ToolEvent(tool=tool, is_error=is_error)
         case BudgetSpent(reason=reason):
-            told = "budget_spent", {"reason": reason}
+            named = "budget_spent", SpentEvent(reason=reason)
         case _:
-            told = of_event(event)
-    return told
+            named = answer_event(event)
+    return named

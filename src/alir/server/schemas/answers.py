@@ -1,14 +1,13 @@
-"""What is asked and answered over HTTP: the JSON objects, and how alir's events become them."""
+"""Questions and answers over HTTP, and how alir's events become objects."""
 
-from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, RootModel, StringConstraints
 from workflows.events import StepState, StepStateChanged
 
 from alir.events.ask import Answer, SentenceChecked, Sources, Token
-from alir.models.files import source_id
+from alir.events.base import rounded
+from alir.models.answers import CheckedSentence, Citation, SourcePassage
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
 from alir.visualize.recording import class_name
@@ -21,7 +20,7 @@ Question = Annotated[
 ]
 
 
-class AskBody(RequestModel):
+class AskRequest(RequestModel):
     """A question."""
 
     question: Question
@@ -31,55 +30,29 @@ class AskBody(RequestModel):
     """Whether a stream has an event `step` for each step of the workflow that begins or ends."""
 
 
-class SourceObject(ApiModel):
-    """A passage that an answer was made from."""
-
-    source: str
-    """The file's id."""
-    file: str
-    page: int | None
-    text: str
-    score: float
-
-
-class CitationObject(ApiModel):
-    """A quote that an answer rests on; it stands in the file at these characters, verified."""
-
-    source: str
-    """The file's id."""
-    file: str
-    page: int | None
-    start: int
-    end: int
-    quote: str
-
-
-class SentenceObject(ApiModel):
-    """A sentence that a language model wrote, and whether what it cites bears it out."""
-
-    text: str
-    citations: list[int]
-    """Numbers of the answer's citations, from 1."""
-    support: float
-    is_supported: bool
-
-
-class UnkeptAnswerObject(ApiModel):
+class AnswerContent(ApiModel):
     """An answer; `[n]` in its text is the nth of its citations, from 1."""
 
     text: str
     mode: Literal["extractive", "llm"]
-    citations: list[CitationObject]
-    sources: list[SourceObject]
+    citations: list[Citation]
+    sources: list[SourcePassage]
     """Best first."""
-    sentences: list[SentenceObject]
+    sentences: list[CheckedSentence]
     degraded: list[str]
     """What did not work as it should, one sentence each."""
     seconds: dict[str, float]
     """By step, and `total`."""
 
+    @classmethod
+    def from_event(cls, answer: Answer, **more: Any) -> Self:
+        """Return the object of an answer; `more` are the fields that the event does not have."""
+        given = more | {"seconds": rounded(answer.seconds)}
+        shared = {name: getattr(answer, name) for name in cls.model_fields if name not in given}
+        return cls(**shared, **given)
 
-class AnswerObject(UnkeptAnswerObject):
+
+class AnswerResponse(AnswerContent):
     """An answer that feedback can be given on."""
 
     id: str
@@ -89,13 +62,17 @@ class AnswerObject(UnkeptAnswerObject):
 class SourcesEvent(ApiModel):
     """The passages that the answer will be made from, best first."""
 
-    sources: list[SourceObject]
+    sources: list[SourcePassage]
 
 
 class TokenEvent(ApiModel):
     """The next piece of the answer's text."""
 
     text: str
+
+
+class SentenceEvent(RootModel[CheckedSentence]):
+    """A sentence that a language model wrote, and whether what it cites supports it."""
 
 
 class StepEvent(ApiModel):
@@ -112,43 +89,31 @@ STREAMED: dict[str, type[BaseModel]] = {
     "step": StepEvent,
     "sources": SourcesEvent,
     "token": TokenEvent,
-    "sentence": SentenceObject,
-    "answer": AnswerObject,
+    "sentence": SentenceEvent,
+    "answer": AnswerResponse,
 }
 """The events of an answer, by name; the last is `answer`, or `problem`."""
 
 
-def of_event(event: object) -> tuple[str, dict[str, Any]] | None:
+def answer_event(event: object) -> tuple[str, BaseModel] | None:
     """Return the name and the object of an event of a run; None if it is not for clients."""
     if isinstance(event, Token):
-        return "token", {"text": event.text}
+        return "token", TokenEvent(text=event.text)
     if isinstance(event, Sources):
-        return "sources", {"sources": [_identified(asdict(one)) for one in event.sources]}
+        return "sources", SourcesEvent(sources=event.sources)
     if isinstance(event, SentenceChecked):
-        return "sentence", asdict(event.sentence)
+        return "sentence", SentenceEvent(event.sentence)
     if isinstance(event, StepStateChanged):
-        return _of_step(event)
+        return _step_event(event)
     return None
 
 
-def of_answer(answer: Answer) -> dict[str, Any]:
-    """Return the object of an answer."""
-    told = answer.to_json()
-    for part in ("citations", "sources"):
-        told[part] = [_identified(one) for one in told[part]]
-    return told
-
-
-def _identified(one: dict[str, Any]) -> dict[str, Any]:
-    return {"source": source_id(Path(one["file"])), **one}
-
-
-def _of_step(event: StepStateChanged) -> tuple[str, dict[str, Any]] | None:
+def _step_event(event: StepStateChanged) -> tuple[str, StepEvent] | None:
     if event.step_state is StepState.RUNNING:
-        takes = event.input_event_name
-        return "step", {"step": event.name, "state": "running", "event": takes}
+        taken = event.input_event_name
+        return "step", StepEvent(step=event.name, state="running", event=taken)
     if event.step_state is StepState.NOT_RUNNING:
-        gives = class_name(event.output_event_name)
-        state = "raised" if gives is None else "done"
-        return "step", {"step": event.name, "state": state, "event": gives}
+        given = class_name(event.output_event_name)
+        state: Literal["raised", "done"] = "raised" if given is None else "done"
+        return "step", StepEvent(step=event.name, state=state, event=given)
     return None

@@ -39,7 +39,7 @@ class Problem(ApiModel):
         )
 
 
-class OpenAIErrorObject(ApiModel):
+class OpenAIError(ApiModel):
     """What went wrong, as OpenAI tells it."""
 
     message: str
@@ -50,10 +50,10 @@ class OpenAIErrorObject(ApiModel):
     """The problem's title, in one word."""
 
 
-class OpenAIProblem(ApiModel):
+class OpenAIErrorResponse(ApiModel):
     """A problem in the shape of OpenAI's API."""
 
-    error: OpenAIErrorObject
+    error: OpenAIError
 
 
 def speaks_openai(path: str) -> bool:
@@ -64,13 +64,13 @@ def speaks_openai(path: str) -> bool:
 def openai_error(problem: Problem) -> dict[str, Any]:
     """Return a problem in the shape of OpenAI's API."""
     kind: Any = "invalid_request_error" if problem.status < 500 else "server_error"
-    error = OpenAIErrorObject(
+    error = OpenAIError(
         message=problem.detail,
         type="rate_limit_exceeded" if problem.status == 429 else kind,
         param=problem.errors[0]["at"].strip("/").replace("/", ".") if problem.errors else None,
         code="_".join(problem.title.lower().split()),
     )
-    return OpenAIProblem(error=error).model_dump()
+    return OpenAIErrorResponse(error=error).model_dump()
 
 
 def _mcp_error(problem: Problem) -> dict[str, Any]:

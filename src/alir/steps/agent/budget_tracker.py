@@ -93,7 +93,7 @@ class BudgetTracker:
         return reply
 
     async def note(self, *sentences: str) -> None:
-        """Keep what did not work for the answer, which says so."""
+        """Keep sentences on what did not work, for the answer."""
         if sentences:
             async with self._edit_state() as spent:
                 spent.degraded += sentences

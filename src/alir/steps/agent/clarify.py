@@ -1,4 +1,4 @@
-"""Clarify: whether a question may mean two things, so that a person has to say which."""
+"""Clarify: whether a question may mean two things, so that a person has to choose."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """Consult: ask a language model for a line or two to go on with, not for an answer.
 
-Only people's words are sent, never a document's: what a document says cannot decide what is done.
+Only people's words are sent, never a document's, so that no document can decide what is done.
 """
 
 import re

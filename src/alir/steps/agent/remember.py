@@ -9,10 +9,10 @@ from alir.steps.agent.budget_tracker import BudgetTracker
 async def remember(
     inquiry: AgentQuestion, answer: str, *, sessions: Sessions | None, tracker: BudgetTracker
 ) -> None:
-    """Add a question and its answer to its session; the answer says if that failed."""
+    """Add a question and its answer to its session; note it if that fails."""
     if inquiry.session is None or sessions is None:
         return
     try:
-        await sessions.add(inquiry.session, inquiry.question, answer)
+        await sessions.add_turn(inquiry.session, inquiry.question, answer)
     except SessionsFailed as error:
         await tracker.note(f"This question is not remembered. {error}")

@@ -28,7 +28,7 @@ _LEANS = re.compile(
 
 
 def leans(question: str) -> bool:
-    """Return whether `question` refers to what was said before it, as far as its words tell."""
+    """Return whether the words of `question` refer to an earlier one."""
     return bool(_LEANS.search(question))
 
 
@@ -61,7 +61,7 @@ async def restate_in_session(
         return None
     if sessions is None:
         raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
-    earlier = await sessions.questions(inquiry.session)
+    earlier = await sessions.asked_questions(inquiry.session)
     if not earlier:
         return None
     reply = await tracker.consult(prompt(inquiry.question, earlier), llm=llm)

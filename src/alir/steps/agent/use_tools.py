@@ -1,6 +1,6 @@
 """Use tools: let a language model choose which ones a question needs, and call them.
 
-The model that chooses sees the question and nothing else, so no document can have a tool called.
+The model that chooses sees the question and nothing else, so no document can cause a call.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from alir.steps.agent.consult import messages
 MAX_CALLS = 4
 """Tools called for one question."""
 MAX_OUTPUT_CHARS = 8_000
-"""What a tool says beyond is cut off: it goes into a prompt beside the documents."""
+"""A longer output is cut off: it goes into a prompt beside the documents."""
 
 _INSTRUCTIONS = """\
 Documents are searched for the answer to a question. Call the tools, if any, whose result is \
@@ -77,13 +77,13 @@ async def choose_tools(
 
 
 async def use_tool(call: ToolSelection, *, tools: Sequence[BaseTool]) -> ToolOutput:
-    """Return what a tool says; what it raises is such an output too, `is_error`."""
+    """Call a tool, and return its output; an exception is an output, too, with `is_error`."""
     [tool, *_] = [one for one in tools if one.metadata.get_name() == call.tool_name]
     return await acall_tool(tool, call.tool_kwargs)
 
 
 def passage(output: ToolOutput, number: int) -> NodeWithScore:
-    """Return what a tool said as a passage, to be cited as `tool:` and its name."""
+    """Return the output of a tool as a passage, cited as `tool:` and its name."""
     node = TextNode(
         id_=f"tool:{output.tool_name}:{number}",
         text=output.content[:MAX_OUTPUT_CHARS],

@@ -18,7 +18,7 @@ MAX_SENTENCES = 3
 MIN_WORDS = 2
 """Content words of a sentence that can answer."""
 _OF_DOCUMENTS = content_words("author document text article passage according mention describe")
-"""How a question speaks of the documents themselves: they need not say it."""
+"""Words of a question that mean the documents themselves, which need not contain them."""
 
 
 @dataclass(frozen=True, slots=True)

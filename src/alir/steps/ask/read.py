@@ -2,7 +2,7 @@
 
 While a file is brought up to date the store holds chunks of two versions of it. A version is live
 from the moment its head, the first chunk, is written, until the next version's head is. Each chunk
-says its version and its generation, and so where to look for both.
+has its version and its generation, from which the ids of both heads follow.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ async def read(
 ) -> PassagesReadAgain:
     """Read the chunks of `passages` and the heads of their files, all in one call.
 
-    A passage that knows of no generation was not ingested by alir, and counts as live.
+    A passage without a generation was not ingested by alir, and counts as live.
 
     Args:
         excluded: versions the passages were searched without; they are looked at, too.

@@ -26,7 +26,7 @@ _NO_CLAIM = (":", "?", "：", "？")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence of a language model that says something, and what it cites."""
+    """A sentence of a language model that claims something, and what it cites."""
 
     text: str
     """Without its source numbers."""

@@ -1,4 +1,4 @@
-"""Support: how far the passages that a sentence cites bear it out."""
+"""Support: how far the passages that a sentence cites support it."""
 
 import re
 from collections.abc import Sequence

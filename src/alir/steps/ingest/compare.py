@@ -63,16 +63,15 @@ async def compare(
     for part in parts:
         live = held.get(part.source_id) if part.cursor is None else None
         if live is None:
-            moved = part.moved or part.content_hash in gone
+            moved = part.moved or part.content.hash in gone
             reason = part.reason or "the index does not hold it"
             comparison.changed.append(replace(part, moved=moved, reason=reason))
         elif live.version == part.version:
-            known = part.content is not None and part.content.is_known
-            reason = "same size and times" if known else "same content"
+            reason = "same size and times" if part.content.is_known else "same content"
             comparison.settled.append(FileOutcome(part.path, "unchanged", reason))
             comparison.unchanged.append(part)
         else:
-            same = live.content_hash == part.content_hash
+            same = live.content_hash == part.content.hash
             reason = "the chunking changed" if same else "its content changed"
             changed = replace(part, generation=live.generation + 1, reason=reason)
             comparison.changed.append(changed)

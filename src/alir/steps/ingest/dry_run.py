@@ -56,9 +56,9 @@ class DryRunLedger:
     def __init__(self, ledger: ShardLedger) -> None:
         self._ledger = ledger
 
-    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+    async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
-        return await self._ledger.sources(ids)
+        return await self._ledger.source_records(ids)
 
-    async def record(self, records: Sequence[SourceRecord]) -> None:
+    async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Record nothing."""

@@ -17,8 +17,7 @@ from llama_index.core.vector_stores.types import (
 
 from alir.models.files import Failure, FileOutcome, FilePart, Outcome, SplitPart
 from alir.ports import ShardCatalog
-from alir.steps.ingest.add import write
-from alir.steps.ingest.verify import verify
+from alir.steps.ingest.add import verify, write
 
 NO_TEXT = "holds no text; leave it out"
 
@@ -62,7 +61,7 @@ async def publish(
         elif first is None:
             broken[part] = NO_TEXT
         else:
-            first.metadata |= {"chunk_count": chunks, "content_hash": part.content_hash}
+            first.metadata |= {"chunk_count": chunks, "content_hash": part.content.hash}
             ended[part] = first
 
     late = await write(list(ended.values()), vector_store=vector_store)
@@ -74,7 +73,7 @@ async def publish(
     written = [part for part in broken if part.source_id in refused | late or part.chunks]
     await _delete(written, FilterOperator.IN, vector_store)
     outcomes = [
-        FileOutcome(part.path, _outcome(part), part.reason, part.content_hash) for part in published
+        FileOutcome(part.path, _outcome(part), part.reason, part.content.hash) for part in published
     ]
     outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
     return PublishResult(outcomes, remaining, len(published))

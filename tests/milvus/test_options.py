@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 from llama_index.vector_stores.milvus import MilvusVectorStore
+from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 from pymilvus import DataType
 
 from alir import AlirMilvusStore
-from alir.errors import InvalidSetting
+from alir.errors import (
+    InvalidSetting,
+)
+from tests.milvus.letter_counts import LetterCounts
 
 MINE = {"analyzer_params", "embedding_model", "fingerprint", "is_alias", "outage_s", "timeout_s"}
 
@@ -95,3 +99,54 @@ def test_an_option_that_would_do_nothing_is_refused_by_its_name(
 ) -> None:
     with pytest.raises(InvalidSetting, match=why):
         AlirMilvusStore("x.db", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"hybrid_ranker_params": {"k": 0}}, "hybrid_ranker_params: k is 0"),
+        ({"sparse_embedding_function": LetterCounts()}, "sparse_embedding_function: nothing uses"),
+        (
+            {"sparse_embedding_function": object(), "enable_sparse": True},
+            "sparse_embedding_function: object makes no sparse vectors",
+        ),
+        (
+            {
+                "sparse_embedding_function": BM25BuiltInFunction(output_field_names="other"),
+                "enable_sparse": True,
+            },
+            "it writes other, not sparse_embedding",
+        ),
+        (
+            {
+                "sparse_embedding_function": BM25BuiltInFunction(input_field_names="title"),
+                "enable_sparse": True,
+            },
+            "it reads title, which the collection does not have",
+        ),
+        (
+            {
+                "sparse_embedding_function": LetterCounts(),
+                "enable_sparse": True,
+                "analyzer_params": {},
+            },
+            "analyzer_params: there is a sparse_embedding_function",
+        ),
+        ({"hybrid_ranker": "BestRanker"}, "hybrid_ranker: 'BestRanker' is not one"),
+        ({"hybrid_ranker_params": {"weights": [1, 2]}}, r"RRFRanker has no \['weights'\]"),
+        (
+            {"hybrid_ranker": "WeightedRanker", "hybrid_ranker_params": {"weights": [1.0]}},
+            "not two weights",
+        ),
+    ],
+)
+def test_an_option_of_words_that_would_do_nothing_is_refused_by_its_name(
+    options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InvalidSetting, match=why):
+        AlirMilvusStore("x.db", **options)
+
+
+def test_an_unknown_metric_is_refused_not_taken_for_another() -> None:
+    with pytest.raises(InvalidSetting, match="cosinus"):
+        AlirMilvusStore("x.db", similarity_metric="cosinus")

@@ -1,42 +1,50 @@
-"""What lies beyond one collection of nodes: clients, properties, partitions and databases."""
+"""The indexes and properties that a collection gets when it is opened."""
 
 from typing import Any
 
 import pytest
+from llama_index.vector_stores.milvus.base import IndexManagement
 
 from alir import AlirMilvusStore
-from alir.errors import InvalidSetting, MilvusFailed
+from alir.errors import KeywordSearchUnavailable, MilvusFailed
+from tests.milvus.letter_counts import LetterCounts
 
 
-async def test_the_clients_reach_the_rest_of_milvus(opened: Any, node: Any) -> None:
-    store = opened()
-    await store.async_add([node("a")])
-    name = store.collection_name
-    assert name in await store.aclient.list_collections()
-    assert (await store.aclient.get(name, ids=["a"]))[0]["id"] == "a"
-    with pytest.raises(MilvusFailed, match="collection not found"):
-        await store.aclient.describe_collection("nothing", timeout=2)
-    with pytest.raises(AttributeError, match=r"`store\.connection`"):
-        _ = store.aclient.is_lite
-    await store.aclient.close()
-    assert await store.count() == 1
-
-
-def test_partitions_are_refused_on_milvus_lite_which_puts_everything_in_one(
-    opened: Any, node: Any, ask: Any
-) -> None:
-    store = opened()
+def test_an_index_is_made_as_its_configuration_says(opened: Any, node: Any, ask: Any) -> None:
+    store = opened(
+        index_config={"index_type": "IVF_FLAT", "nlist": 7, "index_name": "mine"},
+        similarity_metric="L2",
+    )
     store.add([node("a")])
-    for call in (
-        lambda: store.add([node("b")], milvus_partition_name="p"),
-        lambda: store.delete("document", milvus_partition_name="p"),
-        lambda: store.delete_nodes(["a"], milvus_partition_name="p"),
-        lambda: store.get_nodes(["a"], milvus_partition_names=["p"]),
-        lambda: ask(store, milvus_partition_names=["p"]),
-    ):
-        with pytest.raises(InvalidSetting, match="milvus_partition_name"):
-            call()
+    index = store.client.describe_index(store.collection_name, "mine")
+    assert (index["index_type"], index["metric_type"], index["nlist"]) == ("IVF_FLAT", "L2", "7")
+    assert ask(opened(similarity_metric="L2")) == ["a"]  # and no second one is made
+    assert store.client.list_indexes(store.collection_name) == ["mine"]
+
+
+def test_with_no_validation_the_indexes_are_the_callers(opened: Any, node: Any, ask: Any) -> None:
+    store = opened(index_management=IndexManagement.NO_VALIDATION)
+    store.add([node("a")])
+    client, name = store.client, store.collection_name
+    assert client.list_indexes(name) == []
+    index = client.prepare_index_params()
+    index.add_index("embedding", index_type="FLAT", metric_type="IP")
+    client.create_index(name, index)
+    client.load_collection(name)
     assert ask(store) == ["a"]
+
+
+def test_on_a_server_the_callers_own_sparse_vectors_are_refused_before_anything_is_made(
+    opened: Any, milvus_server: Any, node: Any
+) -> None:
+    store = opened(
+        uri=milvus_server.uri,
+        enable_sparse=True,
+        sparse_embedding_function=LetterCounts(),
+    )
+    with pytest.raises(KeywordSearchUnavailable):
+        store.add([node("a")])
+    assert not store.client.has_collection(store.collection_name)
 
 
 def test_on_a_server_properties_partitions_and_databases_are_what_they_are_there(

@@ -24,9 +24,9 @@ class StoreFactory:
     dim: int | None
     fingerprint: Callable[[], Fingerprint]
 
-    def of(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
+    def open_store(self, collection: str, *, is_alias: bool = False) -> AlirMilvusStore:
         """Open a collection of chunks."""
-        return self._opened(
+        return self._open(
             collection,
             dim=self.dim,
             similarity_metric=self.metric,
@@ -39,11 +39,11 @@ class StoreFactory:
             is_alias=is_alias,
         )
 
-    def to_read(self, collection: str) -> AlirMilvusStore:
+    def open_reader(self, collection: str) -> AlirMilvusStore:
         """Open a collection without looking at its vectors: any will do."""
-        return self._opened(collection, enable_dense=False, enable_sparse=True)
+        return self._open(collection, enable_dense=False, enable_sparse=True)
 
-    def _opened(self, collection: str, **options: Any) -> AlirMilvusStore:
+    def _open(self, collection: str, **options: Any) -> AlirMilvusStore:
         settings = self.settings
         return AlirMilvusStore(
             settings.milvus_uri,

@@ -1,0 +1,79 @@
+"""OpenAI's objects: the fields that its clients read, and those that they may send."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from alir.models.answers import Citation
+from alir.server.openai.schemas import (
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    ChoiceDelta,
+    ChunkChoice,
+    EmbeddingsRequest,
+    Usage,
+    encoded,
+)
+
+
+def chunk(*choices: ChunkChoice, usage: Usage | None = None) -> dict[str, object]:
+    one = ChatCompletionChunk(id="c", created=1, model="alir", choices=[*choices], usage=usage)
+    line: dict[str, object] = json.loads(one.line())
+    return line
+
+
+def test_a_delta_has_the_fields_that_are_there_alone() -> None:
+    citation = Citation(file="/docs/a", page=None, start=0, end=4, quote="Cats")
+
+    assert chunk(ChunkChoice(delta=ChoiceDelta(content="Cats"))) == {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "alir",
+        "choices": [{"index": 0, "delta": {"content": "Cats"}, "finish_reason": None}],
+    }
+    last = chunk(ChunkChoice(delta=ChoiceDelta(citations=[citation]), finish_reason="stop"))
+    [choice] = last["choices"]  # type: ignore[misc]
+    assert choice["delta"]["citations"][0]["source"] == citation.source
+    assert choice["finish_reason"] == "stop"
+
+
+def test_the_usage_is_there_where_it_was_asked_for() -> None:
+    usage = Usage(prompt_tokens=2, completion_tokens=3, total_tokens=5)
+
+    assert chunk(usage=usage)["usage"] == usage.model_dump()
+
+
+def test_the_text_of_a_message_is_its_parts_and_unknown_fields_are_ignored() -> None:
+    parts = [{"type": "text", "text": "Do cats"}, {"type": "text", "text": "sleep?"}]
+    asked = ChatCompletionRequest.model_validate(
+        {
+            "model": "alir",
+            "temperature": 0,
+            "messages": [{"role": "user", "content": parts}, {"role": "assistant"}],
+        }
+    )
+
+    assert [one.text for one in asked.messages] == ["Do cats\nsleep?", ""]
+
+
+@pytest.mark.parametrize("change", [{"messages": []}, {"n": 2}, {"messages": [{"role": "me"}]}])
+def test_what_is_no_conversation_is_refused(change: dict[str, object]) -> None:
+    body = {"model": "alir", "messages": [{"role": "user", "content": "x"}]}
+
+    with pytest.raises(ValidationError):
+        ChatCompletionRequest.model_validate(body | change)
+
+
+def test_one_text_to_embed_is_a_list_of_one() -> None:
+    assert EmbeddingsRequest(model="m", input="a").texts == ["a"]
+    assert EmbeddingsRequest(model="m", input=["a", "b"]).texts == ["a", "b"]
+
+
+def test_a_vector_in_base64_is_of_float32() -> None:
+    vector = np.frombuffer(base64.b64decode(encoded([0.5, -1.0])), dtype="<f4")
+
+    assert vector.tolist() == [0.5, -1.0]
