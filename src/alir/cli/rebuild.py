@@ -37,7 +37,7 @@ async def roll_back(app: Alir) -> CommandResult:
         {
             "collection": index.collection,
             "made_with": dict(index.made_with),
-            "settings": fingerprint.settings(index.made_with),
+            "settings": fingerprint.environment_variables(index.made_with),
         },
     )
 
@@ -65,6 +65,6 @@ def _summary(report: RebuildReport) -> str:
 
 
 def _needed(index: CollectionVersion) -> str:
-    told = fingerprint.told(index.made_with)
-    settings = fingerprint.settings(index.made_with)
+    told = fingerprint.describe(index.made_with)
+    settings = fingerprint.environment_variables(index.made_with)
     return f"It was made with {told}. It needs {settings}." if told else ""
