@@ -1,4 +1,4 @@
-"""What the steps need that no LlamaIndex base class describes."""
+"""Protocols for what steps need and no LlamaIndex base class describes."""
 
 from collections.abc import (
     AsyncIterable,
@@ -27,17 +27,17 @@ class ReadGroup(Protocol):
     """Reads documents as `alir.documents.formats.read_group` does, in any process. Blocks."""
 
     def __call__(
-        self, places: Sequence[DocumentPosition], *, budget_chars: int
+        self, positions: Sequence[DocumentPosition], *, budget_chars: int
     ) -> Iterable[Reading | UnreadableFile]:
-        """Return what is at `places`, in order, or why it cannot be read, until the budget ends."""
+        """Return the text at each position, or why it cannot be read, until the budget ends."""
         ...
 
 
 class ReaderPool(Protocol):
-    """Where documents are read, off the event loop."""
+    """Reads documents off the event loop."""
 
     async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
-        """Do `job` there, with a way to read documents."""
+        """Run `job` there, with a function that reads documents."""
         ...
 
 
@@ -45,35 +45,35 @@ class ShardLedger(Protocol):
     """What a shard needs of a ledger."""
 
     async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
-        """Return what is known of each of `ids`; unknown ones are left out."""
+        """Return the records of `ids` by id; unknown ids are left out."""
         ...
 
     async def record_sources(self, records: Sequence[SourceRecord]) -> None:
-        """Write `records`, in place of those of the same sources."""
+        """Write `records`, replacing those of the same sources."""
         ...
 
 
 class Ledger(ShardLedger, Protocol):
-    """What is remembered of files between runs; what it says of the index is only a hint."""
+    """The state of files between runs; of the index it is only a hint."""
 
     async def is_empty(self) -> bool:
-        """Return whether nothing is known of any source."""
+        """Return whether there is no record of any source."""
         ...
 
     async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
-        """Have `records` be all there is; nobody else records meanwhile: hold the lock."""
+        """Replace all records by `records`. Hold the lock meanwhile."""
         ...
 
     async def forget_sources(self, ids: Collection[str]) -> None:
-        """Delete what is known of `ids`."""
+        """Delete the records of `ids`."""
         ...
 
     async def fingerprint(self) -> dict[str, str] | None:
-        """Return what was noted of what the collection is made with; None if nothing was."""
+        """Return the noted fingerprint of the collection; None if there is none."""
         ...
 
     async def set_fingerprint(self, made_with: Mapping[str, str]) -> None:
-        """Note what the collection is made with."""
+        """Note the fingerprint of the collection."""
         ...
 
     async def record_failures(self, reasons: Mapping[Path, str], now_s: float) -> None:
@@ -101,20 +101,20 @@ class ShardCatalog(Protocol):
     """What a shard needs of a catalog."""
 
     async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
-        """Return the version held of each of `source_ids`; absent ones are left out."""
+        """Return the live version of each of `source_ids`; absent ones are left out."""
         ...
 
     async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
-        """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
+        """Return those of `chunk_ids` that the index holds, the latest writes included."""
         ...
 
     async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
-        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
+        """Return the vectors, (dim,) floats, that the index holds of texts, by their hashes."""
         ...
 
 
 class Catalog(ShardCatalog, Protocol):
-    """What the index holds: which files, in which versions."""
+    """Reads which files the index holds, in which versions."""
 
     @property
     def collection(self) -> str:
@@ -122,11 +122,11 @@ class Catalog(ShardCatalog, Protocol):
         ...
 
     def complete_versions(self) -> AsyncIterator[StoredSource]:
-        """Yield the versions the index holds completely: of a file that was updated, maybe two."""
+        """Yield the complete versions: of a file that was just updated, maybe two."""
         ...
 
     def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
-        """Yield the versions that are not `complete`: those a crash left a part of."""
+        """Yield the versions that are not in `complete`: what a crash left of them."""
         ...
 
     async def count_chunks(self) -> int:
@@ -138,31 +138,31 @@ class Sessions(Protocol):
     """Conversations, by name."""
 
     async def asked_questions(self, session: str) -> list[str]:
-        """Return what was asked in `session`, each as it was understood, oldest first."""
+        """Return the questions of `session`, each as it was understood, oldest first."""
         ...
 
     async def add_turn(self, session: str, question: str, answer: str) -> None:
-        """Keep a question of `session` and its answer."""
+        """Add a question and its answer to `session`."""
         ...
 
 
 class CollectionVersions(Protocol):
-    """The collections that one name means, one after another."""
+    """The versions of a collection; an alias points to the live one."""
 
     @property
     def name(self) -> str:
-        """The name."""
+        """The alias."""
         ...
 
     async def live_version(self) -> CollectionVersion | None:
-        """Return the one that it means now; None while there is none."""
+        """Return the live version; None if there is none."""
         ...
 
     async def begin_version(self) -> str:
-        """Return the collection to build the next one in; `live` must exist.
+        """Return the collection to build the next version in; a live one must exist.
 
-        It is one that was begun with the present settings, or does not exist yet. What was begun
-        with others is dropped.
+        It was begun with the present settings, or does not exist yet. Versions that were begun with
+        other settings are dropped.
 
         Raises:
             NothingToRebuild: the live one was made with the present settings.
@@ -170,23 +170,23 @@ class CollectionVersions(Protocol):
         ...
 
     def catalog_of(self, collection: str) -> Catalog:
-        """Return what a collection holds, whatever it is made with."""
+        """Return the catalog of a collection, whatever its fingerprint."""
         ...
 
     async def audit(self, collection: str) -> CollectionAudit:
-        """Read a collection back."""
+        """Read a collection row by row, and count."""
         ...
 
     async def make_live(self, collection: str) -> None:
-        """Have the name mean `collection` from now on."""
+        """Point the alias to `collection`."""
         ...
 
 
 class Outages(Protocol):
-    """The times when the store's service is gone and calls wait for it to come back."""
+    """Reports when the store's service is unavailable and calls wait for it."""
 
     def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> AbstractContextManager[None]:
-        """Have each outage, and after how many seconds it ended, told on the running loop."""
+        """Call `paused` at each outage and `resumed` with its seconds, on the running loop."""
         ...

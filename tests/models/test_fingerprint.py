@@ -1,6 +1,12 @@
 """The fingerprint: which parts of two differ, and what a person is told of it."""
 
-from alir.models.fingerprint import FOR_QUESTIONS, differences, is_same, settings, told
+from alir.models.fingerprint import (
+    FOR_QUESTIONS,
+    describe,
+    differences,
+    environment_variables,
+    is_same,
+)
 
 MADE = {
     "embedding_model": "a/model",
@@ -68,8 +74,8 @@ def test_how_texts_were_cut_is_no_matter_for_a_question() -> None:
 
 
 def test_a_person_is_told_what_an_index_was_made_with_and_which_settings_say_so() -> None:
-    assert told({"index": "docs", "dim": "8"}) == "vectors of 8 dimensions"
-    assert told({}) == ""
+    assert describe({"index": "docs", "dim": "8"}) == "vectors of 8 dimensions"
+    assert describe({}) == ""
     said = "ALIR_EMBED_MODEL=a/model ALIR_CHUNK_TOKENS=254 ALIR_CHUNK_OVERLAP_TOKENS=32 "
     said += "ALIR_ANALYZER=english"
-    assert settings(MADE) == said
+    assert environment_variables(MADE) == said

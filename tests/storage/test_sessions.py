@@ -14,8 +14,8 @@ async def test_what_was_asked_is_there_after_a_restart_oldest_first(tmp_path: Pa
     path = tmp_path / "new" / "folder" / "a.sessions"
     before = SqliteSessions(path, "notes")
     assert await before.asked_questions("mine") == []
-    await before.add("mine", "Who sleeps?", "Cats. [1]")
-    await before.add("mine", "When?", "At noon. [1]")
+    await before.add_turn("mine", "Who sleeps?", "Cats. [1]")
+    await before.add_turn("mine", "When?", "At noon. [1]")
 
     assert await SqliteSessions(path, "notes").asked_questions("mine") == ["Who sleeps?", "When?"]
 

@@ -1,4 +1,4 @@
-"""The agent as a LlamaIndex tool."""
+"""The agent as a tool: any LlamaIndex agent can call it."""
 
 from llama_index.core.tools import FunctionTool
 
@@ -19,12 +19,12 @@ def as_tool(agent: Agent, *, name: str = NAME, description: str = _DESCRIPTION) 
     async def answer(question: str) -> str:
         found = await agent.run(start_event=AskAgent(question=question))
         assert isinstance(found, AgentAnswer)  # noqa: S101  the engine types results as Any
-        return _cited_text(found)
+        return _as_text(found)
 
     return FunctionTool.from_defaults(async_fn=answer, name=name, description=description)
 
 
-def _cited_text(answer: AgentAnswer) -> str:
+def _as_text(answer: AgentAnswer) -> str:
     citations = [
         f"[{number}] {one.file}, characters {one.start} to {one.end}: {one.quote!r}"
         for number, one in enumerate(answer.citations, start=1)

@@ -89,7 +89,7 @@ class Alir:
             vector_store=self.vector_store,
             ledger=self.ledger,
             outages=self.vector_store.connection.outages,
-            before_writing=self._guard.enforce,
+            before_writing=self._compatibility.enforce,
         )
 
     @cached_property
@@ -116,8 +116,8 @@ class Alir:
 
     @cached_property
     def plan(self) -> PlanIngest:
-        """The workflow that says what an ingestion would do, and does nothing."""
-        return PlanIngest(shard=self.shard, catalog=self.catalog, check=self._guard.check)
+        """The workflow that plans an ingestion and changes nothing."""
+        return PlanIngest(shard=self.shard, catalog=self.catalog, check=self._compatibility.check)
 
     @cached_property
     def ask(self) -> AskCorpus:
@@ -151,7 +151,7 @@ class Alir:
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
-        """What the collection says of the files in it."""
+        """The files and versions in the collection."""
         return MilvusCatalog(self.vector_store)
 
     @cached_property
@@ -168,7 +168,7 @@ class Alir:
 
     @cached_property
     def ledger(self) -> SqliteLedger:
-        """What is remembered of files between runs."""
+        """The state of files between runs."""
         return SqliteLedger(self.settings.ledger_path, self.settings.collection)
 
     @cached_property
@@ -231,7 +231,7 @@ class Alir:
             "chunks": chunks,
             "collection": settings.collection,
             "live": None if live is None else live.collection,
-            "kept": [index.collection for index in await self.collection_versions.other_versions()],
+            "kept": [one.collection for one in await self.collection_versions.other_versions()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
             "tenants": None if live is None else live.made_with.get(TENANTS),
@@ -322,7 +322,7 @@ class Alir:
         )
 
     @property
-    def _guard(self) -> IndexCompatibility:
+    def _compatibility(self) -> IndexCompatibility:
         return IndexCompatibility(
             self.settings.collection,
             live=self.vector_store.live,
@@ -331,7 +331,7 @@ class Alir:
         )
 
     def _fingerprint(self) -> dict[str, str]:
-        """Return what an index is made with now; it may hash the model's weights."""
+        """Return the fingerprint of an index made now; it may hash the model's weights."""
         model = self._model
         weights = {} if model is None else {"weights": model.weights, "dim": str(model.dim)}
         return {
@@ -344,7 +344,7 @@ class Alir:
             "chunk_overlap_tokens": str(self.settings.chunk_overlap_tokens),
             "analyzer": self.settings.analyzer,
             "schema": CHUNKING,
-            # Milvus Lite fails to search by a partition key: there the path alone says whose.
+            # Milvus Lite fails to search by a partition key: there, the path separates tenants.
             **({} if self.settings.is_lite else {TENANTS: str(self.settings.real_root)}),
         }
 

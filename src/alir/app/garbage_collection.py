@@ -1,19 +1,19 @@
-"""Python's garbage collector, kept off a service's back."""
+"""Settings of Python's garbage collector for a service."""
 
 import gc
 from functools import cache
 
 COLLECT_AFTER = 1000
-"""New objects after which Python looks through the newest for what nothing refers to any more."""
+"""New objects after which Python collects the youngest generation."""
 OLDER, OLDEST = 500, 100
-"""Looks at the newest for one at what has lived through one, and of those for one at all."""
+"""Collections of a generation for each one of the next."""
 PYTHONS_OWN = (700, 2000)
 """Up to Python 3.12, and since: another number was chosen by the program."""
 
 
 @cache
 def spare_the_collector() -> None:
-    """Keep Python's garbage collector off what lives as long as the process; have it look at less.
+    """Exclude the objects that live as long as the process, and collect less often.
 
     To look through what was imported takes a sixth of a second, and stops every thread. Of what a
     question makes the most lives until it is answered: with Python's own thresholds, looking at it

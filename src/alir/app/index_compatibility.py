@@ -1,4 +1,4 @@
-"""The guard: nothing is written to an index that is made with anything else than the present."""
+"""Index compatibility: an index is written to only with the settings that made it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,15 +9,15 @@ from alir.ports import Ledger
 
 
 class IndexCompatibility:
-    """Compares what an index is made with to what would be made now.
+    """Compares the fingerprint of an index to that of one made now.
 
-    An older alir's index does not say all of it. What the ledger noted when that was first written
-    to by this one fills the gaps.
+    The index of an older alir records a part of it. The ledger notes the rest when this alir first
+    writes to the index.
 
     Args:
         index: its name, for the error.
-        live: returns the live collection and what that says of itself; None where there is none.
-        present: returns what would be made now; blocks, as it may hash the model's weights.
+        live: returns the live collection and the fingerprint that it records; None if none exists.
+        present: returns the fingerprint of an index made now. Blocks: it may hash the weights.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class IndexCompatibility:
         self._ledger = ledger
 
     async def check(self) -> None:
-        """Refuse an index that is made with anything else.
+        """Compare the fingerprints.
 
         Raises:
-            FingerprintMismatch: it is.
+            FingerprintMismatch: they differ.
         """
         await self._checked(await self._ledger.fingerprint() or {})
 
     async def enforce(self) -> None:
-        """Check, and note what the index is made with: it is about to be written to."""
+        """Check, and note the fingerprint in the ledger. Call it before the index is written to."""
         noted = await self._ledger.fingerprint() or {}
         made_with = await self._checked(noted)
         if made_with is not None and made_with != noted:

@@ -1,4 +1,4 @@
-"""nltk without SciPy and scikit-learn, which it imports for statistics alir has no use for.
+"""nltk without SciPy and scikit-learn, which it imports for statistics that alir does not use.
 
 They are a third of what a command takes to start, and 80 MB.
 """
@@ -12,7 +12,7 @@ _LEFT_OUT = {"scipy", "sklearn"}
 
 
 class _NotForNltk(MetaPathFinder):
-    """Finds that they are absent, as they may be, while nltk is being imported; then nothing."""
+    """Hides them while nltk is imported; it can do without them."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -23,8 +23,8 @@ class _NotForNltk(MetaPathFinder):
 
 
 def leave_out_statistics() -> None:
-    """Have nltk, when this process imports it, go without them: for programs of alir's own.
+    """Hide them from nltk when this process imports it: for alir's own programs.
 
-    Who has alir as a library may want nltk whole.
+    A program that imports alir may want the whole of nltk.
     """
     sys.meta_path.insert(0, _NotForNltk())

@@ -1,4 +1,4 @@
-"""Words on a terminal: nothing that a document or a file's name holds controls it.
+"""Print to a terminal, which no text of a document or a file name can control.
 
 A terminal obeys escape sequences: they clear the screen, set the title, make links, or have it type
 back. Each of their characters is shown as its picture instead.
@@ -19,7 +19,7 @@ _SHOWN = {
 
 
 def plain(text: str) -> str:
-    """Return `text` with what controls a terminal made visible."""
+    """Return `text` with control characters made visible."""
     return text.translate(_SHOWN)
 
 

@@ -12,13 +12,13 @@ from alir.workflows.search import SearchCorpus
 
 
 class AlirRetriever(BaseRetriever):
-    """Finds what `SearchCorpus` finds: both searches, fused, and only of live versions.
+    """Returns what `SearchCorpus` finds: both searches, fused, only of live versions.
 
     Args:
         similarity_top_k: passages to find; None takes the setting.
         filters: the passages that may be found; `alir.below` makes filters of files and folders.
 
-    A list of nodes cannot show that one of the searches failed; use `SearchCorpus` for that.
+    A list of nodes cannot report that one of the searches failed; `SearchCorpus` does.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a run streams, for whoever may stop listening."""
+"""The events of a run, for a reader that may stop early."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -12,7 +12,7 @@ from alir.visualize.recording import Recorder
 async def events(
     run: WorkflowHandler, recorder: Recorder | None = None, *, steps: bool = False
 ) -> AsyncGenerator[Event, None]:
-    """Yield what a run streams; when this is cancelled or closed, the run ends first, in order.
+    """Yield the events of a run; if this is cancelled or closed, it first ends the run.
 
     Args:
         steps: whether the engine's own events come, too: those of steps that begin and end.

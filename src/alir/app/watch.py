@@ -1,4 +1,4 @@
-"""Watch: keep the index in step with files and folders, for as long as somebody listens."""
+"""Watch: sync files and folders at each change, for as long as the events are read."""
 
 import asyncio
 import os
@@ -27,17 +27,17 @@ from alir.steps.ingest.walk import is_listed, may_be_listed
 from alir.workflows.ingest import IngestCorpus
 
 QUIET_MS = 200
-"""Changes that follow each other faster are one."""
+"""Changes that follow each other faster count as one."""
 BURST_MS = 1_600
-"""After so long, changes that do not end are synced all the same."""
+"""Longest wait for a series of changes to end."""
 LOOK_EVERY_S = 1.0
-"""How often to look whether the paths are still the files and folders that are watched."""
+"""How often to check that the paths are still the files and folders that are watched."""
 LONGEST_WAIT_S = 60.0
-"""Between two attempts at a sync that did not get through."""
+"""Between two attempts at a sync that failed."""
 SHORTEST_WAIT_S = 1.0
 """Before failed files are tried again."""
 
-_TOLD = (IngestReport, IngestPaused, IngestResumed, LedgerRelearned)
+_STREAMED = (IngestReport, IngestPaused, IngestResumed, LedgerRelearned)
 
 
 async def watch(
@@ -50,14 +50,13 @@ async def watch(
     rest: Callable[[], Awaitable[None]] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[Event, None]:
-    """Sync `paths` now, at each change below them, and when a failed file is to be tried again.
+    """Sync `paths` now, at each change below them, and when a failed file is due for a retry.
 
-    Yields what the syncs stream, without their progress; each one's `IngestReport`, or
-    `WatchPaused` for one that did not get through. Two never run at once; what changes during one
-    leads to one more.
+    Yields the events of the syncs without their progress: an `IngestReport` for each, or
+    `WatchPaused` for one that failed. Two never run at once; a change during one leads to another.
 
     Args:
-        own: files of alir's; changes of theirs, and of those whose names begin so, are none.
+        own: files that alir writes; changes of paths that begin with theirs are ignored.
         rest: awaited after each sync.
         clock: seconds since 1970.
 
@@ -101,7 +100,7 @@ async def _sync(
     run = ingest.run(start_event=Ingest(paths=[*paths], delete_many=delete_many))
     try:
         async for event in run.stream_events():
-            if isinstance(event, _TOLD):
+            if isinstance(event, _STREAMED):
                 yield event
         await run
     finally:
@@ -114,7 +113,7 @@ async def _sync(
 
 
 async def _next_try_s(ledger: Ledger, roots: Sequence[Path], now_s: float) -> float | None:
-    """Seconds until a failed file below `roots` is to be tried again; None if there is none."""
+    """Return the seconds until a failed file below `roots` is due; None if there is none."""
     failed = await ledger.failed_files()
     tries = [one.next_try_s for one in failed if is_listed(one.path, roots) is not None]
     return max(SHORTEST_WAIT_S, min(tries) - now_s) if tries else None
@@ -204,7 +203,7 @@ class _Changes:
 
 
 def _identified(paths: Sequence[str]) -> dict[str, tuple[tuple[int, int] | None, bool]]:
-    """Each path's real one, with what tells it from another, and whether it is a folder."""
+    """Return by real path the device and inode of a folder, and whether it is a folder."""
     found = {}
     for path in paths:
         real = os.path.realpath(path)

@@ -74,7 +74,7 @@ async def _roll_back(app: "Alir") -> Printed:
     return f"{line}{_needed_settings(index)}".strip(), {
         "collection": index.collection,
         "made_with": dict(index.made_with),
-        "settings": fingerprint.settings(index.made_with),
+        "settings": fingerprint.environment_variables(index.made_with),
     }
 
 
@@ -105,6 +105,6 @@ def _summary(report: "RebuildReport") -> str:
 def _needed_settings(index: "CollectionVersion") -> str:
     from alir.models import fingerprint  # noqa: PLC0415
 
-    told = fingerprint.told(index.made_with)
-    settings = fingerprint.settings(index.made_with)
+    told = fingerprint.describe(index.made_with)
+    settings = fingerprint.environment_variables(index.made_with)
     return f"It was made with {told}. It needs {settings}." if told else ""

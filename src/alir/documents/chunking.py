@@ -1,4 +1,4 @@
-"""Chunking: how large chunks are, and what cuts texts into them."""
+"""Chunking: the size of chunks, and the splitter that makes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,9 @@ from llama_index.core.node_parser import SentenceSplitter
 from alir.errors import InvalidSetting
 
 CHUNKING = "2"
-"""Raised when a change of ours gives other text or other chunks for the same file."""
+"""Raise it with each change of alir that gives other text or other chunks for a file."""
 DEFAULT_CHUNK_TOKENS = 256
-"""For an embedding whose window alir does not know."""
+"""For an embedding model with an unknown window."""
 
 
 def chunk_tokens(chosen: int | None, *, model: str, window: int | None) -> int:
@@ -18,10 +18,10 @@ def chunk_tokens(chosen: int | None, *, model: str, window: int | None) -> int:
 
     Args:
         chosen: None fills the model's window.
-        window: the most tokens that the model reads; None is not known.
+        window: the most tokens that the model reads; None if unknown.
 
     Raises:
-        InvalidSetting: the model would not read it all.
+        InvalidSetting: `chosen` is larger than `window`.
     """
     if chosen is not None and window is not None and chosen > window:
         raise InvalidSetting(
@@ -35,10 +35,10 @@ def chunk_tokens(chosen: int | None, *, model: str, window: int | None) -> int:
 def node_parser(
     tokens: int, overlap: int, *, tokenizer: Callable[[str], Any] | None
 ) -> SentenceSplitter:
-    """Return what cuts a text into chunks of `tokens`, neighbours sharing `overlap`.
+    """Return a splitter into chunks of `tokens`, of which neighbours share `overlap`.
 
     Raises:
-        InvalidSetting: neighbours would share all of it.
+        InvalidSetting: `overlap` is not less than `tokens`.
     """
     if overlap >= tokens:
         raise InvalidSetting(

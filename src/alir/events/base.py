@@ -1,4 +1,4 @@
-"""What every event of alir has: each field is declared; the engine's own accept anything."""
+"""The base of alir's events: it refuses undeclared fields, which the engine's own accept."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ class Ingest(StrictEvent, StartEvent):
 
 
 class PathsSurveyed(StrictEvent):
-    """The paths exist; so many files are below them."""
+    """The paths exist, and the files below them are counted."""
 
     roots: Roots
     started: float
@@ -36,7 +36,7 @@ class PathsSurveyed(StrictEvent):
 
 
 class LedgerRelearned(StrictEvent):
-    """Streamed: the ledger knew nothing of what the index holds, and was made again from it."""
+    """Streamed: the ledger was empty, and was made again from the index."""
 
     files: int
 
@@ -67,7 +67,7 @@ class IngestProgress(StrictEvent):
 
 
 class IngestPaused(StrictEvent):
-    """Streamed: Milvus is gone, and the run waits for it to come back."""
+    """Streamed: Milvus is unavailable, and the run waits for it."""
 
     reason: str
     since: float
@@ -77,13 +77,13 @@ class IngestPaused(StrictEvent):
 
 
 class IngestResumed(StrictEvent):
-    """Streamed: Milvus is back, and the run goes on."""
+    """Streamed: Milvus is available again, and the run continues."""
 
     after_s: float
 
 
 class IngestReport(StrictEvent, StopEvent):
-    """What a run did. After it, the index holds exactly the files below the paths."""
+    """The report of a run. The index now holds exactly the files below the paths."""
 
     files: int
     """Files below the paths."""
@@ -96,9 +96,9 @@ class IngestReport(StrictEvent, StopEvent):
     unchanged: int
     failed: list[FileOutcome]
     embedded: int
-    """Chunks whose vector was computed."""
+    """Chunks that the model embedded."""
     reused: int
-    """Chunks whose text the index held already, with its vector."""
+    """Chunks that got the vector which the index held for their text."""
     seconds: Seconds
     """By stage, summed over what ran in parallel, and `total`, by the clock."""
 
@@ -130,11 +130,11 @@ class IngestFiles(StrictEvent, StartEvent):
 
     parts: list[FilePart]
     gone: frozenset[str] = frozenset()
-    """Content hashes of the files held that are gone from the folder."""
+    """Content hashes of files that the index holds and the folder lost."""
 
 
 class FilesCompared(StrictEvent):
-    """These parts are not in the index; those outcomes are settled already."""
+    """The parts that changed, and the outcomes of the files that did not."""
 
     changed: list[FilePart]
     settled: list[FileOutcome]
@@ -164,7 +164,7 @@ class ChunksEmbedded(StrictEvent):
 
     chunks: list[TextNode]
     embedded: dict[str, int]
-    """Source id to chunks whose vector was computed; the index held that of the others."""
+    """Source id to chunks that the model embedded; the others got a vector of the index."""
     seconds: float
 
 
@@ -176,14 +176,14 @@ class ChunksAdded(StrictEvent):
     chunks: dict[str, int]
     """Source id to chunks of the batch."""
     embedded: dict[str, int]
-    """Source id to chunks whose vector was computed; the index held that of the others."""
+    """Source id to chunks that the model embedded; the others got a vector of the index."""
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
 
 
 class ShardSplit(StrictEvent):
-    """What the shard consists of: sent beside its batches, for the step that collects them."""
+    """The parts of the shard, sent beside its batches for the step that collects them."""
 
     parts: list[SplitPart]
     untouched: list[FilePart]
@@ -193,7 +193,7 @@ class ShardSplit(StrictEvent):
 
 
 class ChunksVerified(StrictEvent):
-    """All that was acknowledged was looked for; `refused` says which files lack a chunk."""
+    """The acknowledged chunks were read back; `refused` names the files that lack one."""
 
     shard: ShardSplit
     first_chunks: list[TextNode]

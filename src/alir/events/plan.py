@@ -12,7 +12,7 @@ from alir.models.files import FilePlan, StoredSource
 
 
 class Plan(StrictEvent, StartEvent):
-    """Say what a run over these files and folders would do, and do nothing."""
+    """Plan a run over these files and folders, and change nothing."""
 
     paths: list[str | Path]
     delete_many: bool = False
@@ -20,7 +20,7 @@ class Plan(StrictEvent, StartEvent):
 
 
 class IndexSeen(StrictEvent):
-    """What the index holds of the paths, and what of that is gone from there."""
+    """The index was read: what it holds of the paths, and which of these files are gone."""
 
     survey: PathsSurveyed
     gone: list[StoredSource]
@@ -41,7 +41,7 @@ class FilesPlanned(StrictEvent):
 
 
 class IngestPlan(StrictEvent, StopEvent):
-    """What a run would do now. It wrote nothing, and no run was kept from writing meanwhile."""
+    """What a run would do now. The plan wrote nothing, and kept no run from writing."""
 
     files: int
     """Files below the paths."""
@@ -50,7 +50,7 @@ class IngestPlan(StrictEvent, StopEvent):
     chunks: int
     """Chunks of the files to add, change and move."""
     to_embed: int
-    """Chunks whose vector would be computed, at most: a run may find some among its own."""
+    """Chunks that the model would embed, at most: a run may find some among its own."""
     embedding_calls: int
     """Calls of the embedding model, at most: each batch of a shard's chunks is a call, or more
     where the model takes fewer texts at once."""
@@ -88,7 +88,7 @@ def _planned(one: FilePlan) -> dict[str, Any]:
 
 
 class WatchPaused(StrictEvent):
-    """A sync did not get through; there will be another."""
+    """A sync failed; another one follows."""
 
     reason: str
     waits_s: float | None

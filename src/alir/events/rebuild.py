@@ -1,4 +1,4 @@
-"""The events of `RebuildCorpus`; the rest of alir's events are in `alir.events`."""
+"""The events of `RebuildCorpus`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,29 @@ from alir.models.files import FileOutcome, Roots
 
 
 class Rebuild(StrictEvent, StartEvent):
-    """Build a new index beside the present one, and have it take that one's place."""
+    """Build a new collection version beside the live one, and make it live."""
 
     paths: list[str | Path] = Field(default_factory=list)
-    """Files and folders to index; none are the files that the present index holds."""
+    """Files and folders to index; if empty, the files that the live version holds."""
     switch_anyway: bool = False
-    """Whether it may take its place without files that the present one holds."""
+    """Whether it may be made live although it lacks files of the present one."""
 
 
 class OldIndexSurveyed(StrictEvent):
-    """This is to be indexed anew."""
+    """The files to index again are known."""
 
     collection: str
-    """The present index's own name."""
+    """The live collection."""
     roots: Roots
     gone: list[Path]
-    """Files that it holds and that are not there any more."""
+    """Files that it holds and that no longer exist."""
     started: float
     """Clock reading, in seconds, when the run began."""
     switch_anyway: bool
 
 
 class NewIndexBuilt(StrictEvent):
-    """Every file that can be read is in the new index."""
+    """Every file that can be read is in the new version."""
 
     old: OldIndexSurveyed
     collection: str
@@ -43,30 +43,30 @@ class NewIndexBuilt(StrictEvent):
 
 
 class NewIndexVerified(StrictEvent):
-    """The new index was read back, and lacks nothing."""
+    """The new version was read back, and lacks nothing."""
 
     built: NewIndexBuilt
     files: int
     chunks: int
     lacking: list[Path]
-    """Files that the present index holds and this one does not, which was allowed."""
+    """Files that the live version holds and the new one does not, which was allowed."""
 
 
 class RebuildReport(StrictEvent, StopEvent):
-    """What a rebuild did: the index is another collection now, and the old one is kept."""
+    """The report of a rebuild: a new version is live, and the old one is kept."""
 
     collection: str
-    """The new index's own name."""
+    """The new collection."""
     previous: str
-    """The old one's."""
+    """The old collection."""
     files: int
     chunks: int
     embedded: int
-    """Chunks whose vector was computed by this run; others were there when it went on."""
+    """Chunks that this run embedded; an interrupted one may have left others."""
     gone: list[Path]
-    """Files of the old index that are not there any more."""
+    """Files of the old version that no longer exist."""
     lacking: list[Path]
-    """Files of the old index, still there, that the new one does not hold."""
+    """Files of the old version that exist and that the new one does not hold."""
     failed: list[FileOutcome]
     seconds: Seconds
     """By stage, summed over what ran in parallel, and `total`, by the clock."""

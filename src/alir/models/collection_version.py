@@ -1,4 +1,4 @@
-"""The Milvus collections that an index's name means, one after another."""
+"""The versions of a collection: Milvus collections to which one alias points in turn."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from alir.models.fingerprint import Fingerprint
 
 @dataclass(frozen=True, slots=True)
 class CollectionVersion:
-    """One of the collections that an index's name means, or has meant."""
+    """A collection to which the alias points, or has pointed."""
 
     collection: str
     made_with: Fingerprint
-    """As far as it is known."""
+    """The parts of its fingerprint that are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionAudit:
-    """A collection, read back row by row."""
+    """The counts of a collection that was read row by row."""
 
     files: frozenset[str]
-    """Source ids of those it holds completely."""
+    """Source ids of the files that it holds completely."""
     chunks_due: int
-    """How many chunks they say they have."""
+    """Chunks that these files should have."""
     chunks: int
-    """How many ids were read."""
+    """Chunk ids that were read."""
     rows: int
-    """How many rows the store counts."""
+    """Rows that the store counts."""
 
     @property
     def is_whole(self) -> bool:

@@ -45,9 +45,9 @@ _MIME_TYPES = mimetypes.MimeTypes(filenames=())
 
 
 def kind(path: Path) -> str | None:
-    """What the name says: one of "text", "markdown", "html", "pdf", "docx", "csv", "json", "code".
+    """Return the kind: "text", "markdown", "html", "pdf", "docx", "csv", "json" or "code".
 
-    "unknown" is worth trying as text; None is well known to be no document alir reads.
+    "unknown" is worth trying as text; None is a kind that alir cannot read.
     """
     suffix = path.suffix.lower() or path.name.lower()
     if known := _KINDS.get(suffix):

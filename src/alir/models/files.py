@@ -1,4 +1,4 @@
-"""Files as they are ingested, and the ids of what the index holds of them."""
+"""Files on their way into the index, and the ids of their chunks."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file held when it was read, and how to tell without reading that it still does."""
+    """The content of a file when it was read, and the size and times that show a change."""
 
     hash: str = ""
     """SHA-256 of its bytes; empty until it is compared."""
@@ -27,14 +27,14 @@ class FileContent:
     ctime_ns: int = 0
     """The inode's change time."""
     is_old: bool = False
-    """Whether it was last written so long before it was read that a write since shows in these."""
+    """Whether it was written long enough before it was read that the times show a later write."""
     is_known: bool = field(default=False, compare=False)
     """Whether the file was not read, as its size and times are the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file to ingest, or the rest of one whose beginning was ingested already."""
+    """A file to ingest, or the rest of a file that earlier shards began."""
 
     path: Path
     """Absolute."""
@@ -42,7 +42,7 @@ class FilePart:
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
     content: FileContent = FileContent()
-    """What it held when its version was made."""
+    """Its content when the version was made."""
     generation: int = 0
     """How many versions of this file the index held before this one."""
     moved: bool = False
@@ -51,7 +51,7 @@ class FilePart:
     """Why it is ingested; empty until compared."""
     cursor: Cursor | None = None
     chunks: int = 0
-    """Chunks of this version that earlier parts came to."""
+    """Chunks of the earlier parts of this version."""
     first_chunk: TextNode | None = field(default=None, hash=False, repr=False)
     """The file's head, embedded, from an earlier part; it is written last."""
     source_id: str = field(init=False, compare=False)
@@ -63,14 +63,14 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file."""
+    """The outcome of one file."""
 
     path: Path
     outcome: Outcome
     reason: str = ""
-    """Why this became of it."""
+    """The reason for it."""
     content_hash: str = ""
-    """Of the file's bytes, if it was ingested."""
+    """SHA-256 of the file's bytes, if it was ingested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,15 @@ class FilePlan:
     action: Action
     reason: str
     chunks: int = 0
-    """Chunks the file comes to; 0 where they need not be known."""
+    """Chunks of the file; 0 where the plan need not know."""
     to_embed: int = 0
-    """Of them, those whose vector the index does not hold."""
+    """Chunks that the model would embed."""
     moved_from: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A part that could not be loaded, and why."""
+    """A part that could not be loaded, with the reason."""
 
     part: FilePart
     reason: str
@@ -97,17 +97,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPart:
-    """The text of one part of a file, which its repr is without: the engine asks for that."""
+    """The text of a part of a file. Its repr leaves the text out: the engine logs it."""
 
     part: FilePart
     segments: list[Segment] = field(repr=False)
     next: Cursor | None
-    """Where the file goes on; None where it ends."""
+    """Where the next part begins; None at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPart:
-    """A loaded part and how many chunks it came to."""
+    """A loaded part with the number of its chunks."""
 
     loaded: LoadedPart
     chunks: int
@@ -115,24 +115,24 @@ class SplitPart:
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """The paths to ingest, absolute, none inside another, and what is below them."""
+    """The paths to ingest, absolute, none inside another, with the files below them."""
 
     paths: tuple[Path, ...]
     files: int
     size_bytes: int
     empty: tuple[Path, ...] = ()
-    """Folders, of `paths`, below which there is no file to read."""
+    """The folders of `paths` without any file to read below them."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSource:
-    """A file the index holds."""
+    """A version of a file that the index holds."""
 
     source_id: str
     path: Path
     version: str
     generation: int = 0
-    """Of two complete versions of a file, the one with the higher is live."""
+    """Of two complete versions of a file, the one with the higher generation is live."""
     content_hash: str = ""
     """Of the file's bytes; empty for a version that is not complete."""
     chunks: int = 0
@@ -141,7 +141,7 @@ class StoredSource:
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """One version of a file, of which the index holds chunks."""
+    """Identifies one version of a file."""
 
     source_id: str
     version: str
@@ -159,7 +159,7 @@ def chunk_id(source: str, version: str, position: int) -> str:
 
 
 def head_id(source: str, generation: int) -> str:
-    """Return the id of the first chunk of a source's version: whoever knows a chunk finds it."""
+    """Return the id of the first chunk of a version, from what each of its chunks knows."""
     return digest(source, "head", str(generation))
 
 
@@ -172,6 +172,6 @@ def head_ids(versions: Iterable[FileVersion]) -> dict[FileVersion, tuple[str, st
 
 
 def digest(*parts: str) -> str:
-    """Return 32 hexadecimal digits that stand for `parts`."""
+    """Return a hash of `parts`: 32 hexadecimal digits."""
     joined = "\0".join(parts).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(joined, digest_size=16).hexdigest()

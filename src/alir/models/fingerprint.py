@@ -1,22 +1,22 @@
-"""The fingerprint: what an index is made with, part by part, and where two of them differ."""
+"""The fingerprint of an index: the model and settings that made it, compared part by part."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 Fingerprint = Mapping[str, str]
-"""Parts by name; a part that is not known is left out. Other keys are none of its business."""
+"""Parts by name, without those that are unknown. Other keys are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    told: Callable[[str], str]
-    """How a person says a value of it."""
+    describe: Callable[[str], str]
+    """Returns a value in words."""
     setting: str = ""
-    """The setting that says it; empty for what follows from the model or from alir itself."""
+    """The setting that chooses it; empty if the model or alir itself does."""
 
 
 TENANTS = "tenants"
-"""The folder in which each tenant has its own; only of collections with a partition for each."""
+"""The folder of the tenants' folders; only of collections with a partition for each."""
 _PARTS = {
     "embedding_model": _Part("the embedding model {}".format, "ALIR_EMBED_MODEL"),
     "weights": _Part(lambda sha256: f"the model's weights {sha256[:12]}"),
@@ -31,14 +31,14 @@ _PARTS = {
 }
 EVERY_PART = frozenset(_PARTS)
 FOR_WRITING = EVERY_PART - {TENANTS}
-"""What must be the present one to write; whose a file is, the collection itself says."""
+"""The parts that must match to write; the collection itself knows the tenant of a file."""
 FOR_QUESTIONS = frozenset({"embedding_model", "weights", "dim", "metric"})
-"""What a question's vector must share with the index's; how the texts were cut is no matter."""
+"""The parts that must match to compare a question's vector with those of the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A part in which an index differs from what would be made now."""
+    """A part in which an index differs from one made now."""
 
     part: str
     held: str
@@ -47,11 +47,11 @@ class Difference:
     def __str__(self) -> str:
         """Name both values."""
         present = self.present[:12] if self.part == "weights" else self.present
-        return f"{_PARTS[self.part].told(self.held)}, not {present}"
+        return f"{_PARTS[self.part].describe(self.held)}, not {present}"
 
     @property
     def restored_by(self) -> str:
-        """The setting that would make the held value the present one; empty where there is none."""
+        """The setting that restores the held value; empty if no setting does."""
         setting = _PARTS[self.part].setting
         return f"{setting}={self.held}" if setting else ""
 
@@ -75,19 +75,19 @@ def differences(
 
 
 def is_same(held: Fingerprint, present: Fingerprint) -> bool:
-    """Return whether an index is known to be made with all that is `present`."""
+    """Return whether all parts of `present` are known of an index and match."""
     known = present.keys() & EVERY_PART <= held.keys()
     return known and not differences(held, present, of=EVERY_PART)
 
 
-def told(made_with: Fingerprint) -> str:
-    """Return the parts as a person says them; empty where nothing is known."""
+def describe(made_with: Fingerprint) -> str:
+    """Return the parts in words; empty if none is known."""
     return ", ".join(
-        part.told(made_with[name]) for name, part in _PARTS.items() if name in made_with
+        part.describe(made_with[name]) for name, part in _PARTS.items() if name in made_with
     )
 
 
-def settings(made_with: Fingerprint) -> str:
-    """Return the settings that say the parts, as lines of the environment."""
-    said = {part.setting: made_with[name] for name, part in _PARTS.items() if name in made_with}
-    return " ".join(f"{setting}={value}" for setting, value in said.items() if setting)
+def environment_variables(made_with: Fingerprint) -> str:
+    """Return the settings that choose the parts, as environment variables."""
+    chosen = {part.setting: made_with[name] for name, part in _PARTS.items() if name in made_with}
+    return " ".join(f"{setting}={value}" for setting, value in chosen.items() if setting)

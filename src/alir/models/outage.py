@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A service is gone, and calls wait for it to come back."""
+    """A service is unavailable, and calls wait for it."""
 
     reason: str
     since: float

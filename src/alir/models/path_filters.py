@@ -1,4 +1,4 @@
-"""What a search is limited to, as LlamaIndex metadata filters."""
+"""LlamaIndex metadata filters that limit a search to paths or versions."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _KEY = "file_path"
 
 
 def below(paths: Sequence[str | Path]) -> MetadataFilters:
-    """Return the filters that let through the files at `paths`, and those in folders there.
+    """Return filters for the files at `paths`, and those in folders there.
 
     They need not be there: the index may hold what is gone. Links are followed, as they are when
     a folder is ingested.
@@ -27,7 +27,7 @@ def below(paths: Sequence[str | Path]) -> MetadataFilters:
 
 
 def inside(folder: Path) -> MetadataFilters:
-    """Return the filters that let through the files in `folder`, a real path."""
+    """Return filters for the files in `folder`, a real path."""
     first = str(folder).rstrip(os.sep) + os.sep
     # What begins with the folder's path comes after it, and before the same with a next character.
     beyond = first[:-1] + chr(ord(os.sep) + 1)
@@ -40,14 +40,14 @@ def inside(folder: Path) -> MetadataFilters:
 
 
 def without(versions: Sequence[str]) -> MetadataFilters:
-    """Return the filters that let through what is of none of these versions of files."""
+    """Return filters that exclude these versions of files."""
     return MetadataFilters(
         filters=[MetadataFilter(key="version", value=[*versions], operator=FilterOperator.NIN)]
     )
 
 
 def both(one: MetadataFilters | None, other: MetadataFilters | None) -> MetadataFilters | None:
-    """Return the filters that let through what `one` and `other` do; None lets all through."""
+    """Return filters for what passes both `one` and `other`; None passes all."""
     if one is None or other is None:
         return one or other
     return MetadataFilters(filters=[one, other])

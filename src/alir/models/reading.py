@@ -1,4 +1,4 @@
-"""What a reader gives: a part of a document, and where the next part begins."""
+"""The result of a reader: a part of a document, and where the next part begins."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class Cursor:
     encoding: str = ""
     """The text encoding found on the first part."""
     carry: str = ""
-    """Text read already but kept for the next part, so that no word is cut."""
+    """Text that was read but belongs to the next part, so that no word is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class DocumentPosition:
-    """A document, or where the rest of one begins."""
+    """A document, and where to begin to read it."""
 
     path: Path
     at: Cursor | None = None

@@ -1,6 +1,6 @@
-"""What is remembered of files and of conversations.
+"""Stored records of files and of conversations.
 
-It loads no library: a command may only want to look.
+This module imports no library, so that a command that only reads them starts fast.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ Stage = Literal["planned", "written", "verified", "settled"]
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A file as it was when it was read, and what came of it."""
+    """A file when it was read, and how far its ingestion came."""
 
     source_id: str
     path: Path
     size_bytes: int
     mtime_ns: int
     content_hash: str
-    """Empty where the ledger was made again from the index: not known until the file is read."""
+    """Empty until the file is read, if the ledger was made again from the index."""
     version: str
     chunks: int
     stage: Stage
     replaces: str = ""
     """The older version, while the index may still hold it."""
     ctime_ns: int = 0
-    """The inode's change time: it tells a file from another of the same size and mtime."""
+    """The inode's change time: it may differ where size and mtime are the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The table of failures, and how long to wait before a file is tried again."""
+"""The table of failures, and the wait before a file is tried again."""
 
 import os
 import sqlite3
@@ -26,15 +26,15 @@ def write(
         attempts, first_s = db.execute(query, key).fetchone() or (0, now_s)
         next_try_s = now_s + wait_s(attempts + 1)
         # A reason may quote a name that is not text.
-        said = reason.encode("utf-8", "backslashreplace").decode()
+        text = reason.encode("utf-8", "backslashreplace").decode()
         db.execute(
             "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*key, said, attempts + 1, first_s, now_s, next_try_s),
+            (*key, text, attempts + 1, first_s, now_s, next_try_s),
         )
 
 
 def forget(db: sqlite3.Connection, collection: str, paths: Collection[Path]) -> None:
-    """Delete what is noted of `paths`."""
+    """Delete the failures of `paths`."""
     rows = ((collection, os.fsencode(path)) for path in paths)
     db.executemany("DELETE FROM failure WHERE collection = ? AND path = ?", rows)
 

@@ -1,4 +1,4 @@
-"""The table of fingerprints: what each collection is made with."""
+"""The table of fingerprints, one for each collection."""
 
 import json
 import sqlite3
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def write(db: sqlite3.Connection, collection: str, made_with: Mapping[str, str]) -> None:
-    """Write the collection's fingerprint, in place of the one it had."""
+    """Write the collection's fingerprint, replacing the one it had."""
     values = (collection, json.dumps(dict(made_with)))
     db.execute("INSERT OR REPLACE INTO fingerprint VALUES (?, ?)", values)
 

@@ -1,7 +1,7 @@
-"""What a collection holds of which file, and how far each came: a journal, and a cache.
+"""The ledger: a journal of how far each file came, and a cache of its size and times.
 
-The collection stays the truth. A ledger that is lost is made again from it (`replace_all`); one
-that is there makes an unchanged file cost a stat.
+The collection is the truth. A lost ledger is made again from it (`replace_sources`). With a ledger,
+an unchanged file costs one stat.
 """
 
 import re
@@ -19,15 +19,15 @@ from alir.storage.lock import run_lock
 
 
 class SqliteLedger:
-    """The part of a ledger's file that belongs to one collection.
+    """The records of one collection in a ledger file.
 
-    The file is opened, or made, at first use; after `aclose` it is opened again. What returned is
-    on the disk. Concurrent writes share a transaction; each has happened wholly or not at all.
+    The file is opened or created at first use, and again after `aclose`. A write that returned is
+    on the disk. Concurrent writes share a transaction; each is done wholly or not at all.
     Every method raises `InvalidSetting` where the file cannot be opened or is no ledger, and
     `LedgerFailed` where it cannot be written or read. A damaged file is moved aside.
 
     Args:
-        collection: any name that stands for one collection on one server.
+        collection: a name of one collection on one server.
     """
 
     def __init__(self, path: Path, collection: str) -> None:
@@ -42,7 +42,7 @@ class SqliteLedger:
         self._lock_path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
 
     async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
-        """Return what is known of each of `ids`; unknown ones are left out."""
+        """Return the records of `ids` by id; unknown ids are left out."""
         found = await self._read(sources.by_id, self.collection, ids)
         return {record.source_id: record for record in found}
 
@@ -55,7 +55,7 @@ class SqliteLedger:
             after = page[-1].source_id
 
     async def is_empty(self) -> bool:
-        """Return whether nothing is known of any source."""
+        """Return whether there is no record of any source."""
         return not await self._read(sources.page, self.collection, "", limit=1)
 
     async def count_by_stage(self) -> dict[Stage, int]:
@@ -63,17 +63,17 @@ class SqliteLedger:
         return await self._read(sources.counts, self.collection)
 
     async def record_sources(self, records: Sequence[SourceRecord]) -> None:
-        """Write `records` in one transaction, in place of those of the same sources."""
+        """Write `records` in one transaction, replacing those of the same sources."""
         await self._write(sources.write, self.collection, records)
 
     async def forget_sources(self, ids: Collection[str]) -> None:
-        """Delete what is known of `ids`."""
+        """Delete the records of `ids`."""
         await self._write(sources.forget, self.collection, ids)
 
     async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
-        """Have `records` be all there is; if they fail to come, what was known stays.
+        """Replace all records by `records`; if reading them fails, the old ones stay.
 
-        Nobody else records meanwhile: hold the lock.
+        Hold the lock meanwhile.
         """
         draft = f"draft_{uuid4().hex}"
         await self._write(sources.begin, draft)
@@ -103,15 +103,15 @@ class SqliteLedger:
         return await self._read(failures.read, self.collection)
 
     async def fingerprint(self) -> dict[str, str] | None:
-        """Return what the collection is made with; None where this ledger never heard of it."""
+        """Return the noted fingerprint of the collection; None if there is none."""
         return await self._read(fingerprints.read, self.collection)
 
     async def set_fingerprint(self, made_with: Mapping[str, str]) -> None:
-        """Note what the collection is made with."""
+        """Note the fingerprint of the collection."""
         await self._write(fingerprints.write, self.collection, made_with)
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:
-        """Keep other runs off the collection while in this context; `what` is told to them.
+        """Keep other runs off the collection while in this context; `what` is for their error.
 
         Raises:
             RunInProgress: another run is on it, in this process or another.
@@ -119,5 +119,5 @@ class SqliteLedger:
         return run_lock(self._lock_path, self.collection, what)
 
     async def aclose(self) -> None:
-        """Close the file when what was asked of it is done."""
+        """Finish the pending calls and close the file."""
         await self._database.aclose()

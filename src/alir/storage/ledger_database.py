@@ -1,4 +1,4 @@
-"""A SQLite file and the one thread that works with it."""
+"""The ledger's SQLite file, and the one thread that uses it."""
 
 import asyncio
 import logging
@@ -65,7 +65,7 @@ class LedgerDatabase:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return `work(connection, ...)`, done on the file's thread; in the order of the calls.
+        """Return `work(connection, ...)`, run on the file's thread in the order of the calls.
 
         Raises:
             InvalidSetting: the file cannot be opened, or is no ledger of this alir.
@@ -83,7 +83,7 @@ class LedgerDatabase:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Do `work(connection, ...)` in a transaction, which concurrent writes share.
+        """Run `work(connection, ...)` in a transaction, which concurrent writes share.
 
         Raises:
             InvalidSetting, LedgerFailed: as `run_in_thread` does.
@@ -91,7 +91,7 @@ class LedgerDatabase:
         await self._writes.on_this_loop()(None, [lambda db: work(db, *args, **kwargs)])
 
     async def aclose(self) -> None:
-        """Close the file after what was asked of it so far."""
+        """Finish the pending calls and close the file."""
         await self._writes.on_this_loop().drain()
         with self._guard:
             thread, self._thread = self._thread, None
@@ -153,7 +153,7 @@ class _Thread:
 
 
 def _opened(path: Path) -> tuple[sqlite3.Connection, int]:
-    """The open file, and its inode."""
+    """Return the open file and its inode."""
     make_folder(path)
     try:
         if not path.exists():
@@ -192,7 +192,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _is_marked(path: Path) -> bool:
-    """Whether the file's first bytes say that it was a ledger, whatever happened to the rest."""
+    """Return whether the file's header is that of a ledger, also if the rest is damaged."""
     with path.open("rb") as file:
         header = file.read(72)
     return header.startswith(_MAGIC) and header[68:] == APPLICATION_ID.to_bytes(4, "big")

@@ -10,7 +10,7 @@ from alir.errors import InvalidSetting
 
 SETTING = "ALIR_LEDGER"
 APPLICATION_ID = int.from_bytes(b"alir", "big")
-"""What tells a ledger from other SQLite files, a Milvus Lite file among them."""
+"""Marks a ledger among SQLite files; a Milvus Lite file is one, too."""
 
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
@@ -63,7 +63,7 @@ def prepare(
     timeout_s: float,
     migrations: Sequence[Sequence[str]] = MIGRATIONS,
 ) -> None:
-    """Make the open file an up-to-date ledger, whoever else is about to do the same.
+    """Make the open file an up-to-date ledger; other processes may do so at the same time.
 
     Raises:
         InvalidSetting: it is a newer alir's ledger, or no ledger at all.
@@ -97,7 +97,7 @@ def _refuse_what_is_no_ledger(connection: sqlite3.Connection, path: Path) -> Non
 
 
 def not_a_ledger(path: Path) -> InvalidSetting:
-    """Return the error for a file that somebody else made, or that nothing is left of."""
+    """Return the error for a file of another program, or one that is damaged."""
     return InvalidSetting(
         SETTING,
         f"{path} is not a ledger",
@@ -111,7 +111,7 @@ def unusable(path: Path, problem: str) -> InvalidSetting:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder that the file `path` is to lie in.
+    """Make the folder of the file `path`.
 
     Raises:
         InvalidSetting: it cannot be made.
@@ -141,7 +141,7 @@ def _migrate(
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection, timeout_s: float) -> None:
-    """Let readers read while somebody writes; SQLite does not wait by itself to change to it."""
+    """Let readers read during a write; SQLite does not wait by itself to change to this mode."""
     give_up = time.monotonic() + timeout_s
     while True:
         try:

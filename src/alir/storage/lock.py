@@ -1,4 +1,4 @@
-"""The run lock: one run writes to a collection at a time, and the kernel forgets no release."""
+"""The run lock: one run writes to a collection at a time, and the lock ends with its process."""
 
 import asyncio
 import fcntl
@@ -15,7 +15,7 @@ from alir.errors import RunInProgress
 from alir.storage.ledger_schema import make_folder, unusable
 
 _SAYS_WHO_WITHIN_S = 0.2
-"""Longest wait for a holder to write down who it is."""
+"""Longest wait for a holder to write its name."""
 _held: set[int] = set()
 
 
@@ -26,7 +26,7 @@ async def run_lock(path: Path, collection: str, what: str) -> AsyncIterator[None
     It is released with the process at the latest, however that ends.
 
     Raises:
-        RunInProgress: somebody holds it, in this process or another.
+        RunInProgress: another run holds it, in this process or another.
         InvalidSetting: the file cannot be opened.
     """
     taking = asyncio.get_running_loop().run_in_executor(None, _take, path, collection, what)
@@ -66,7 +66,7 @@ def _take(path: Path, collection: str, what: str) -> int:
         "host": socket.gethostname(),
         "since_s": time.time(),
     }
-    with suppress(OSError):  # a full disk: locked all the same, though it does not say by whom
+    with suppress(OSError):  # a full disk: it is locked, but without the holder's name
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
     return descriptor

@@ -32,7 +32,7 @@ _ALL = (
 
 
 class SqliteSessions:
-    """What was asked and answered in each session of a collection; opened at first use."""
+    """The conversations about a collection; the file is opened at first use."""
 
     def __init__(self, path: Path, collection: str) -> None:
         self.path = path.expanduser().absolute()
@@ -44,7 +44,7 @@ class SqliteSessions:
         self._is_open = False
 
     async def asked_questions(self, session: str) -> list[str]:
-        """Return what was asked in `session`, each as it was understood, oldest first.
+        """Return the questions of `session`, each as it was understood, oldest first.
 
         Raises:
             SessionsFailed: the file cannot be read or written.
@@ -54,7 +54,7 @@ class SqliteSessions:
         return [one.content or "" for one in messages if one.role == MessageRole.USER]
 
     async def add_turn(self, session: str, question: str, answer: str) -> None:
-        """Keep a question of `session` and its answer.
+        """Add a question and its answer to `session`.
 
         Raises:
             SessionsFailed: the file cannot be read or written.
@@ -67,12 +67,12 @@ class SqliteSessions:
     async def list_sessions(
         self, folder: str, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[SessionRecord]:
-        """Return the sessions whose names are `folder` and a slash and a name; the last used first.
+        """Return the sessions with names `folder/NAME`, the last used first.
 
-        An empty folder has those without a slash. The names come without the folder.
+        An empty folder means names without a slash. The names are returned without the folder.
 
         Args:
-            after: the last use and the name of the one before the first to return.
+            after: the last use and the name of the last session of the page before.
 
         Raises:
             SessionsFailed: the file cannot be read or written.
@@ -115,7 +115,7 @@ class SqliteSessions:
         return turns
 
     async def delete_session(self, session: str) -> bool:
-        """Forget all that was said in `session`; False if nothing was.
+        """Delete `session`; return False if there was none.
 
         Raises:
             SessionsFailed: the file cannot be read or written.
@@ -140,7 +140,7 @@ class SqliteSessions:
             async with self._opening:
                 if not self._is_open:
                     self.path.parent.mkdir(parents=True, exist_ok=True)
-                    # Two who open it at once would both make the table.
+                    # Two calls that open it at once would both make the table.
                     await self._store.count_messages(key)
                     self._is_open = True
             # Its tokens only bound what is kept: a word is one, and no tokenizer is loaded.

@@ -1,4 +1,4 @@
-"""The table of sources: statements in, records out."""
+"""The table of sources."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _SELECT = f"SELECT {_COLUMNS} FROM source WHERE collection = ?"  # noqa: S608  o
 def write(
     db: sqlite3.Connection, collection: str, records: Sequence[SourceRecord], table: str = "source"
 ) -> None:
-    """Write `records`, in place of those of the same sources."""
+    """Write `records`, replacing those of the same sources."""
     statement = (
         f"INSERT OR REPLACE INTO {table} (collection, {_COLUMNS}) "  # noqa: S608
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -64,7 +64,7 @@ def begin(db: sqlite3.Connection, draft: str) -> None:
 
 
 def replace(db: sqlite3.Connection, collection: str, draft: str) -> None:
-    """Have the records of `draft` be all that the collection has."""
+    """Replace the records of the collection by those of `draft`."""
     db.execute("DELETE FROM source WHERE collection = ?", (collection,))
     db.execute(f"INSERT OR REPLACE INTO source SELECT * FROM {draft}")  # noqa: S608
 

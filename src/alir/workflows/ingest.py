@@ -44,7 +44,7 @@ class IngestCorpus(Workflow):
     and this run sees one step for all of them.
 
     Args:
-        before_writing: called whenever no other run can write any more; may refuse by raising.
+        before_writing: called with the run lock held; may refuse by raising.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class IngestCorpus(Workflow):
         roots = ev.roots.paths
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
-        async with self._alone(ctx):
+        async with self._exclusive(ctx):
             gone = await self._recover(ctx, roots)
             run = await self.ingest_all(ctx, ev.roots, gone)
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
@@ -97,7 +97,7 @@ class IngestCorpus(Workflow):
         )
 
     async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
-        """Finish what a run that died left undone; return the content hashes of what is gone."""
+        """Finish what a killed run left undone; return the content hashes of gone files."""
         held = await look(roots, catalog=self.catalog)
         await recover(held.superseded, vector_store=self.vector_store)
         if self.ledger is not None and held.versions and await self.ledger.is_empty():
@@ -108,24 +108,24 @@ class IngestCorpus(Workflow):
     async def ingest_all(
         self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
     ) -> "IngestionTotals":
-        """Send every file below `roots` through a child run; tell `ctx` how far that came.
+        """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
-            gone: content hashes of the files held that are gone from there.
+            gone: content hashes of files that the index holds and the folders lost.
         """
         run = IngestionTotals(ctx, roots.files)
-        with _stop_told(run.progress):
+        with _reporting_stop(run.progress):
             await pump(self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight)
         return run
 
     @step
     async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
-        """Take out what is gone from the folders, and report."""
+        """Delete what is gone from the folders, and report."""
         started = perf_counter()
         roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
-        async with self._alone(ctx):
-            with _stop_told(lambda: progress):
+        async with self._exclusive(ctx):
+            with _reporting_stop(lambda: progress):
                 swept = await sweep(
                     roots.paths,
                     catalog=self.catalog,
@@ -152,16 +152,16 @@ class IngestCorpus(Workflow):
         )
 
     @asynccontextmanager
-    async def _alone(self, ctx: Context) -> AsyncIterator[None]:
-        """No other run writes to the collection meanwhile, and pauses are told."""
+    async def _exclusive(self, ctx: Context) -> AsyncIterator[None]:
+        """Hold the run lock, and stream pauses."""
         async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
-            with self.pauses_told(ctx):
+            with self.streaming_pauses(ctx):
                 if self.before_writing is not None:
                     await self.before_writing()
                 yield
 
-    def pauses_told(self, ctx: Context) -> AbstractContextManager[None]:
-        """Stream that Milvus is gone and the run waits, and that it is back, while this lasts."""
+    def streaming_pauses(self, ctx: Context) -> AbstractContextManager[None]:
+        """Stream when Milvus is unavailable, and when it is back, while in this context."""
 
         def paused(outage: Outage) -> None:
             ctx.write_event_to_stream(
@@ -175,8 +175,8 @@ class IngestCorpus(Workflow):
 
 
 @contextmanager
-def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
-    """Say what was done when the world stops a run that had done something."""
+def _reporting_stop(progress: Callable[[], IngestProgress]) -> Iterator[None]:
+    """Report what a run did before a service stopped it."""
     try:
         yield
     except DependencyError as error:

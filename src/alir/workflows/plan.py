@@ -1,4 +1,4 @@
-"""Say what an ingestion would do: run its shards, with stand-ins for the model and the store."""
+"""Plan an ingestion: run its shards with stand-ins for the model and the store."""
 
 import asyncio
 from collections import Counter
@@ -34,7 +34,7 @@ class PlanIngest(Workflow):
     writing shows, such as a chunk that Milvus refuses.
 
     Args:
-        shard: what would ingest the groups of files.
+        shard: the workflow that would ingest the files.
         check: refuses, by raising, what the ingestion would be refused for.
     """
 
@@ -59,7 +59,7 @@ class PlanIngest(Workflow):
 
     @step
     async def look(self, ev: PathsSurveyed) -> IndexSeen:
-        """See what the index holds, and what of it is gone from the folders."""
+        """Read what the index holds, and check which of its files are gone."""
         if self.check is not None:
             await self.check()
         held = await look(ev.roots.paths, catalog=self.catalog)
@@ -81,7 +81,7 @@ class PlanIngest(Workflow):
 
 
 class _PlanTotals:
-    """What was planned so far, and the stream that it is reported to."""
+    """The files planned so far, and the stream that they are reported to."""
 
     def __init__(self, ctx: Context, seen: IndexSeen, *, texts_per_call: int) -> None:
         self.origins = {source.content_hash: source.path for source in seen.gone}

@@ -34,7 +34,7 @@ async def pump(
     """Send every file below `roots` through a child run of `shard`.
 
     Args:
-        gone: content hashes of the files held that are gone from there.
+        gone: content hashes of files that the index holds and the folders lost.
     """
     files = groups(walk(roots.paths))
     waiting: deque[list[FilePart]] = deque()

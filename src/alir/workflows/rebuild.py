@@ -1,4 +1,4 @@
-"""Make an index anew: survey the old one, build beside it, verify, switch."""
+"""Build a new collection version: survey the live one, build beside it, verify, switch."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -24,20 +24,19 @@ from alir.steps.ingest.sweep import FEW_FILES
 from alir.steps.ingest.walk import is_listed, survey, walk
 from alir.workflows.ingest import IngestCorpus
 
-NAMED = 3
+MAX_NAMED = 3
 """Files named in an error, at most."""
 
 
 class RebuildCorpus(Workflow):
-    """Build an index beside the present one, and have it take that one's place once it is verified.
+    """Build a collection version beside the live one, verify it, and make it live.
 
-    Questions are answered from the old one meanwhile, which stays as it is and is kept. A rebuild
-    that was interrupted goes on when it is run again.
+    Meanwhile the old one answers questions; it is kept. An interrupted rebuild continues when it is
+    run again.
 
     Args:
-        corpus_at: returns the workflow that ingests into a collection; without a ledger, which is
-            that of the present index.
-        ledger: whose lock keeps every other run off meanwhile.
+        corpus_at: returns the workflow that ingests into a collection, without a ledger.
+        ledger: of the live version; its lock keeps other runs off.
     """
 
     def __init__(
@@ -54,9 +53,9 @@ class RebuildCorpus(Workflow):
 
     @step
     async def survey(self, ev: Rebuild) -> OldIndexSurveyed:
-        """Look what is to be indexed: the paths, or the files that the old index holds."""
+        """Find what to index: the paths, or the files that the live version holds."""
         started = perf_counter()
-        async with self._alone():
+        async with self._exclusive():
             old = await self._live()
             held = {
                 source.path
@@ -84,10 +83,10 @@ class RebuildCorpus(Workflow):
     @step
     async def build(self, ctx: Context, ev: OldIndexSurveyed) -> NewIndexBuilt:
         """Ingest everything into a collection of its own."""
-        async with self._alone():
+        async with self._exclusive():
             collection = await self.collection_versions.begin_version()
             corpus = self.corpus_at(collection)
-            with corpus.pauses_told(ctx):
+            with corpus.streaming_pauses(ctx):
                 run = await corpus.ingest_all(ctx, ev.roots)
                 wanted = await asyncio.to_thread(_source_ids, ev.roots)
                 store, catalog = corpus.vector_store, corpus.catalog
@@ -102,9 +101,9 @@ class RebuildCorpus(Workflow):
 
     @step
     async def verify(self, ev: NewIndexBuilt) -> NewIndexVerified:
-        """Read the new index back, and see that it lacks nothing which the old one holds."""
+        """Read the new version back, and check that it lacks nothing of the old one."""
         started = perf_counter()
-        async with self._alone():
+        async with self._exclusive():
             audit = await self.collection_versions.audit(ev.collection)
             live = await self._live()
             held = {
@@ -133,9 +132,9 @@ class RebuildCorpus(Workflow):
 
     @step
     async def switch(self, ev: NewIndexVerified) -> RebuildReport:
-        """Have the index's name mean the new one; the old one stays for a rollback."""
+        """Make the new version live; the old one stays for a rollback."""
         built = ev.built
-        async with self._alone():
+        async with self._exclusive():
             await self.collection_versions.make_live(built.collection)
         return RebuildReport(
             collection=built.collection,
@@ -163,11 +162,11 @@ class RebuildCorpus(Workflow):
         *,
         held: int,
     ) -> None:
-        """Refuse to take away what people can ask about now."""
+        """Refuse to lose files that questions are answered from now."""
         reasons = {one.path: one.reason for one in failed}
         if lacking:
-            named = [f"{path} ({reasons.get(path, 'not named')})" for path in lacking[:NAMED]]
-            more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
+            named = [f"{path} ({reasons.get(path, 'not named')})" for path in lacking[:MAX_NAMED]]
+            more = f" and {len(lacking) - MAX_NAMED} more" if len(lacking) > MAX_NAMED else ""
             problem = f"it lacks {', '.join(named)}{more}, which the old one holds"
             raise RebuildIncomplete(self.collection_versions.name, problem)
         if len(gone) > max(FEW_FILES, held / 2):
@@ -175,8 +174,8 @@ class RebuildCorpus(Workflow):
             raise RebuildIncomplete(self.collection_versions.name, problem)
 
     @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """No other run writes to the index meanwhile; between two steps none can get far."""
+    async def _exclusive(self) -> AsyncIterator[None]:
+        """Hold the run lock."""
         async with self.ledger.lock("a rebuild"):
             yield
 

@@ -39,8 +39,8 @@ def read(pool: ParserPool) -> Callable[..., Awaitable[list[str]]]:
     """Have files read; what is said of each is its text, or why it has none."""
 
     async def said(*paths: Path, budget_chars: int = 1_000_000) -> list[str]:
-        places = [DocumentPosition(path) for path in paths]
-        answers = await pool.run_job(lambda read: list(read(places, budget_chars=budget_chars)))
+        positions = [DocumentPosition(path) for path in paths]
+        answers = await pool.run_job(lambda read: list(read(positions, budget_chars=budget_chars)))
         return [
             one.reason if isinstance(one, UnreadableFile) else "".join(s.text for s in one.segments)
             for one in answers

@@ -76,9 +76,9 @@ async def test_a_bomb_fails_alone_and_says_of_what(
     path = bomb(tmp_path / f"bomb.{kind}")
     assert path.stat().st_size < 13_000_000
     pool = ParserPool(SandboxLimits(cpu_s=20, memory_mib=200), processes=1)
-    places = [DocumentPosition(one) for one in (good, path, good)]
+    positions = [DocumentPosition(one) for one in (good, path, good)]
 
-    first, failed, last = await pool.run_job(lambda read: list(read(places, budget_chars=1_000)))
+    first, failed, last = await pool.run_job(lambda read: list(read(positions, budget_chars=1_000)))
     await pool.aclose()
 
     assert first == last
@@ -114,10 +114,10 @@ async def test_a_file_that_harms_its_parser_fails_alone_with_a_reason(
 async def test_a_file_that_waits_instead_of_computing_is_ended_by_the_clock(
     obedient: Obedient,
 ) -> None:
-    places = [DocumentPosition(obedient("import time; time.sleep(600)"))]
+    positions = [DocumentPosition(obedient("import time; time.sleep(600)"))]
     pool = ParserPool(SandboxLimits(cpu_s=20, waits=0.05), processes=1)
 
-    [failed] = await pool.run_job(lambda read: list(read(places, budget_chars=1_000)))
+    [failed] = await pool.run_job(lambda read: list(read(positions, budget_chars=1_000)))
     await pool.aclose()
 
     assert failed.reason.startswith("takes more than 1 s to read; ")
@@ -160,18 +160,18 @@ async def test_a_large_file_goes_on_where_its_last_part_ended(
 ) -> None:
     path = tmp_path / "large.txt"
     path.write_text("".join(f"зима {n}\n" for n in range(2_000)), "utf-8")
-    text, place = "", DocumentPosition(path)
+    text, position = "", DocumentPosition(path)
     while True:
-        [part] = await pool.run_job(partial(whole, place, budget_chars=5_000))
+        [part] = await pool.run_job(partial(whole, position, budget_chars=5_000))
         text += "".join(segment.text for segment in part.segments)
         if part.next is None:
             break
-        place = DocumentPosition(path, part.next)
+        position = DocumentPosition(path, part.next)
     assert text == path.read_text("utf-8")
 
 
-def whole(place: DocumentPosition, read: ReadGroup, *, budget_chars: int) -> list[Any]:
-    return list(read([place], budget_chars=budget_chars))
+def whole(position: DocumentPosition, read: ReadGroup, *, budget_chars: int) -> list[Any]:
+    return list(read([position], budget_chars=budget_chars))
 
 
 async def test_a_process_that_grew_is_replaced(

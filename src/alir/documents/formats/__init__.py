@@ -19,7 +19,7 @@ __all__ = ["document_text", "read", "read_group"]
 
 
 def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -> Reading:
-    """The next part of the document at `path`: about `budget_chars` characters at most.
+    """Return the next part of the document at `path`, about `budget_chars` characters at most.
 
     A page of a PDF and a row of a table are never cut for the budget. Segments that are only white
     space are left out. Blocks; call it from a worker thread.
@@ -39,20 +39,20 @@ def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -
 
 
 def read_group(
-    places: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int = 0
+    positions: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int = 0
 ) -> Iterator[Reading | UnreadableFile]:
-    """What is at each of `places`, in order, or why it cannot be read.
+    """Yield the text at each position, in order, or why it cannot be read.
 
     Ends early when little is left of `budget_chars` characters for all of them, `spent_chars` of
     which are gone. Blocks at each.
     """
     left = budget_chars - spent_chars
-    for place in places:
+    for position in positions:
         # With little left, a part would end in the middle of a word.
         if left < budget_chars / 10:
             return
         try:
-            reading = read(place.path, place.at, budget_chars=left)
+            reading = read(position.path, position.at, budget_chars=left)
         except UnreadableFile as error:
             yield error
             continue
@@ -61,7 +61,7 @@ def read_group(
 
 
 def document_text(path: Path) -> str:
-    """The whole text of the document at `path`, in which `text[start:end]` is what was quoted.
+    """Return the whole text of the document at `path`; quotes are its `text[start:end]`.
 
     Raises: UnreadableFile.
     """
@@ -82,7 +82,7 @@ _BY_KIND: dict[str | None, _Reader] = {"html": html.read, "csv": csv.read, "json
 
 
 def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
-    """The next part with its blank segments: together the parts are the whole text."""
+    """Return the next part with its blank segments; the parts together are the whole text."""
     with opened(path) as source:
         reader = _reader(source)
         try:
@@ -92,7 +92,7 @@ def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
         except Exception as exc:
             # The parsers of these formats promise no set of exceptions, and a damaged file must
             # not stop its siblings. An error in our own plain-text readers is ours and goes on;
-            # so does a disk's, but a seek to a nonsensical place is the file's own.
+            # so does a disk's, but a seek to a nonsensical position is the file's own.
             disk = isinstance(exc, OSError) and exc.errno != errno.EINVAL
             if disk or reader not in (pdf.read, docx.read, html.read):
                 raise
@@ -101,7 +101,7 @@ def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
 
 
 def _reader(source: OpenDocument) -> _Reader:
-    """The format's reader; the content decides where it is unmistakable, else the name.
+    """Return the reader of the format, by the content if that is clear, else by the name.
 
     Raises: UnreadableFile for what no reader reads.
     """

@@ -1,4 +1,4 @@
-"""Cutting text into blocks of bounded size, at a line end or a space where there is one."""
+"""Cut text into blocks of bounded size, if possible at a line end or a space."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ BLOCK_CHARS = 65_536
 
 
 def boundary(text: str, limit: int) -> int:
-    """Where to cut: after the last newline or space in `text[:limit]`, 0 if it has neither.
+    """Return where to cut: after the last newline or space in `text[:limit]`, 0 if it has neither.
 
     `text` is longer than `limit`.
     """
@@ -22,7 +22,7 @@ def boundary(text: str, limit: int) -> int:
 
 
 def segments(text: str, start: int = 0) -> Iterator[Segment]:
-    """`text` in blocks of at most BLOCK_CHARS; together they are all of it."""
+    """Yield `text` in blocks of at most BLOCK_CHARS."""
     position = 0
     while position < len(text):
         window = text[position : position + BLOCK_CHARS + 1]
@@ -33,7 +33,7 @@ def segments(text: str, start: int = 0) -> Iterator[Segment]:
 
 
 def storable(text: str) -> str:
-    """`text` without lone surrogates, which no UTF-8 store accepts; they become U+FFFD."""
+    """Replace lone surrogates, which no UTF-8 store accepts, by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""CSV and TSV: every row a line "header: value; header: value", so that it reads alone."""
+"""CSV and TSV: each row becomes a line "header: value; header: value"."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ _SAMPLE_ROWS = 50
 
 
 def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
-    """The next rows, at most `budget_chars` in all but at least one; the first row is the header.
+    """Return the next rows, at most `budget_chars` but at least one; the first is the header.
 
     An empty cell is left out, and a line end within one becomes a space.
     """
@@ -59,7 +59,7 @@ def _line(header: list[str], row: list[str]) -> str:
 
 
 def _delimiter(sample: str) -> str:
-    """The delimiter by which most rows are as wide as the first; a comma for one column."""
+    """Return the delimiter by which most rows are as wide as the first; a comma for one column."""
     best, best_score = ",", (0.0, 1)
     for delimiter in _DELIMITERS:
         reader = csv.reader(io.StringIO(sample), delimiter=delimiter)
@@ -72,7 +72,7 @@ def _delimiter(sample: str) -> str:
 
 
 class _Rows:
-    """The rows of a stream, blank ones left out; one may be put back."""
+    """The rows of a stream without blank ones; a row can be put back."""
 
     def __init__(self, source: OpenDocument, stream: TextStream, delimiter: str) -> None:
         self._source = source
@@ -93,7 +93,7 @@ class _Rows:
             ) from exc
 
     def put_back(self, chars: int) -> Cursor | None:
-        """Where to go on with the row that was read last, `chars` being the document's so far."""
+        """Return the cursor of the last row; `chars` are the document's before it."""
         self._stream.buffer = "".join((*self._row_lines, self._block.read(), self._stream.buffer))
         return self._stream.cursor(chars)
 

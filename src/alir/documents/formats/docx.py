@@ -17,7 +17,7 @@ from alir.documents.formats.source import OpenDocument
 from alir.models.reading import Cursor, Reading
 
 XML_BYTES = 64 * 1024 * 1024
-"""The most that one XML part may unpack to; a parsed tree takes several times that."""
+"""Largest size of an unpacked XML part; its parsed tree takes several times that."""
 
 # Names without their namespace: it differs between Transitional and Strict (ECMA-376).
 _INSTEAD = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
@@ -36,7 +36,7 @@ _DAMAGE = (
 
 
 def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
-    """All of the document's text, in blocks; a table row is a line "a | b | c"."""
+    """Return all text of the document, in blocks; a table row is a line "a | b | c"."""
     try:
         with zipfile.ZipFile(source.file) as archive:
             if reason := office.zip_reason(archive, source.suffix):
@@ -60,7 +60,7 @@ def _document(source: OpenDocument, archive: zipfile.ZipFile) -> Iterator[str]:
 def _related(
     source: OpenDocument, archive: zipfile.ZipFile, part: str, kinds: tuple[str, ...]
 ) -> Iterator[str]:
-    """The parts that `part`, or with "" the package, refers to as one of `kinds`."""
+    """Return the parts that `part` refers to as one of `kinds`; "" is the package."""
     folder, name = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{name}.rels")
     if relations not in archive.namelist():
@@ -90,7 +90,7 @@ def _xml(source: OpenDocument, archive: zipfile.ZipFile, name: str) -> Any:
 
 
 def _lines(container: Any) -> Iterator[str]:
-    """The paragraphs and table rows in `container`, however deep; empty ones are left out."""
+    """Yield the paragraphs and table rows in `container`, at any depth, without empty ones."""
     for name, child in _children(container):
         if name == "p":
             if text := _paragraph(child).strip():

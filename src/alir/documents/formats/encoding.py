@@ -1,4 +1,4 @@
-"""Finding the encoding of a text, so that it is read to the character or refused."""
+"""Find the encoding of a text, so that it is read exactly or refused."""
 
 import codecs
 import re
@@ -40,11 +40,11 @@ _CONTROLS = bytes({*range(32), 127} - {7, 8, 9, 10, 11, 12, 13, 27})
 _BLOCK_BYTES = 1024 * 1024
 
 RESTARTABLE_NOWHERE = frozenset({"iso2022_jp"})
-"""Encodings with a shift state: a byte offset does not say how to go on from there."""
+"""Encodings with a shift state: a byte offset is not enough to go on from there."""
 
 
 def detect(source: OpenDocument, declared: str = "") -> tuple[str, int]:
-    """The encoding and the bytes of its mark; `declared` is what the document itself claims.
+    """Return the encoding and the length of its mark; `declared` is the document's own claim.
 
     Reads the file once or twice, in blocks, and leaves it anywhere. The whole file is decodable.
 
@@ -90,7 +90,7 @@ def _check_is_text(source: OpenDocument) -> None:
 
 
 def _utf16_without_mark(source: OpenDocument) -> str | None:
-    """UTF-16 of a Latin script, told by a NUL in every second byte beside a printable one."""
+    """Recognise UTF-16 of a Latin script: every second byte is NUL, the others printable."""
     for encoding, nuls, letters in (
         ("utf-16-le", source.head[1::2], source.head[::2]),
         ("utf-16-be", source.head[::2], source.head[1::2]),
@@ -113,7 +113,7 @@ def _decodes(source: OpenDocument, encoding: str) -> bool:
 
 
 def _first_error(file: BinaryIO, encoding: str, position: int = 0) -> int | None:
-    """The offset of the first byte that is not `encoding`; None when all of the file is."""
+    """Return the offset of the first byte that is not `encoding`; None if all are."""
     decoder = codecs.getincrementaldecoder(encoding)()
     file.seek(position)
     while True:
@@ -129,7 +129,7 @@ def _first_error(file: BinaryIO, encoding: str, position: int = 0) -> int | None
 
 
 def _mostly_utf8(sample: bytes) -> bool:
-    """Whether half of what is not ASCII is valid UTF-8: then it is no other encoding."""
+    """Return whether half of what is not ASCII is valid UTF-8: then it is no other encoding."""
     text = sample.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     return sum(not char.isascii() for char in text) - wrong >= wrong

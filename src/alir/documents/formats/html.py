@@ -1,4 +1,4 @@
-"""HTML: what a reader of the page sees, its title first."""
+"""HTML: the title and the visible text."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ _TOO_DEEP = "nests its elements too deeply to be read"
 
 
 def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
-    """All of the page's text, in blocks; a table row is a line "a | b | c"."""
+    """Return all text of the page, in blocks; a table row is a line "a | b | c"."""
     if declared := _DECLARED.search(source.head):
         claim = (declared[1] or declared[2]).decode()
     else:

@@ -8,7 +8,7 @@ from alir.models.reading import Cursor, Reading
 
 
 def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Reading:
-    """All of the value, indented by one space, in blocks."""
+    """Return the value, indented by one space, in blocks."""
     text = stream.whole(source, "a JSON file")
     try:
         readable = json.dumps(json.loads(text), indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What an Office file holds, told from its container: a zip archive or an OLE compound file."""
+"""Recognise Office files by their container: a zip archive or an OLE compound file."""
 
 import zipfile
 
@@ -23,7 +23,7 @@ _OLE_STREAMS = {
 
 
 def zip_reason(archive: zipfile.ZipFile, suffix: str) -> str | None:
-    """Why an archive is not read, in words; None for a Word document."""
+    """Return why an archive is not read; None for a Word document."""
     names = set(archive.namelist())
     if any(name.startswith("word/") for name in names):
         return None
@@ -36,7 +36,7 @@ def zip_reason(archive: zipfile.ZipFile, suffix: str) -> str | None:
 
 
 def ole_reason(source: OpenDocument) -> str:
-    """Why an OLE compound file is not read: encrypted, legacy Office or something else."""
+    """Return why an OLE compound file is not read: encrypted, legacy Office or another kind."""
     # Microsoft, [MS-CFB] 2.2: the sector size's exponent, the directory's first sector.
     exponent = min(int.from_bytes(source.head[30:32], "little"), 12)
     sector = int.from_bytes(source.head[48:52], "little")

@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\uffff]")
 
 
 def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
-    """The next pages, at most `budget_chars` in all but at least one; empty pages are left out."""
+    """Return the next pages, at most `budget_chars` but at least one, without empty ones."""
     with _ONE_THREAD:
         try:
             with closing(pdfium.PdfDocument(source.file)) as document:
@@ -58,7 +58,7 @@ def _pages(
 
 
 def _page_text(source: OpenDocument, document: pdfium.PdfDocument, index: int) -> str:
-    """The page's text, or "" where it is only white space."""
+    """Return the page's text; "" if it is only white space."""
     try:
         with closing(document[index]) as page, closing(page.get_textpage()) as letters:
             text = letters.get_text_range()

@@ -1,4 +1,4 @@
-"""Naming binary content by its first bytes."""
+"""Name binary content by its first bytes."""
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG image"),
@@ -35,7 +35,7 @@ _RIFF = {b"WEBP": "WebP image", b"WAVE": "WAV audio", b"AVI ": "AVI video"}
 
 
 def name(head: bytes) -> str | None:
-    """What `head` begins, in plain words; None for text and for what is not known."""
+    """Return the kind of file that `head` begins, in words; None for text and unknown kinds."""
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head[4:8] == b"ftyp":
@@ -44,7 +44,7 @@ def name(head: bytes) -> str | None:
 
 
 def guess(head: bytes) -> str:
-    """What `head` seems to begin where no signature says so, and what to do about it."""
+    """Return what a `head` without a signature seems to begin, and what to do about it."""
     if is_html(head):
         return "an HTML page; name it .html and ingest again"
     if b"\0" in head:

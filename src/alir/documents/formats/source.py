@@ -1,4 +1,4 @@
-"""Opening a document: a regular file only, and every system error said in plain words."""
+"""Open a document: only a regular file, with each system error in plain words."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ class OpenDocument:
     path: Path
     file: BinaryIO
     head: bytes
-    """The first bytes, at most HEAD_BYTES of them; never empty."""
+    """The first bytes, at most HEAD_BYTES; never empty."""
     size_bytes: int
 
     @property
@@ -38,7 +38,7 @@ class OpenDocument:
 
 @contextmanager
 def opened(path: Path) -> Iterator[OpenDocument]:
-    """The file at `path`, at its beginning; no device, pipe or folder is ever opened.
+    """Open the file at `path`; a device, pipe or folder is never opened.
 
     Raises: UnreadableFile, also for a system error while the file is being read.
     """

@@ -26,7 +26,7 @@ class TextStream:
         self.buffer = at.carry
 
     def fill(self, chars: int) -> None:
-        """Decodes until `buffer` is longer than `chars`, or to the end."""
+        """Decode until `buffer` is longer than `chars`, or to the end."""
         while len(self.buffer) <= chars and not self._ended:
             block = self._source.file.read(_READ_BYTES)
             self._ended = not block
@@ -38,12 +38,12 @@ class TextStream:
             self._join_line_ends()
 
     def take(self, chars: int) -> str:
-        """Removes the first `chars` of the buffer; after `fill(chars)`, never half a line end."""
+        """Remove the first `chars` of the buffer; after `fill(chars)`, never half a line end."""
         taken, self.buffer = self.buffer[:chars], self.buffer[chars:]
         return taken
 
     def cursor(self, chars: int) -> Cursor | None:
-        """Where to go on, `chars` being the document's so far; None when nothing is left."""
+        """Return the cursor to go on from, after `chars` of the document; None at its end."""
         self.fill(0)
         if not self.buffer:
             return None
@@ -61,13 +61,13 @@ class TextStream:
 
 
 def beginning(source: OpenDocument, declared: str = "") -> Cursor:
-    """The first position of a text, in the encoding found."""
+    """Return the first position of a text, in the encoding found."""
     name, mark_bytes = encoding.detect(source, declared)
     return Cursor(position=mark_bytes, chars=0, encoding=name)
 
 
 def whole(source: OpenDocument, what: str, declared: str = "") -> str:
-    """All of the text, for a format that must be parsed whole, `what` in plain words."""
+    """Return all of the text, for a format that must be parsed whole; errors name it `what`."""
     if source.size_bytes > WHOLE_BYTES:
         raise source.refuse(
             f"is {source.size_bytes >> 20} MB, more than the {WHOLE_BYTES >> 20} MB alir reads of "

@@ -1,4 +1,4 @@
-"""Plain text, Markdown and source code: the text as it stands, in blocks."""
+"""Plain text, Markdown and source code: the text itself, in blocks."""
 
 import sys
 
@@ -10,7 +10,7 @@ from alir.models.reading import Cursor, Reading, Segment
 
 
 def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
-    """The next blocks of the text, at most `budget_chars` in all."""
+    """Return the next blocks of the text, at most `budget_chars` in all."""
     at = at or beginning(source)
     stream = TextStream(source, at)
     left = sys.maxsize if at.encoding in RESTARTABLE_NOWHERE else budget_chars

@@ -1,1 +1,1 @@
-"""Reading documents in processes of their own: what a document does there, it does to itself."""
+"""Read documents in child processes, so that a bad document harms nothing else."""

@@ -1,4 +1,4 @@
-"""The process that reads documents: places in on stdin, text out on stdout, both lines of JSON.
+"""The process that reads documents: positions in on stdin, text out on stdout, both lines of JSON.
 
 It imports the formats and nothing else of alir, and ends when its stdin does: when its owner closes
 it, and when its owner is no more. Only data goes back: to unpickle what comes from a process that
@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from alir.documents.formats import read_group
-from alir.documents.sandbox.limits import SandboxLimits, held, prepare, resident_mib, size_mib
+from alir.documents.sandbox.limits import SandboxLimits, limited, prepare, resident_mib, size_mib
 from alir.errors import UnreadableFile
 from alir.models.reading import Cursor, DocumentPosition, Reading
 
 NICENESS = 10
-"""How far it lets everything else go first: as far as the threads that embed documents."""
+"""Its niceness: that of the threads that embed documents."""
 GROWN_MIB = 128
-"""A process that still holds so much more than at its start ends; the next one starts small."""
+"""A process that keeps this much more than at its start ends; a new one starts small."""
 
 
 def main(limits: SandboxLimits) -> None:
-    """Read what is asked for until nobody is there to ask."""
+    """Answer jobs until stdin ends."""
     prepare()
     if sys.platform != "win32":
         os.nice(NICENESS)
@@ -35,13 +35,13 @@ def main(limits: SandboxLimits) -> None:
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     small, size = resident_mib(), size_mib()
-    _say(answers, {"ready": os.getpid()})
+    _write(answers, {"ready": os.getpid()})
     while resident_mib() < small + GROWN_MIB and not limits.reached(size):
         job = json.loads(jobs.get())
         try:
             _answer(job, limits, size, answers)
         except Exception as error:  # noqa: BLE001  nothing is known about what a parser raises
-            _say(answers, {"broke": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
+            _write(answers, {"broke": " ".join(f"{type(error).__name__}: {error}".split())[:200]})
             os._exit(1)
     os._exit(0)
 
@@ -53,37 +53,39 @@ def _listen(jobs: "queue.SimpleQueue[str]") -> None:
 
 
 def _answer(job: dict[str, Any], limits: SandboxLimits, size: float, answers: IO[str]) -> None:
-    places = [DocumentPosition(Path(path), at and Cursor(*at)) for path, at in job["places"]]
-    readings = read_group(places, budget_chars=job["budget_chars"], spent_chars=job["spent_chars"])
-    for reading in _each_held(readings, limits):
+    positions = [DocumentPosition(Path(path), at and Cursor(*at)) for path, at in job["positions"]]
+    readings = read_group(
+        positions, budget_chars=job["budget_chars"], spent_chars=job["spent_chars"]
+    )
+    for reading in _each_limited(readings, limits):
         if isinstance(reading, UnreadableFile):
             reason = reading.reason
             if isinstance(reading.__cause__, MemoryError):
                 reason = limits.too_large
             elif limits.reached(size):
                 reason = limits.perhaps_too_large(reason)
-            _say(answers, {"unreadable": reason})
+            _write(answers, {"unreadable": reason})
             continue
-        # A line each: none is so long that whoever reads it holds Python's lock noticeably.
+        # A line each: none is so long that its reader holds Python's lock noticeably.
         for one in reading.segments:
-            _say(answers, [one.text, one.start, one.page], flush=False)
+            _write(answers, [one.text, one.start, one.page], flush=False)
         at = reading.next
-        _say(answers, {"next": at and [at.position, at.chars, at.encoding, at.carry]})
-    _say(answers, {"end": True})
+        _write(answers, {"next": at and [at.position, at.chars, at.encoding, at.carry]})
+    _write(answers, {"end": True})
 
 
-def _each_held(
+def _each_limited(
     readings: Iterator[Reading | UnreadableFile], limits: SandboxLimits
 ) -> Iterator[Reading | UnreadableFile]:
     while True:
-        with held(limits):
+        with limited(limits):
             reading = next(readings, None)
         if reading is None:
             return
         yield reading
 
 
-def _say(answers: IO[str], what: object, *, flush: bool = True) -> None:
+def _write(answers: IO[str], what: object, *, flush: bool = True) -> None:
     answers.write(json.dumps(what) + "\n")
     if flush:
         answers.flush()

@@ -1,4 +1,4 @@
-"""What reading one part of a file may cost, and the kernel's ways to hold a process to it.
+"""Limits on reading one part of a file, and how the kernel enforces them.
 
 A timer's signal ends the process whatever its parser is at; no thread of ours need get its turn.
 """
@@ -16,39 +16,39 @@ if sys.platform != "win32":
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What reading one part of a file may cost. On Windows nothing is limited."""
+    """Limits on reading one part of a file. Windows has none."""
 
     cpu_s: float = 60.0
-    """Seconds of a processor."""
+    """Processor time."""
     memory_mib: int = 1024
-    """Beyond what the process has already. Linux alone: macOS takes such a limit and ignores it."""
+    """On top of what the process has already. Linux only: macOS ignores such a limit."""
     waits: float = 5.0
-    """Times longer by the clock than it computes: others use the machine, and disks are slow."""
+    """Clock time per processor time: others use the machine, and disks are slow."""
 
     @property
     def wall_s(self) -> float:
-        """Seconds by the clock."""
+        """Clock time."""
         return self.cpu_s * self.waits
 
     @property
     def too_large(self) -> str:
-        """Why a file that reached the limit of memory was not read."""
+        """Return the reason for a file that hit the memory limit."""
         needs = f"needs more than {self.memory_mib} MiB of memory to be read"
         return f"{needs}; split it, or raise ALIR_PARSE_MEMORY_MIB"
 
     def perhaps_too_large(self, reason: str) -> str:
-        """Why a file that may have reached the limit was not read, as far as its parser knows."""
+        """Return the reason for a file that may have hit the limit, from its parser's reason."""
         return f"{reason} (or it needs more memory: raise ALIR_PARSE_MEMORY_MIB)"
 
     def reached(self, from_mib: float) -> bool:
-        """Whether this process, once of `from_mib`, may have reached the limit of memory.
+        """Return whether this process, which began with `from_mib`, may have hit the limit.
 
-        A buffer that doubles fails at half of it, and what is written in C does not say why.
+        A buffer that doubles fails at half of it, and C code gives no reason.
         """
         return _peak_mib() - from_mib > self.memory_mib / 2
 
     def too_slow(self, exit_code: int) -> str | None:
-        """Why a file was not read whose process ended with `exit_code`, if a timer ended it."""
+        """Return the reason for a file if the `exit_code` of its process is that of a timer."""
         if sys.platform == "win32":
             return None
         seconds = {-signal.SIGPROF: self.cpu_s, -signal.SIGALRM: self.wall_s}.get(exit_code)
@@ -58,7 +58,7 @@ class SandboxLimits:
 
 
 def prepare() -> None:
-    """Make this process one that the timers can end, and that leaves no core file."""
+    """Let the timers end this process, without a core file."""
     if sys.platform == "win32":
         return
     timers = {signal.SIGALRM, signal.SIGPROF}
@@ -70,8 +70,8 @@ def prepare() -> None:
 
 
 @contextmanager
-def held(limits: SandboxLimits) -> Iterator[None]:
-    """Hold this process to `limits` meanwhile: too slow ends it, too large is a `MemoryError`."""
+def limited(limits: SandboxLimits) -> Iterator[None]:
+    """Limit this process in this context: time ends it, memory raises `MemoryError`."""
     if sys.platform == "win32":
         yield
         return
@@ -87,12 +87,12 @@ def held(limits: SandboxLimits) -> Iterator[None]:
 
 
 def resident_mib() -> float:
-    """Return the memory this process holds now, in MiB; 0 where nobody can tell."""
+    """Return the memory that this process holds, in MiB; 0 if unknown."""
     return _pages(1)
 
 
 def size_mib() -> float:
-    """Return the addresses this process uses, which are what is limited; 0 as above."""
+    """Return the address space of this process, which is what is limited; 0 if unknown."""
     return _pages(0)
 
 

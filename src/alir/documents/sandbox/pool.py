@@ -1,4 +1,4 @@
-"""The pool of processes that read documents, and the finding of the one a process died of."""
+"""A pool of processes that read documents; it finds the document that a process died of."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ from alir.models.reading import DocumentPosition, Reading, Segment
 from alir.ports import ReadGroup
 
 PROCESSES = 2
-"""While one is at a bad file, another reads on. The second is started when the first is busy."""
+"""While one has a bad file, another reads on. The second starts when the first is busy."""
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class ParserPool:
         self._closing = weakref.finalize(self, _close, self._all)
 
     async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
-        """Do `job` on a thread of the pool, with a way to read documents in its process.
+        """Run `job` on a thread of the pool, with a function that reads documents in its process.
 
         Raises:
             ParserUnavailable: no process starts.
@@ -45,7 +45,7 @@ class ParserPool:
         return await asyncio.wrap_future(self._threads.submit(lambda: job(self._read)))
 
     async def aclose(self) -> None:
-        """End the processes, whatever they are at; return when they are gone."""
+        """Kill the processes; return when they are gone."""
         with self._lock:
             self._is_closed = True
             for process in self._all:
@@ -54,12 +54,12 @@ class ParserPool:
         await asyncio.to_thread(self._closing)
 
     def _read(
-        self, places: Sequence[DocumentPosition], *, budget_chars: int
+        self, positions: Sequence[DocumentPosition], *, budget_chars: int
     ) -> list[Reading | UnreadableFile]:
-        """Do `formats.read_group`; what ends a process, or reaches a limit, fails alone."""
+        """Run `formats.read_group`; a document that ends a process or hits a limit fails alone."""
         answers: list[Reading | UnreadableFile] = []
-        while len(answers) < len(places):
-            rest = places[len(answers) :]
+        while len(answers) < len(positions):
+            rest = positions[len(answers) :]
             spent = sum(len(one.text) for done in answers for one in _segments(done))
             process = self._take()
             try:
@@ -72,7 +72,7 @@ class ParserPool:
                 too_slow = self._limits.too_slow(death.exit_code)
                 # One that has read others may have died of those, or while it waited: ask again.
                 if too_slow or not process.has_read:
-                    path = places[len(answers)].path
+                    path = positions[len(answers)].path
                     answers.append(UnreadableFile(path, too_slow or self._crash(death)))
             else:
                 self._put_back(process)

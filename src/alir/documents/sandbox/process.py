@@ -1,4 +1,4 @@
-"""One process that reads documents, from its start to its end, as its owner sees it."""
+"""The parent's side of a process that reads documents."""
 
 import json
 import subprocess
@@ -21,14 +21,14 @@ _PROGRAM = (
 
 
 class ParserDied(Exception):
-    """A process ended, or said what no process of ours says."""
+    """A process ended, or gave an answer that is none of the protocol."""
 
     def __init__(self, exit_code: int, last_words: str) -> None:
         super().__init__(exit_code, last_words)
         self.exit_code = exit_code
         """Negative: the signal that ended it."""
         self.last_words = last_words
-        """The exception it ended with, where it could say so."""
+        """The exception it ended with, if it could report one."""
 
 
 class ParserProcess:
@@ -70,30 +70,30 @@ class ParserProcess:
             raise ParserUnavailable(f"it ended with exit code {death.exit_code}") from death
 
     def read(
-        self, places: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int
+        self, positions: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int
     ) -> Iterator[Reading | UnreadableFile]:
-        """Do `formats.read_group` there.
+        """Run `formats.read_group` in the process.
 
         Raises:
-            Died: of the document that was next, or before it came to it.
+            Died: at the next document, or before it.
         """
-        asked = [[str(place.path), _fields(place.at)] for place in places]
-        self._ask({"places": asked, "budget_chars": budget_chars, "spent_chars": spent_chars})
-        for place in places:
-            answer = self._answer(place)
+        asked = [[str(position.path), _fields(position.at)] for position in positions]
+        self._ask({"positions": asked, "budget_chars": budget_chars, "spent_chars": spent_chars})
+        for document in positions:
+            answer = self._answer(document)
             if answer is None:
                 return
             self.has_read = True
             yield answer
-        if self._answer(places[-1]) is not None:
+        if self._answer(positions[-1]) is not None:
             raise self._death("it answered too often")
 
     def kill(self) -> None:
-        """End it, whatever it is at; who reads from it is told."""
+        """Kill it, at any time; a pending `read` raises `Died`."""
         self._process.kill()
 
     def close(self) -> None:
-        """End it and let go of it."""
+        """Kill it and close its pipes."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -109,8 +109,8 @@ class ParserProcess:
         except OSError as error:
             raise self._death() from error
 
-    def _answer(self, place: DocumentPosition) -> Reading | UnreadableFile | None:
-        """What it says of `place`; None where it has come to its end."""
+    def _answer(self, document: DocumentPosition) -> Reading | UnreadableFile | None:
+        """Return its answer about `document`; None if it ended the job."""
         segments: list[Segment] = []
         while True:
             match self._hear():
@@ -121,7 +121,7 @@ class ParserProcess:
                 case {"next": [int(position), int(chars), str(encoding), str(carry)]}:
                     return Reading(segments, Cursor(position, chars, encoding, carry))
                 case {"unreadable": str(reason)}:
-                    return UnreadableFile(place.path, reason)
+                    return UnreadableFile(document.path, reason)
                 case {"end": True}:
                     return None
                 case {"broke": str(error)}:

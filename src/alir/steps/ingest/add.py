@@ -13,7 +13,7 @@ from alir.ports import ShardCatalog
 
 @dataclass(frozen=True, slots=True)
 class AddResult:
-    """What became of a batch of chunks."""
+    """The result of writing a batch of chunks."""
 
     written: dict[str, str] = field(default_factory=dict)
     """Chunk id to source id, of files without a refused chunk."""

@@ -1,4 +1,4 @@
-"""Compare: which files the index does not hold in their present version."""
+"""Compare: find the files that the index does not hold in their present version."""
 
 import hashlib
 import os
@@ -14,12 +14,12 @@ from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog
 
 TICK_NS = 2_000_000_000
-"""Of the coarsest file system's clock: FAT's."""
+"""Resolution of the coarsest file system clock: FAT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Files sorted by what there is to do."""
+    """Files sorted by whether to ingest them."""
 
     changed: list[FilePart] = field(default_factory=list)
     settled: list[FileOutcome] = field(default_factory=list)
@@ -32,8 +32,8 @@ def fingerprint(
 ) -> Comparison:
     """Give each new part its version: a hash of the file's path, its content and `chunking`.
 
-    Reads every file whole, in bounded memory, but for those that `known`, by source id, holds as
-    they are; a part that has a version keeps it. Blocks; call it off the event loop.
+    Reads every file whole, in bounded memory, except those with the size and times of their record
+    in `known` (by source id). A part that has a version keeps it. Blocks.
     """
     comparison = Comparison()
     for part in parts:
@@ -53,10 +53,10 @@ def fingerprint(
 async def compare(
     parts: Sequence[FilePart], *, catalog: ShardCatalog, gone: Collection[str] = ()
 ) -> Comparison:
-    """Sort `parts` (with versions) into those to ingest and those the index holds already.
+    """Sort `parts`, which have versions, into those to ingest and those that the index holds.
 
     Args:
-        gone: content hashes of files that the index holds and the folder does not, any more.
+        gone: content hashes of files that the index holds and the folder lost.
     """
     comparison = Comparison()
     held = await catalog.live_versions([part.source_id for part in parts if part.cursor is None])
@@ -79,7 +79,7 @@ async def compare(
 
 
 def content(path: Path, known: SourceRecord | None = None) -> FileContent:
-    """Return what the file holds; unread, if its size and times are those of `known`.
+    """Return the file's content; without reading it if its size and times are those of `known`.
 
     Raises:
         UnreadableFile: it is no regular file, or the system does not let it be read.
@@ -110,7 +110,7 @@ def content(path: Path, known: SourceRecord | None = None) -> FileContent:
 
 
 def is_unchanged(path: Path, seen: FileContent) -> bool:
-    """Return whether the file holds what it did; reads it only where its times cannot tell.
+    """Return whether the content is still `seen`; reads the file only if its times may mislead.
 
     Raises:
         UnreadableFile: it is gone, or the system does not let it be read.

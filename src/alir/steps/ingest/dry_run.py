@@ -39,7 +39,7 @@ class DryRunStore(BasePydanticVectorStore):
 
 
 class DryRunCatalog:
-    """Reads a catalog, and says of each chunk that it is there: a `DryRunStore` acknowledged it."""
+    """Reads a catalog, and takes each chunk for written: a `DryRunStore` acknowledged it."""
 
     def __init__(self, catalog: ShardCatalog) -> None:
         self.live_versions = catalog.live_versions
@@ -57,7 +57,7 @@ class DryRunLedger:
         self._ledger = ledger
 
     async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
-        """Return what is known of each of `ids`; unknown ones are left out."""
+        """Return the records of `ids` by id; unknown ids are left out."""
         return await self._ledger.source_records(ids)
 
     async def record_sources(self, records: Sequence[SourceRecord]) -> None:

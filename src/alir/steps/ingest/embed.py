@@ -1,4 +1,4 @@
-"""Embed: chunks to vectors."""
+"""Embed: give chunks their vectors."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ async def embed(chunks: Sequence[TextNode], *, embedding: BaseEmbedding) -> None
 
 
 async def reuse(chunks: Sequence[TextNode], *, catalog: ShardCatalog) -> list[TextNode]:
-    """Give the chunks whose text the index holds the vector it has there; return the others."""
+    """Give chunks the vector that the index holds for their text; return the others."""
     if not chunks:
         return []
     vectors = await catalog.vectors_by_text({chunk.metadata["text_hash"] for chunk in chunks})

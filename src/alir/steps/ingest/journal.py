@@ -1,4 +1,4 @@
-"""Journal: into the ledger, how far each file came."""
+"""Journal: record in the ledger how far each file came."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,7 @@ from alir.steps.ingest.walk import looked_up
 
 
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
-    """Record that the versions of `parts` came as far as `stage`."""
+    """Record that the versions of `parts` reached `stage`."""
     if ledger is not None and parts:
         await ledger.record_sources([_record(part, stage) for part in parts])
 
@@ -19,7 +19,7 @@ async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedge
 async def journal_failures(
     failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger | None, now_s: float
 ) -> None:
-    """Record the files that failed, and forget those below `roots` that do not any more."""
+    """Record the files that failed, and forget the other failures below `roots`."""
     if ledger is None:
         return
     reasons = {one.path: one.reason for one in failed}
@@ -27,9 +27,9 @@ async def journal_failures(
         await ledger.record_failures(reasons, now_s)
     others = [one for one in await ledger.failed_files() if one.path not in reasons]
     known = await asyncio.to_thread(looked_up, others, roots)
-    well = [one.path for one, is_there in known if is_there is not None]
-    if well:
-        await ledger.forget_failures(well)
+    settled = [one.path for one, is_there in known if is_there is not None]
+    if settled:
+        await ledger.forget_failures(settled)
 
 
 def _record(part: FilePart, stage: Stage) -> SourceRecord:
@@ -49,9 +49,9 @@ def _record(part: FilePart, stage: Stage) -> SourceRecord:
 
 
 async def relearn(*, catalog: Catalog, ledger: Ledger) -> int:
-    """Have the ledger know the files that the index holds, and only these; return how many.
+    """Replace the records of the ledger by the files that the index holds; return how many.
 
-    Their sizes and times are in no index: the next run reads each file once. Failures stay.
+    The index has no sizes and times, so the next run reads each file once. Failures stay.
     """
     files = 0
 

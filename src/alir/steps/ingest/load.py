@@ -1,4 +1,4 @@
-"""Load: files to text, a bounded amount of it at a time."""
+"""Load: read the text of files, a bounded amount at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from alir.steps.ingest.compare import is_unchanged
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What was loaded, and what was not."""
+    """The parts that were loaded, and those that were not."""
 
     loaded: list[LoadedPart] = field(default_factory=list)
     untouched: list[FilePart] = field(default_factory=list)
@@ -25,27 +25,27 @@ def load(parts: Sequence[FilePart], *, budget_chars: int, read: ReadGroup) -> Lo
 
     A file that cannot be read fails alone. Blocks; call it off the event loop.
     """
-    load = LoadResult()
-    places = [DocumentPosition(part.path, part.cursor) for part in parts]
+    result = LoadResult()
+    positions = [DocumentPosition(part.path, part.cursor) for part in parts]
     answered = 0
-    for part, reading in zip(parts, read(places, budget_chars=budget_chars), strict=False):
+    for part, reading in zip(parts, read(positions, budget_chars=budget_chars), strict=False):
         answered += 1
         if isinstance(reading, UnreadableFile):
-            load.failures.append(Failure(part, reading.reason))
+            result.failures.append(Failure(part, reading.reason))
         else:
-            load.loaded.append(LoadedPart(part, reading.segments, reading.next))
-    load.untouched.extend(parts[answered:])
-    return load
+            result.loaded.append(LoadedPart(part, reading.segments, reading.next))
+    result.untouched.extend(parts[answered:])
+    return result
 
 
 _CHANGED = "changed while it was read; the next run reads it again"
 
 
 def confirm(read: LoadResult) -> LoadResult:
-    """Fail the files that were written to since their version was made.
+    """Fail the files that changed since their version was made.
 
-    Their text may be of no version the file ever had, and would be kept under a version it is not
-    of. Looks once a file, when its end was read. Blocks; call it off the event loop.
+    Their text may be of no version that the file ever had. Checks each file once, when its end was
+    read. Blocks; call it off the event loop.
     """
     loaded, failures = [], list(read.failures)
     for one in read.loaded:
@@ -57,7 +57,7 @@ def confirm(read: LoadResult) -> LoadResult:
 
 
 def _change(part: FilePart) -> str:
-    """Why the file is not what it was; empty if it is, or if nobody looked then."""
+    """Return why the file is not what it was; empty if it is, or was never compared."""
     if not part.content.hash:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Place: where the chunks of a text stand in it, also where the text repeats itself."""
+"""Place: find the offsets of chunks in their text, also where the text repeats itself."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ def place(chunks: Sequence[str], text: str) -> list[int] | None:
     """Return the offset of each of `chunks`, in order; None if they are not `text`, cut up.
 
     Neighbours may overlap, and white space between them may be missing. Where the text repeats
-    itself, a chunk stands as late as it can with no letter between it and the one before, and
-    with places left for those after it.
+    itself, a chunk gets the last offset that leaves no letter between it and the one before, and
+    room for those after it.
     """
     latest: list[int] = []
     at = len(text)

@@ -1,7 +1,7 @@
-"""Publish: make the new version of a file the one the index holds.
+"""Publish: make the new version of a file live.
 
-A version's head, its first chunk, is written when all its others are there, and says how many: from
-then on this version is live. When the head was read back, the old version is deleted.
+A version's head, its first chunk, is written when all others are there, and has their count. It
+makes the version live. When the head was read back, the old version is deleted.
 """
 
 from collections.abc import Sequence
@@ -40,10 +40,10 @@ async def publish(
     catalog: ShardCatalog,
     vector_store: BasePydanticVectorStore,
 ) -> PublishResult:
-    """Publish the files that ended, and clear away what an old or a failed version left behind.
+    """Publish the files that ended, and delete the chunks of old and of failed versions.
 
     Args:
-        first_chunks: those of `parts`, embedded, not written yet.
+        first_chunks: the heads of `parts`, embedded and not written.
         refused: source id to reason, of files with a chunk that is not stored.
     """
     firsts = {chunk.ref_doc_id: chunk for chunk in first_chunks}

@@ -1,4 +1,4 @@
-"""Recover: see what the index holds, and finish what a run that died left undone."""
+"""Recover: read what the index holds, and finish what a killed run left undone."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from alir.steps.ingest.walk import listed
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """What the index holds, and what of it below the roots is not right."""
+    """The versions that the index holds, and those below the roots to replace or delete."""
 
     versions: int
     below: int
@@ -29,7 +29,7 @@ class IndexState:
 
 
 async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
-    """Read what the index holds, once, and look which of its files are below `roots`."""
+    """Read what the index holds, once, and check which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
     gone: list[StoredSource] = []

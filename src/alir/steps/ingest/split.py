@@ -1,4 +1,4 @@
-"""Split: text to chunks that fit the embedding model, each knowing where it stands."""
+"""Split: cut text into chunks that fit the embedding model, with their offsets."""
 
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +32,7 @@ def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
     for segment in loaded.segments:
         found = node_parser.get_nodes_from_documents([Document(text=segment.text)])
         nodes = [one for one in found if isinstance(one, TextNode) and one.text.strip()]
-        # A parser says where a text is found next, which may be before where it was cut.
+        # A parser gives the next offset of a text, which may be before the one it was cut at.
         starts = place([node.text for node in nodes], segment.text)
         starts = starts or [node.start_char_idx or 0 for node in nodes]
         for node, start in zip(nodes, starts, strict=True):

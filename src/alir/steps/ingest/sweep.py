@@ -1,4 +1,4 @@
-"""Sweep: take out of the index the files that are gone from the folder."""
+"""Sweep: delete the files from the index that are gone from the folder."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,20 +15,20 @@ from alir.ports import Catalog
 from alir.steps.ingest.walk import listed
 
 FEW_FILES = 10
-"""So many may always be deleted."""
+"""A run may always delete this many."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """What was taken out."""
+    """The files that were deleted."""
 
     deleted: list[Path] = field(default_factory=list)
     moved: list[Path] = field(default_factory=list)
-    """Files whose content is elsewhere now."""
+    """Files with content that is elsewhere now."""
     source_ids: list[str] = field(default_factory=list)
-    """Of both."""
+    """Source ids of both."""
     chunks: int = 0
-    """Chunks the index holds now."""
+    """Chunks that the index holds now."""
 
 
 async def sweep(
@@ -42,13 +42,13 @@ async def sweep(
 ) -> SweepResult:
     """Delete the chunks of every file below `roots` that is not there any more.
 
-    Only the file system's own word that a file does not exist deletes it; a file or folder that
-    cannot be read keeps what it has. What a crash left of versions that were never complete goes
-    too. Files outside `roots` are not touched.
+    A file is deleted only if the file system reports that it does not exist; a file or folder that
+    cannot be read stays. Incomplete versions that a crash left are deleted too. Files outside
+    `roots` are not touched.
 
     Args:
         moved: content hashes of files that were found elsewhere.
-        empty: those of `roots` that hold no file at all, as a folder where no disk is mounted.
+        empty: the folders of `roots` without a file, such as one where no disk is mounted.
         delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
 
     Raises:
@@ -79,7 +79,7 @@ async def sweep(
 def brake(
     deleted: Sequence[Path], *, held: int, empty: Collection[Path]
 ) -> TooManyDeletions | None:
-    """Return why `deleted`, of so many files `held`, are not to go unasked; None if they may."""
+    """Return why `deleted`, of `held` files, may not be deleted unasked; None if they may."""
     lost = len(deleted)
     emptied = [path for path in deleted if any(root in path.parents for root in empty)]
     if emptied or (lost > FEW_FILES and 2 * lost > held):
@@ -90,7 +90,7 @@ def brake(
 async def _sweep_unfinished(
     roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
 ) -> None:
-    """Delete what a crash left of versions below `roots` that were never complete."""
+    """Delete the incomplete versions below `roots` that a crash left."""
     complete = {source.version async for source in catalog.complete_versions()}
     found = listed(catalog.unfinished_versions(complete), roots)
     left_over = [source async for source, is_there in found if is_there is not None]

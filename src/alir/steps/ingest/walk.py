@@ -1,4 +1,4 @@
-"""Walk: the files under the given paths, in order, without ever leaving them."""
+"""Walk: list the files below the given paths, in order, and never leave the paths."""
 
 import asyncio
 import os
@@ -16,15 +16,15 @@ GROUP_FILES = 64
 GROUP_BYTES = 500_000
 """A larger file is a group of its own."""
 LOOKS_AT_ONCE = 1000
-"""Paths looked at in one go: memory, and how long a folder counts as where it was."""
+"""Paths checked in one call: it bounds memory, and how long a folder's real path is cached."""
 
 
 class HasPath(Protocol):
-    """What is kept of a file."""
+    """A value with the path of a file."""
 
     @property
     def path(self) -> Path:
-        """Where it was."""
+        """The path."""
         ...
 
 
@@ -95,7 +95,7 @@ def groups(
 async def listed(
     found: AsyncIterable[F], roots: Sequence[Path]
 ) -> AsyncIterator[tuple[F, bool | None]]:
-    """Yield each of `found` with what `is_listed` says of it; looks off the event loop."""
+    """Yield each of `found` with the result of `is_listed`; checks off the event loop."""
     page: list[F] = []
     async for one in found:
         page.append(one)
@@ -112,8 +112,8 @@ def is_listed(
 ) -> bool | None:
     """Return whether `walk(roots)` yields `path`; None when `path` is below none of them.
 
-    False only on the file system's word that it is not there: what cannot be looked at counts
-    as listed.
+    False only if the file system reports that it does not exist: a path that cannot be checked
+    counts as listed.
     """
     root = next((root for root in roots if root == path or root in path.parents), None)
     if root is None:
@@ -145,7 +145,7 @@ def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
 
 
 def looked_up(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
-    """Return each of `page` with what `is_listed` says of it. Blocks."""
+    """Return each of `page` with the result of `is_listed`. Blocks."""
     # One folder's files share the look at what leads to it; the next page looks again.
     realpath = cache(os.path.realpath)
     return [(one, is_listed(one.path, roots, realpath=realpath)) for one in page]
