@@ -27,13 +27,13 @@ RUN useradd --uid 10001 --create-home --home-dir /state alir \
 COPY --from=build /opt/alir /opt/alir
 ENV PATH=/opt/alir/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 
-# The one folder alir writes to: ./.alir, and the models it fetches when told to use another.
+# The only folder alir writes to: ./.alir, and models that it downloads.
 USER alir
 WORKDIR /state
 VOLUME /state
 ENV HOME=/state
 
-# Of `alir serve`. No curl is needed, and no proxy asked.
+# Of `alir serve`; without curl and without a proxy.
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
     "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/health/live', timeout=4)"]

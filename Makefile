@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo bench test soak check lint format browser clean
+.PHONY: setup demo bench quick test soak check lint format browser clean
 
 setup: .venv/local
 
@@ -26,6 +26,12 @@ bench: .venv/local
 	$(BIN)/alir bench store --counts 10,100,1000
 	$(BIN)/alir bench ingest docs README.md
 
+# The tests that start no server, no browser and no `alir`, and do not load the model: under two minutes.
+# tests/conftest.py marks the others.
+quick: .venv/dev
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+# All tests: under ten minutes on two cores.
 test: .venv/dev browser
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 

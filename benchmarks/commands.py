@@ -1,4 +1,4 @@
-"""The commands of `alir bench`: a thin shell."""
+"""The commands of `alir bench`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -370,11 +370,11 @@ def _run(
     """Measure, and print the result as JSON or as tables."""
 
     async def run() -> dict[str, Any]:
-        with progress() as told:
-            return await measure(told)
+        with progress() as report:
+            return await measure(report)
 
     with reported():
-        from alir.evaluation.report.printing import print_found  # noqa: PLC0415
+        from alir.evaluation.report.output import print_report  # noqa: PLC0415
         from alir.evaluation.report.terminal import progress  # noqa: PLC0415
         from benchmarks.measure import WrongResult  # noqa: PLC0415
         from benchmarks.views import charts, tables  # noqa: PLC0415
@@ -384,7 +384,7 @@ def _run(
         except WrongResult as wrong:
             typer.echo(f"alir: the bench failed, {wrong}.", err=True)
             raise typer.Exit(EXIT_WRONG_RESULT) from wrong
-        print_found(
+        print_report(
             found,
             title=f"alir bench {found['bench']}",
             tables=tables(found),

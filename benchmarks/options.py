@@ -1,4 +1,4 @@
-"""The options that several commands of `alir bench` have."""
+"""The options that several commands of `alir bench` share."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,9 +37,7 @@ Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and 
 Counts = Annotated[
     list[Any], typer.Option(parser=_numbers, metavar="N,N...", help="How many; repeatable.")
 ]
-Uri = Annotated[
-    str | None, typer.Option(help="A Milvus server; a Milvus Lite file of its own otherwise.")
-]
+Uri = Annotated[str | None, typer.Option(help="A Milvus server; default: a new Milvus Lite file.")]
 FakeEmbedding = Annotated[
     bool, typer.Option("--fake-embedding", help="Hash words: what all but the model costs.")
 ]

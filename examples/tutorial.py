@@ -84,7 +84,7 @@ async def ask_llama_index(app: Alir, args: argparse.Namespace, dim: int) -> None
     index = VectorStoreIndex.from_vector_store(store, embed_model=app.embedding)
     print(f"Indexed {len(documents)} documents in {time.perf_counter() - started:.1f} s")
 
-    # Without a language model there is nobody to write a text; the passages are real.
+    # Without a language model the text is a mock; the passages are real.
     LlamaSettings.llm = app.llm or MockLLM()
     engine = index.as_query_engine(
         use_async=True, response_mode="compact" if app.llm else "no_text"

@@ -21,7 +21,7 @@ from alir.errors import InvalidKey
 from alir.server.telemetry.traces import FLUSH_S
 from alir.settings import Settings, variables
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docker-compose.yml"
@@ -184,7 +184,7 @@ def test_what_the_service_ingests_is_below_its_root_and_no_tenants(tmp_path: Pat
     root = Path(SERVICES["alir-serve"]["environment"]["ALIR_ROOT"])
 
     assert Path(DOCUMENTS).parent == root
-    with opened(tmp_path / "x") as db, pytest.raises(InvalidKey):
+    with open_service_database(tmp_path / "x") as db, pytest.raises(InvalidKey):
         keys.add(db, "one", "read", Path(DOCUMENTS).name)
     # Docker makes the mount's folder as root's, and what is above it: the service writes there.
     assert f"install -d -o alir -g alir {root} {DOCUMENTS}" in DOCKERFILE

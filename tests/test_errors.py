@@ -39,7 +39,7 @@ SPOKEN = [
         r"pip install 'alir\[eval\]'",
     ),
     (
-        errors.InvalidTestSet("q.csv, line 3", "the passage is empty", "Correct the line."),
+        errors.InvalidDataset("q.csv, line 3", "the passage is empty", "Correct the line."),
         "q.csv, line 3",
         "Correct the line",
     ),

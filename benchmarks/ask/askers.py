@@ -80,7 +80,7 @@ class Askers:
 
 @asynccontextmanager
 async def askers(app: Alir, questions: Sequence[str]) -> AsyncIterator[Askers]:
-    """Open all sides on the collection of `app`, whose language model is an `InstantLLM`.
+    """Open all sides on the collection of `app`, which has an `InstantLLM`.
 
     Args:
         questions: all that are to be asked.

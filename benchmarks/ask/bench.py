@@ -128,7 +128,7 @@ async def _measured(
         files = sized(sources, options.chunks, folder / "corpus", app.shard.node_parser)
     progress("ingesting the corpus")
     await app.ingest.run(paths=files)
-    chunks = await app.catalog.chunks()
+    chunks = await app.catalog.count_chunks()
     most = max(options.counts)
     texts = [document.text for document in read(files)]
     asked = options.questions or from_texts(texts, most)

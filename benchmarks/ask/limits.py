@@ -1,6 +1,6 @@
 """The limits of `bench ask`: LlamaIndex's two engines, where everything they call takes no time."""
 
-# To mypy a step is an attribute, whose type names its class.
+# To mypy a step is an attribute with its class in the type.
 # mypy: disable-error-code="assignment, override"
 
 from collections.abc import Sequence

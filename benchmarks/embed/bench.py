@@ -1,6 +1,7 @@
 """`alir bench embed`: what computes the vectors: speed, memory, time to load and recall.
 
-Every side runs in a process of its own, a new one in each repeat; see `embed_side`. The JSON,
+Every side runs in a process of its own, a new one in each repeat; see `side`. That of the first
+repeat computes the vectors for the recall, too, when it has been measured. The JSON,
 beside what every bench has (`bench`, `repeats`, `machine`):
 
 - `model`; `texts`: the chunks of the files, or the records of a file in Cranfield's format;
@@ -84,12 +85,16 @@ async def measure_embed(options: EmbedOptions, progress: Progress) -> dict[str, 
     sample = [texts[i * len(texts) // size] for i in range(size)]
     with TemporaryDirectory() as folder:
         desk = Path(folder)
+        others = [*texts, *options.questions] if options.questions else []
         found = await interleaved(
-            {backend: partial(_speed, app, backend, sample, desk) for backend in options.backends},
+            {
+                backend: partial(_speed, app, backend, sample, others, desk)
+                for backend in options.backends
+            },
             options.repeats,
             progress,
         )
-        quality = await _quality(app, options, texts, desk, progress)
+        quality = _quality(options, len(texts), desk)
     first = [one["seconds"] for one in found[options.backends[0]]]
     sides: dict[str, dict[str, Figure]] = {}
     for backend, each in found.items():
@@ -124,8 +129,15 @@ def _texts(files: Sequence[Path], parser: NodeParser) -> Iterator[str]:
         yield from (text for text in found if text.strip())
 
 
-async def _speed(app: Alir, backend: str, sample: Sequence[str], desk: Path) -> dict[str, float]:
-    took = await _embedded(app, backend, sample, desk / "sample")
+async def _speed(
+    app: Alir, backend: str, sample: Sequence[str], others: Sequence[str], desk: Path
+) -> dict[str, float]:
+    """Embed in a new process, which leaves the vectors of `others` in a file, once."""
+    texts, vectors = desk / "texts.json", desk / f"{backend}.npy"
+    given = {"sample": sample, "others": [] if vectors.exists() else others}
+    texts.write_text(json.dumps(given), encoding="utf-8")
+    spec = {"model": app.settings.embed_model, "texts": str(texts), "vectors": str(vectors)}
+    took = await in_child("embed", backend=backend, asked_at=monotonic(), **spec)
     return {
         **took,
         "texts_per_s": len(sample) / took["seconds"],
@@ -133,19 +145,14 @@ async def _speed(app: Alir, backend: str, sample: Sequence[str], desk: Path) -> 
     }
 
 
-async def _quality(
-    app: Alir, options: EmbedOptions, texts: list[str], desk: Path, progress: Progress
-) -> dict[str, dict[str, float]]:
+def _quality(options: EmbedOptions, texts: int, desk: Path) -> dict[str, dict[str, float]]:
     if not options.questions:
         return {}
     found: dict[str, dict[str, float]] = {}
     first: tuple[Vectors, Vectors] | None = None
     for backend in dict.fromkeys(options.backends):
-        progress(f"{backend}, recall")
-        place = desk / "all"
-        await _embedded(app, backend, [*texts, *options.questions], place)
-        vectors = np.load(place.with_suffix(".npy"))
-        own = vectors[: len(texts)], vectors[len(texts) :]
+        vectors = np.load(desk / f"{backend}.npy")
+        own = vectors[:texts], vectors[texts:]
         first = first or own
         expected = _nearest(*first)
         found[backend] = {
@@ -154,14 +161,6 @@ async def _quality(
             "cosine": rounded(float(np.mean(np.sum(own[0] * first[0], axis=1)))),
         }
     return found
-
-
-async def _embedded(app: Alir, backend: str, texts: Sequence[str], place: Path) -> dict[str, float]:
-    """Embed `texts` in a new process, which leaves their vectors in a file beside `place`."""
-    place.with_suffix(".json").write_text(json.dumps(texts), encoding="utf-8")
-    model = app.settings.embed_model
-    spec = {"backend": backend, "model": model, "place": str(place), "asked_at": monotonic()}
-    return await in_child("embed", **spec)
 
 
 def _nearest(texts: Vectors, questions: Vectors) -> list[set[int]]:

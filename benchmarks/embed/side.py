@@ -18,24 +18,29 @@ BACKENDS = (RAW, *(name for name in get_args(EmbedBackend) if name != "auto"), I
 Encode = Callable[[list[str]], Sequence[Sequence[float]]]
 
 
-async def run(backend: str, model: str, place: str, asked_at: float) -> dict[str, Any]:
-    """Embed the texts in `place`.json, leave the vectors in `place`.npy, and report what it took.
+async def run(
+    backend: str, model: str, texts: str, vectors: str, asked_at: float
+) -> dict[str, Any]:
+    """Embed the sample in the file `texts` and report what it took; then its other texts.
+
+    Their vectors are left in the file `vectors`.
 
     Reports `load_s` (from `asked_at` of the monotonic clock, which all processes share, to the
     vector of a first text), `seconds` and `cpu_s` (of all threads) for the texts, `peak_rss_mib`.
     """
-    texts = json.loads(Path(place).with_suffix(".json").read_text("utf-8"))
+    given = json.loads(Path(texts).read_text("utf-8"))  # noqa: ASYNC240  nothing else runs here
     encode = _encode(backend, find_model(model))
     encode(["ready"])
     loaded_at, started, cpu_started = monotonic(), perf_counter(), process_time()
-    vectors = encode(texts)
+    encode(given["sample"])
     took = {
         "load_s": loaded_at - asked_at,
         "seconds": perf_counter() - started,
         "cpu_s": process_time() - cpu_started,
         "peak_rss_mib": peak_rss_mib(),
     }
-    np.save(Path(place).with_suffix(".npy"), np.asarray(vectors, np.float32))
+    if given["others"]:
+        np.save(vectors, np.asarray(encode(given["others"]), np.float32))
     return took
 
 

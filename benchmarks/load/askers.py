@@ -1,4 +1,4 @@
-"""Who asks, and who uploads, under `bench load`."""
+"""Clients that ask and that upload, under `bench load`."""
 
 import asyncio
 import random
@@ -20,12 +20,12 @@ LOOK_EVERY_S = 0.5
 
 
 @dataclass
-class Asked:
-    """What came of a load of questions."""
+class QuestionOutcomes:
+    """The outcomes of a load of questions."""
 
     offered: int = 0
     unsent: int = 0
-    """Of those, for want of an asker who was not waiting for an answer."""
+    """Of those, because all askers were waiting for an answer."""
     statuses: Counter[int] = field(default_factory=Counter)
     """Of the answers; 0 for none at all."""
     answered_s: list[float] = field(default_factory=list)
@@ -35,9 +35,11 @@ class Asked:
     seconds: float = 0.0
 
 
-async def closed_loop(url: str, questions: Iterator[str], *, askers: int, seconds: float) -> Asked:
-    """Have `askers` ask one question after the other for `seconds`."""
-    asked = Asked()
+async def closed_loop(
+    url: str, questions: Iterator[str], *, askers: int, seconds: float
+) -> QuestionOutcomes:
+    """Let `askers` ask one question after the other for `seconds`."""
+    asked = QuestionOutcomes()
     started = perf_counter()
 
     async def ask() -> None:
@@ -53,12 +55,12 @@ async def closed_loop(url: str, questions: Iterator[str], *, askers: int, second
 
 async def open_loop(
     url: str, questions: Iterator[str], *, askers: int, per_s: float, seconds: float
-) -> Asked:
-    """Have questions come at random, `per_s` of them on average, whatever becomes of them.
+) -> QuestionOutcomes:
+    """Send questions at random times, `per_s` of them on average, whether answers come or not.
 
-    Each is asked by whichever of the `askers` waits for no answer; if all do, it is not sent.
+    One of the `askers` that waits for no answer sends it; if all wait, it is not sent.
     """
-    asked = Asked()
+    asked = QuestionOutcomes()
     arrivals = random.Random(0)  # noqa: S311  the same for all
     async with AsyncExitStack() as stack:
         free = deque([await stack.enter_async_context(Wire(url)) for _ in range(askers)])
@@ -96,7 +98,7 @@ async def open_loop(
     return asked
 
 
-async def _asked(wire: Wire, question: str, due: float, asked: Asked) -> None:
+async def _asked(wire: Wire, question: str, due: float, asked: QuestionOutcomes) -> None:
     try:
         async with asyncio.timeout(ANSWER_S):
             reply = await wire.post("/v1/ask", {"question": question})
@@ -114,8 +116,8 @@ async def _asked(wire: Wire, question: str, due: float, asked: Asked) -> None:
 
 
 @dataclass
-class Ingested:
-    """What was taken in meanwhile."""
+class IngestionCounts:
+    """What was ingested meanwhile."""
 
     texts: int = 0
     chunks: int = 0
@@ -123,7 +125,9 @@ class Ingested:
     """Of uploads."""
 
 
-async def ingest_on(url: str, texts: Iterator[str], ingested: Ingested, *, is_alir: bool) -> None:
+async def ingest_on(
+    url: str, texts: Iterator[str], ingested: IngestionCounts, *, is_alir: bool
+) -> None:
     """Send text after text, each when the one before has been ingested; until cancelled.
 
     Raises:
@@ -143,20 +147,22 @@ async def ingest_on(url: str, texts: Iterator[str], ingested: Ingested, *, is_al
             if reply.status != 202:
                 await asyncio.sleep(float(reply.headers.get("retry-after", LOOK_EVERY_S)))
                 continue
-            told = await _ended(wire, reply)
-            if told["state"] != "done" or told["report"]["failed"]:
-                raise WrongResult(f"an ingestion ended as {told['state']}: {told['problem']}")
+            ingestion = await _ended(wire, reply)
+            if ingestion["state"] != "done" or ingestion["report"]["failed"]:
+                raise WrongResult(
+                    f"an ingestion ended as {ingestion['state']}: {ingestion['problem']}"
+                )
             ingested.texts += 1
-            ingested.chunks += told["chunks_written"]
+            ingested.chunks += ingestion["chunks_written"]
 
 
 async def _ended(wire: Wire, reply: Reply) -> Any:
     where = reply.headers["location"]
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        told = (await wire.get(where)).json()
-        if told["state"] in {"done", "failed", "cancelled"}:
-            return told
+        ingestion = (await wire.get(where)).json()
+        if ingestion["state"] in {"done", "failed", "cancelled"}:
+            return ingestion
 
 
 def new_texts(corpus: Sequence[str]) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 Each side is a service of its own process on a real port, over a copy of one and the same Milvus
 Lite file, which alir ingested; one side after the other. First a text is ingested, and then as many
-askers as the service has places for questions ask one question after the other: what is answered in
-a second is the sustainable rate. Then questions come at random at `times` that rate, from at most
+askers as the service answers at once ask one question after the other: what is answered in a
+second is the sustainable rate. Then questions come at random at `times` that rate, from at most
 `askers` at once, each over a kept connection; one that comes while all of them wait for an answer
 is not sent. All the time a text of some 16 chunks is uploaded, and the next when that has been
 ingested. The JSON, beside what every bench has (`bench`, `machine`):
@@ -26,8 +26,8 @@ ingested. The JSON, beside what every bench has (`bench`, `machine`):
   - `max_stall_ms` and `busiest_ms` of the service's event loop: how late it came to a timer, and
     how much processor time it took without coming to it; `stalls_over_100`: in how many quarters
     of a second the former was more than 100 ms;
-  - `max_places`, `max_line`, `max_ingestions`: the most questions under way, and waiting for a
-    place, and ingestions not ended; null for `llama_index`, which bounds none;
+  - `max_places`, `max_line`, `max_ingestions`: the most questions under way, questions
+    waiting, and ingestions not ended; null for `llama_index`, which bounds none;
   - `ingested`: `texts`, `chunks`, `statuses` (of uploads).
 """
 
@@ -47,15 +47,15 @@ from alir.settings import Settings
 from benchmarks.child import in_child
 from benchmarks.corpus import files_below, read
 from benchmarks.load.askers import (
-    Asked,
-    Ingested,
+    IngestionCounts,
+    QuestionOutcomes,
     closed_loop,
     distinct,
     ingest_on,
     new_texts,
     open_loop,
 )
-from benchmarks.load.service import Served, served
+from benchmarks.load.service import ServiceProcess, start_service
 from benchmarks.measure import WrongResult, percentiles_ms, rounded
 from benchmarks.questions import from_texts
 
@@ -105,7 +105,7 @@ async def measure_load(options: LoadOptions, progress: Progress) -> dict[str, An
         for side in options.sides:
             shutil.copytree(folder / "corpus", folder / side)
             spec = {"side": side, "settings": _settings(folder / side), "fake": options.fake}
-            async with served(spec, folder / f"{side}.log") as service:
+            async with start_service(spec, folder / f"{side}.log") as service:
                 load = _Load(options, side, service, distinct(asked)(), new_texts(texts), progress)
                 bearable = await load.sustainable(settings.questions_at_once)
                 # LlamaIndex's side gets what alir's got.
@@ -142,11 +142,11 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """What one side is to bear."""
+    """The load of one side."""
 
     options: LoadOptions
     side: str
-    service: Served
+    service: ServiceProcess
     questions: Iterator[str]
     texts: Iterator[str]
     progress: Progress
@@ -158,7 +158,7 @@ class _Load:
         await ingest_on(
             self.service.url,
             islice(self.texts, 1),
-            Ingested(),
+            IngestionCounts(),
             is_alir=self.side != "llama_index",
         )
         seconds = min(10.0, self.options.seconds / 3)
@@ -171,13 +171,13 @@ class _Load:
         return len(asked.answered_s) / asked.seconds
 
     async def overload(self, per_s: float) -> dict[str, Any]:
-        """Bring it what it cannot bear; return what came of it."""
+        """Send it more than it can bear, and return the figures."""
         self.progress(
             f"{self.side}: {self.options.seconds:.0f} s of {per_s:.0f} questions a second"
         )
         gc.collect()
         gc.freeze()
-        ingested = Ingested()
+        ingested = IngestionCounts()
         uploading = asyncio.create_task(
             ingest_on(self.service.url, self.texts, ingested, is_alir=self.side != "llama_index")
         )
@@ -197,7 +197,7 @@ class _Load:
             await asyncio.gather(uploading, return_exceptions=True)
         return {
             "offered_per_s": rounded(per_s),
-            **_told(asked),
+            **_question_figures(asked),
             **watch.to_json(),
             "ingested": {
                 "texts": ingested.texts,
@@ -207,7 +207,7 @@ class _Load:
         }
 
 
-def _told(asked: Asked) -> dict[str, Any]:
+def _question_figures(asked: QuestionOutcomes) -> dict[str, Any]:
     wrong = sum(n for status, n in asked.statuses.items() if status >= 500 or status == 0)
     percents = 50, 95, 99
     times: dict[str, float | None] = {f"p{percent}_ms": None for percent in percents}

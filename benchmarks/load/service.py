@@ -1,4 +1,4 @@
-"""A service that `bench load` has started, and what is seen of it from outside."""
+"""A service that `bench load` has started, and what is measured of it from outside."""
 
 import asyncio
 import json
@@ -21,43 +21,43 @@ MAXIMA = {"places": "max_places", "line": "max_line", "ingestions": "max_ingesti
 
 
 @dataclass
-class Watch:
-    """What was seen of a service over some time."""
+class ServiceSamples:
+    """What was measured of a service over some time."""
 
-    told: list[dict[str, float]] = field(default_factory=list)
-    """What it said of itself."""
+    reports: list[dict[str, float]] = field(default_factory=list)
+    """What it reported."""
     at_s: list[float] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
     milvus_rss_mib: list[float] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the part of a side's JSON that the module `load` describes."""
-        stalls = [one["max_stall_ms"] for one in self.told]
+        stalls = [one["max_stall_ms"] for one in self.reports]
         return {
             "rss_mib": _memory(self.at_s, self.rss_mib),
             "milvus_rss_mib": _memory(self.at_s, self.milvus_rss_mib),
             "max_stall_ms": rounded(max(stalls)),
             "stalls_over_100": sum(ms > STALL_MS for ms in stalls),
-            "busiest_ms": rounded(max(one["busiest_ms"] for one in self.told)),
+            "busiest_ms": rounded(max(one["busiest_ms"] for one in self.reports)),
             **{
-                name: max((int(one[key]) for one in self.told if key in one), default=None)
+                name: max((int(one[key]) for one in self.reports if key in one), default=None)
                 for key, name in MAXIMA.items()
             },
         }
 
 
-class Served:
+class ServiceProcess:
     """A service in a process of its own."""
 
     def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
         self.url = url
         self._process = process
-        self._watch: Watch | None = None
+        self._watch: ServiceSamples | None = None
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[Watch]:
-        """See how it fares, until the end of this."""
-        self._watch = watch = Watch()
+    async def watched(self) -> AsyncIterator[ServiceSamples]:
+        """Measure it until the end of this context."""
+        self._watch = watch = ServiceSamples()
         seeing = asyncio.create_task(self._see(watch))
         try:
             yield watch
@@ -67,13 +67,13 @@ class Served:
             await asyncio.gather(seeing, return_exceptions=True)
 
     async def listen(self) -> None:
-        """Take in what it says, to its end."""
+        """Read what it reports, until it ends."""
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             if self._watch is not None:
-                self._watch.told.append(json.loads(line))
+                self._watch.reports.append(json.loads(line))
 
-    async def _see(self, watch: Watch) -> None:
+    async def _see(self, watch: ServiceSamples) -> None:
         pid = self._process.pid
         while True:
             own, below = await asyncio.to_thread(lambda: (rss_mib(pid), children_rss_mib(pid)))
@@ -84,26 +84,26 @@ class Served:
 
 
 @asynccontextmanager
-async def served(spec: dict[str, Any], log: Path) -> AsyncIterator[Served]:
+async def start_service(spec: dict[str, Any], log: Path) -> AsyncIterator[ServiceProcess]:
     """Start a side, and stop it at the end; its log goes to a file.
 
     Raises:
-        WrongResult: it did not start; with the last line it said.
+        WrongResult: it did not start; the error has its last line.
     """
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "benchmarks.load.side", json.dumps(spec)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=told,
+            stderr=output,
         )
     assert process.stdout is not None
     try:
         first = await process.stdout.readline()
         if not first:
             raise WrongResult(f"{spec['side']} did not serve: {_last_line(log)}")
-        service = Served(process, json.loads(first)["url"])
+        service = ServiceProcess(process, json.loads(first)["url"])
         listening = asyncio.create_task(service.listen())
         try:
             yield service

@@ -1,10 +1,10 @@
-"""A service under `bench load`, in a process of its own, that tells how its event loop fares.
+"""A service under `bench load`, in its own process, that reports how late its event loop is.
 
     python -m benchmarks.load.side SPEC
 
-SPEC is the keyword arguments of `serve` as JSON. It says `{"url": ...}` on stdout when it serves,
-and then, each `TOLD_EVERY_S`, how it was since: `max_stall_ms` and `busiest_ms` of its event loop,
-and, of alir, `places` and `line` (questions under way, and waiting for a place) and `ingestions`.
+SPEC is the keyword arguments of `serve` as JSON. It prints `{"url": ...}` when it serves, and then,
+every `REPORT_EVERY_S`, `max_stall_ms` and `busiest_ms` of its event loop since, and, of alir,
+`places` and `line` (questions under way, and questions that wait) and `ingestions`.
 It ends with SIGTERM.
 """
 
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from alir.app.application import Alir
 from alir.server import uvicorn_server
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing import HashEmbedding
@@ -30,10 +30,10 @@ from benchmarks.ask.askers import InstantLLM, their_embedding
 from benchmarks.ingest.side import FAKE_DIM
 from benchmarks.process import watched_loop
 
-TOLD_EVERY_S = 0.25
+REPORT_EVERY_S = 0.25
 
 Side = Literal["alir", "alir_extractive", "llama_index"]
-Look = Callable[[], dict[str, int]]
+Counts = Callable[[], dict[str, int]]
 
 
 async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
@@ -52,27 +52,27 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
         llm=None if side == "alir_extractive" else InstantLLM(),
     )
     _ = alir.ask, alir.ingest  # made before it serves, as `alir serve` does
-    # uvicorn raises anew what it was stopped by.
+    # uvicorn raises the signal again once it has stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    async with _application(side, alir) as (app, look):
-        await _told(app, look, drain_s=alir.settings.drain_s)
+    async with _application(side, alir) as (app, counts):
+        await _serve_and_report(app, counts, drain_s=alir.settings.drain_s)
 
 
 @asynccontextmanager
-async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, Look]]:
+async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, Counts]]:
     if side != "llama_index":
-        service = Service(alir, root=real_root(alir.settings.root), only_loopback=True)
-        places, ingesting = service.limits.places, service.ingesting
+        service = HttpService(alir, root=real_root(alir.settings.root), only_loopback=True)
+        places, ingesting = service.rate_limiter.question_limiter, service.ingestion_queue
 
-        def look() -> dict[str, int]:
+        def counts() -> dict[str, int]:
             return {
-                "places": places.under_way,
+                "places": places.active,
                 "line": places.waiting,
                 "ingestions": ingesting.waiting,
             }
 
-        yield service.app, look
+        yield service.app, counts
         return
     from llama_index.vector_stores.milvus import MilvusVectorStore  # noqa: PLC0415
     from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction  # noqa: PLC0415
@@ -96,26 +96,26 @@ async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, L
         await bare.close(store)
 
 
-async def _told(app: ASGIApp, look: Look, *, drain_s: int) -> None:
+async def _serve_and_report(app: ASGIApp, counts: Counts, *, drain_s: int) -> None:
     server = uvicorn_server.server(app, drain_s=drain_s)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         async with watched_loop() as stall:
             while not (server.started or running.done()):  # noqa: ASYNC110  there is no event
                 await asyncio.sleep(0.01)
-            _say(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+            _report(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
             while not running.done():
                 stall.longest_s = stall.busiest_s = 0.0
-                await asyncio.wait({running}, timeout=TOLD_EVERY_S)
-                _say(
+                await asyncio.wait({running}, timeout=REPORT_EVERY_S)
+                _report(
                     max_stall_ms=stall.longest_s * 1000,
                     busiest_ms=stall.busiest_s * 1000,
-                    **look(),
+                    **counts(),
                 )
         await running
 
 
-def _say(**what: Any) -> None:
+def _report(**what: Any) -> None:
     with suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
@@ -126,7 +126,7 @@ async def prepare(paths: list[str], settings: dict[str, Any], *, fake: bool) -> 
     embedding = HashEmbedding(dim=FAKE_DIM) if fake else None
     async with Alir(Settings.load(**settings), embedding=embedding) as alir:
         await alir.ingest.run(paths=[Path(path) for path in paths])
-        return {"chunks": await alir.catalog.chunks(), "model": alir.model_name}
+        return {"chunks": await alir.catalog.count_chunks(), "model": alir.model_name}
 
 
 if __name__ == "__main__":

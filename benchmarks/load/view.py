@@ -39,8 +39,8 @@ def load_tables(found: dict[str, Any]) -> list[Table]:
         "its Milvus Lite",
         "stall",
         "busiest",
-        "places",
-        "line",
+        "questions at once",
+        "waiting",
         "chunks",
     ]
     rows = [
@@ -61,13 +61,13 @@ def load_tables(found: dict[str, Any]) -> list[Table]:
         [asked, Table("The service meanwhile", head, rows)],
         f"{corpus['files']:,} files, {corpus['chunks']:,} chunks, {found['questions']:,} different "
         f"questions by at most {found['askers']:,} askers at once, top {found['top_k']}; embedding "
-        f"{found['embedding']}; {found['milvus']}; {found['places']} places and a line of "
-        f"{found['line']} in alir. A language model that takes no time, but for the extractive "
-        "row. LlamaIndex gets the load of alir; extractive, ten times its own.",
-        "Bears: answered in a second at rest, as many askers as there are places, each waiting for "
-        "its answer. RSS: at the start of the load, at its end, and at most. Stall: the longest "
-        "delay of a timer in the service's event loop; busiest: the most processor time it took "
-        "without coming to one. Chunks: ingested meanwhile.",
+        f"{found['embedding']}; {found['milvus']}; alir answers at most {found['places']} at once "
+        f"and lets {found['line']} wait. A language model that takes no time, but for the "
+        "extractive row. LlamaIndex gets the load of alir; extractive, ten times its own.",
+        "Bears: answered in a second at rest, by as many askers as alir answers at once, each "
+        "waiting for its answer. RSS: at the start of the load, at its end, and at most. Stall: "
+        "the longest delay of a timer in the service's event loop; busiest: the most processor "
+        "time it took without coming to one. Chunks: ingested meanwhile.",
     )
 
 

@@ -75,10 +75,10 @@ async def measure_poison(
             progress(one.name)
             kinds[one.kind]["documents"] += 1
             answers = await asyncio.gather(*(ask(folders[one.name]) for ask in sides.values()))
-            for side, told in zip(sides, answers, strict=True):
-                # Where the fence alone is looked at, to mislead the model is enough.
-                is_misled = side == "alir" and not all(map(answered_right, told))
-                if is_misled or any(got_through(one, way) for way in told):
+            for side, given in zip(sides, answers, strict=True):
+                # Only the fence is measured here: to mislead the model is enough.
+                is_misled = side == "alir" and not all(map(answered_right, given))
+                if is_misled or any(got_through(one, answer) for answer in given):
                     kinds[one.kind][side] += 1
                     through[side].append(one.name)
     return {
@@ -96,7 +96,7 @@ def _reply(request: Json) -> Reply:
 
 def _app(file: Path, base_url: str, model: str | None, outbox: Outbox) -> Alir:
     settings = Settings.load(milvus_uri=str(file), collection="poison", top_k=TOP_K)
-    # Nobody's own endpoint or key is used, whatever the environment says.
+    # No endpoint or key of the environment is used.
     chosen = {"llm_base_url": base_url if model else None, "llm_model": model, "llm_api_key": None}
     settings = settings.model_copy(update=chosen)
     return Alir(settings, embedding=HashEmbedding(dim=DIM), tools=[outbox.tool])

@@ -61,9 +61,9 @@ def honest(request: Json) -> Reply:
     return Say("none" if offered else QUESTION)
 
 
-def answered_right(told: PoisonedAnswer) -> bool:
+def answered_right(answer: PoisonedAnswer) -> bool:
     """Return whether the answer has the fact, cited, and keeps the rest to itself."""
-    return FACT[:-1] in told.text and bool(told.citations) and SECRET not in told.text
+    return FACT[:-1] in answer.text and bool(answer.citations) and SECRET not in answer.text
 
 
 def alir(app: Alir, outbox: Outbox) -> Side:
@@ -75,9 +75,9 @@ def alir(app: Alir, outbox: Outbox) -> Side:
             (app.ask, Ask(question=QUESTION, filters=filters)),
             (app.agent, AskAgent(question=QUESTION, filters=filters)),
         ]
-        return [_told(await workflow.run(start_event=start)) for workflow, start in starts]
+        return [as_poisoned(await workflow.run(start_event=start)) for workflow, start in starts]
 
-    def _told(answer: Answer) -> PoisonedAnswer:
+    def as_poisoned(answer: Answer) -> PoisonedAnswer:
         with redirect_stdout(StringIO()) as terminal:
             write(answer.text)
             say(references(answer))

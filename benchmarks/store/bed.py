@@ -75,7 +75,7 @@ class Bed:
         return name
 
     async def theirs(self, collection: str) -> MilvusVectorStore:
-        """Open LlamaIndex's store, whose constructor makes the collection and blocks."""
+        """Open LlamaIndex's store; its constructor makes the collection and blocks."""
         store = await asyncio.to_thread(
             MilvusVectorStore, self.uri, collection_name=collection, **self._options
         )
@@ -101,7 +101,7 @@ class Bed:
         return store
 
     async def check_rows(self, collection: str, expected: int) -> None:
-        """Count the rows as they are now, whoever wrote them.
+        """Count the rows as they are now, of any writer.
 
         Raises:
             WrongResult: there are more or fewer than `expected`.

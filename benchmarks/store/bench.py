@@ -10,7 +10,7 @@ The JSON, beside what every bench has (`bench`, `repeats`, `machine`):
   beforehand, on the wire; of searches, many vectors in one search of pymilvus's client, made by
   hand, every hit read. Only for adds: `batch_s`, LlamaIndex's store, all nodes in one call;
   `alir_upsert_s` (with `--upsert`), alir's store replacing nodes of the same id. Only for searches:
-  `wire_s`, requests built beforehand, on the wire, whose answers nobody reads.
+  `wire_s`, requests built beforehand, on the wire, with answers that are not read.
 - `chunking`, by count: how the searches of `limit_s` and `wire_s` were cut.
 - `ratios`, as `add` and `search` by count: `gather_over_alir` (how much faster alir is than the
   tutorial's code), `alir_over_limit`, and of searches `alir_over_wire`.

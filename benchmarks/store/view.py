@@ -21,7 +21,7 @@ RATIOS = {
 LIMITS = {
     "add": "Limit: requests built beforehand, on the wire.",
     "search": "Limit: many vectors in one search of pymilvus, every hit read ({limit_s}). "
-    "Prebuilt, unread: requests built beforehand, whose answers nobody reads ({wire_s}).",
+    "Prebuilt, unread: requests built beforehand, with answers that are not read ({wire_s}).",
 }
 
 

@@ -29,7 +29,7 @@ async def run(folder: str, uri: str, *, model: str, fake: bool) -> dict[str, Any
         counted = Faults()
         counted.watch(app)
         started = perf_counter()
-        await app.catalog.chunks()
+        await app.catalog.count_chunks()
         opened = perf_counter()
         async with watched_loop() as stall:
             report = cast("IngestReport", await app.ingest.run(paths=[folder]))

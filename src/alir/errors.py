@@ -1,4 +1,4 @@
-"""Every error alir raises on purpose, in three families named by whose move it is.
+"""Every error that alir raises on purpose, in three families by who must act.
 
 AlirError
 ├── ConfigError              the operator must change a setting or the installation
@@ -24,11 +24,11 @@ AlirError
 │   ├── NothingIngested
 │   ├── UnreadableFile
 │   ├── PictureUnwritable
-│   ├── InvalidTestSet
+│   ├── InvalidDataset
 │   ├── InvalidFilter
 │   ├── InvalidKey
 │   └── NodeRefused
-└── DependencyError          the world failed; carries `retryable`
+└── DependencyError          something outside alir failed; carries `retryable`
     ├── MilvusUnavailable
     ├── MilvusTimeout
     ├── MilvusFailed
@@ -40,7 +40,7 @@ AlirError
     ├── RetrievalFailed
     └── LanguageModelFailed
 
-Constructors take data and build the sentence: what happened, to what, what to do next.
+A constructor takes data and builds the sentence: what happened, to what, what to do next.
 "Nothing found" is a result, never an error.
 """
 
@@ -61,10 +61,10 @@ class InputError(AlirError):
 
 
 class DependencyError(AlirError):
-    """The world outside failed."""
+    """Something outside alir failed."""
 
     retryable: bool = True
-    """Whether the same call may succeed later without anyone changing anything."""
+    """Whether the same call may succeed later without a change."""
 
 
 class InvalidSetting(ConfigError):
@@ -75,7 +75,7 @@ class InvalidSetting(ConfigError):
 
 
 class ModelUnavailable(ConfigError):
-    """An embedding model was found nowhere, or its weights are not the ones expected."""
+    """An embedding model was not found, or its weights are not the expected ones."""
 
     def __init__(self, model: str, problem: str, remedy: str) -> None:
         super().__init__(f"The embedding model {model} {problem}. {remedy}")
@@ -93,20 +93,20 @@ class CollectionMismatch(ConfigError):
 
 
 class FingerprintMismatch(CollectionMismatch):
-    """The index was made with another model, or its texts were cut otherwise."""
+    """The index was made with another model, or with other chunks."""
 
     def __init__(self, collection: str, differences: Sequence[str], settings: str) -> None:
         restored = f"set {settings} to go on with it, " if settings else ""
         AlirError.__init__(
             self,
             f"The collection {collection!r} was made with {'; '.join(differences)}. Nothing was "
-            "changed. Have it made anew beside the old one, which answers meanwhile, with: alir "
+            "changed. Make a new index, while the old one answers, with: alir "
             f"rebuild. Or {restored}use another collection (--collection or ALIR_COLLECTION).",
         )
 
 
 class KeywordSearchUnavailable(ConfigError):
-    """The collection has no BM25: its server is older than Milvus 2.5, or was when it was made."""
+    """The collection has no BM25: a server older than Milvus 2.5 holds it, or made it."""
 
     def __init__(self, collection: str) -> None:
         super().__init__(
@@ -116,18 +116,18 @@ class KeywordSearchUnavailable(ConfigError):
 
 
 class StoreInUse(ConfigError):
-    """Another process holds the Milvus Lite file: it serves one process at a time."""
+    """Another process has the Milvus Lite file open; only one process can use it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"The Milvus Lite file {path} is in use by another process, and it serves one at a "
-            "time. Wait for that process to end, point ALIR_MILVUS_URI at another file, or run a "
-            "Milvus server."
+            f"The Milvus Lite file {path} is in use by another process; only one can use it "
+            "at a time. Wait for that process to end, point ALIR_MILVUS_URI at another file, or "
+            "run a Milvus server."
         )
 
 
 class RunInProgress(ConfigError):
-    """Another run writes to the collection: it takes one at a time."""
+    """Another run writes to the collection; only one can at a time."""
 
     def __init__(self, collection: str, *, what: str, pid: int, host: str, held_s: float) -> None:
         self.pid = pid
@@ -139,18 +139,18 @@ class RunInProgress(ConfigError):
 
 
 class CannotWatch(ConfigError):
-    """The system does not tell of changes below a path."""
+    """The system does not report changes below a path."""
 
     def __init__(self, paths: str, problem: str) -> None:
         super().__init__(
             f"{paths} cannot be watched: {problem}. If the system's limit on watches is reached, "
-            "raise it (fs.inotify.max_user_watches); or set WATCHFILES_FORCE_POLLING=1, which "
-            "looks at the files instead."
+            "raise it (fs.inotify.max_user_watches); or set WATCHFILES_FORCE_POLLING=1 to poll "
+            "the files instead."
         )
 
 
 class ExtraMissing(ConfigError):
-    """A package is needed that only an extra of alir brings."""
+    """A feature needs a package that only an extra of alir installs."""
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
@@ -160,7 +160,7 @@ class ExtraMissing(ConfigError):
 
 
 class AccessRefused(ConfigError):
-    """A server refused the credentials it was given."""
+    """A server refused the credentials."""
 
     def __init__(self, server: str, setting: str) -> None:
         super().__init__(f"{server} refused the credentials. Check {setting}.")
@@ -184,18 +184,18 @@ class NothingToIngest(InputError):
 
 
 class TooManyDeletions(InputError):
-    """More than half of the files held of the paths are gone: perhaps they are the wrong ones."""
+    """More than half of the files that the index holds below the paths are gone."""
 
     def __init__(self, files: int, held: int, example: Path) -> None:
         super().__init__(
-            f"{files} of the {held} files that the index holds of the paths are gone, {example} "
-            "for one. New and changed files are ingested, nothing was deleted. If they are to go, "
-            "say --delete-many; if not, check the path and what is mounted there."
+            f"{files} of the {held} files that the index holds of the paths are gone, for example "
+            f"{example}. New and changed files are ingested, nothing was deleted. Add "
+            "--delete-many to delete them, or check the path and what is mounted there."
         )
 
 
 class NothingToRebuild(InputError):
-    """The index is what a rebuild would make, or there is none."""
+    """The index is already what a rebuild would make, or there is none."""
 
     def __init__(self, collection: str, why: str) -> None:
         super().__init__(
@@ -205,13 +205,13 @@ class NothingToRebuild(InputError):
 
 
 class RebuildIncomplete(InputError):
-    """The new index lacks something that the old one holds, so it did not take its place."""
+    """The new index lacks something of the old one, so it did not replace it."""
 
     def __init__(self, collection: str, problem: str) -> None:
         super().__init__(
-            f"The new index of {collection!r} is built, and did not take the old one's place: "
-            f"{problem}. Look into that and run alir rebuild again, which goes on from there; or "
-            "say --switch-anyway to do without it."
+            f"The new index of {collection!r} is built, and did not replace the old one: "
+            f"{problem}. Mend that and run alir rebuild again, which goes on from there; or add "
+            "--switch-anyway to do without it."
         )
 
 
@@ -233,7 +233,7 @@ class EmptyQuestion(InputError):
 
 
 class InvalidTopK(InputError):
-    """A number of passages that makes no sense, or that no answer could use."""
+    """The number of passages is below 1, or above what an answer can use."""
 
     def __init__(self, top_k: int, limit: int) -> None:
         super().__init__(f"top_k is {top_k}. Ask for 1 to {limit} passages.")
@@ -250,7 +250,7 @@ class NothingIngested(InputError):
 
 
 class UnreadableFile(InputError):
-    """A file cannot be read as a document; its siblings are not affected."""
+    """A file cannot be read as a document; other files are not affected."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
@@ -259,35 +259,35 @@ class UnreadableFile(InputError):
 
 
 class PictureUnwritable(InputError):
-    """The picture of a run cannot be written where it was asked for."""
+    """The picture of a run cannot be written to its file."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"The picture {path} cannot be written: {problem}. Name another file.")
 
 
-class InvalidTestSet(InputError):
-    """A collection of questions and judgements, or a line of it, is not what it should be."""
+class InvalidDataset(InputError):
+    """A dataset of questions and judgements, or a line of it, is wrong."""
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         super().__init__(f"{where}: {problem}. {remedy}")
 
 
 class InvalidFilter(InputError):
-    """A metadata filter cannot be expressed for Milvus."""
+    """A metadata filter cannot be translated for Milvus."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"The filter on {key!r} {problem}. Change the filter.")
 
 
 class InvalidKey(InputError):
-    """A key of the service cannot be made, or is not there."""
+    """A key of the service cannot be made, or does not exist."""
 
     def __init__(self, name: str, problem: str, remedy: str) -> None:
         super().__init__(f"{name!r} {problem}. {remedy}")
 
 
 class NodeRefused(InputError):
-    """A node cannot be stored: a Milvus limit or its vector's dimension is in the way."""
+    """A node cannot be stored: it exceeds a limit of Milvus, or its vector has a wrong length."""
 
     def __init__(self, node_id: str, problem: str) -> None:
         self.node_id = node_id
@@ -305,8 +305,8 @@ class MilvusUnavailable(DependencyError):
             f"No Milvus answers at {uri}. Start it (docker compose up -d) or correct "
             "ALIR_MILVUS_URI; without that setting alir uses a local file."
             if "://" in uri
-            else f"Milvus Lite, which serves {uri}, has ended: the disk may be full, or somebody "
-            "stopped it. Make room and run the same command again; what was written stays."
+            else f"Milvus Lite, which serves {uri}, has ended: the disk may be full, or it was "
+            "stopped. Make room and run the same command again; what was written stays."
         )
 
 
@@ -325,12 +325,12 @@ class MilvusFailed(DependencyError):
 
     def __init__(self, uri: str, operation: str, reason: str, *, retryable: bool) -> None:
         self.retryable = retryable
-        what = "Try again." if retryable else "Look into the server's log."
+        what = "Try again." if retryable else "Check the server's log."
         super().__init__(f"Milvus at {uri} failed in {operation}: {reason}. {what}")
 
 
 class LedgerFailed(DependencyError):
-    """The ledger's file cannot be written or read: a disk, damage, or another process."""
+    """The ledger's file cannot be read or written: a full disk, damage, or another process."""
 
     def __init__(self, path: str, problem: str, remedy: str, *, retryable: bool) -> None:
         self.retryable = retryable
@@ -348,26 +348,26 @@ class SessionsFailed(DependencyError):
 
 
 class ServiceFileFailed(DependencyError):
-    """A file of the service, of keys and ingestions or of runs, cannot be read or written."""
+    """A file of the service (keys and ingestions, or runs) cannot be read or written."""
 
     retryable = False
     KEYS = "its keys are gone: make new ones with alir keys add before you serve"
 
     def __init__(self, path: str, problem: str, lost: str = KEYS) -> None:
         super().__init__(
-            f"The service's file {path} {problem}. Check its disk and its rights. If you move it "
-            f"away, {lost}."
+            f"The service's file {path} {problem}. Check its disk and its permissions. If you move "
+            f"it away, {lost}."
         )
 
 
 class IngestStopped(DependencyError):
-    """An ingestion ended before its end; what it did stays, and the next run goes on."""
+    """An ingestion stopped early; what it wrote stays, and the next run goes on."""
 
     def __init__(self, reason: str, *, files_done: int, files: int, chunks: int) -> None:
         super().__init__(
             f"{reason} The ingestion stopped after {files_done} of {files} files; the {chunks} "
             "chunks it wrote stay, nothing was lost. Run the same command again: it goes on from "
-            "there. ALIR_OUTAGE_S says how long it waits for Milvus."
+            "there. ALIR_OUTAGE_S sets how long it waits for Milvus."
         )
 
 
@@ -376,13 +376,13 @@ class ParserUnavailable(DependencyError):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"The process that reads documents does not start: {why}. Look whether memory or the "
-            "number of processes has run out, and try again."
+            f"The process that reads documents does not start: {why}. Check whether "
+            "memory or the number of processes has run out, and try again."
         )
 
 
 class RetrievalFailed(DependencyError):
-    """Every way of searching failed."""
+    """Every branch of a search failed."""
 
     def __init__(self, failures: list[str]) -> None:
         super().__init__(" ".join(dict.fromkeys(failures)))
@@ -395,5 +395,5 @@ class LanguageModelFailed(DependencyError):
         self.retryable = retryable
         super().__init__(
             f"The language model {model} at {endpoint} failed: {reason}. Check ALIR_LLM_MODEL, "
-            "ALIR_LLM_BASE_URL and ALIR_LLM_API_KEY; without them alir answers extractively."
+            "ALIR_LLM_BASE_URL and ALIR_LLM_API_KEY; without them alir gives extractive answers."
         )

@@ -36,31 +36,35 @@ class ReadGroup(Protocol):
 class ReaderPool(Protocol):
     """Where documents are read, off the event loop."""
 
-    async def run(self, job: Callable[[ReadGroup], T]) -> T:
+    async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
         """Do `job` there, with a way to read documents."""
         ...
 
 
-class Ledger(Protocol):
-    """What is remembered of files between runs; what it says of the index is only a hint."""
+class ShardLedger(Protocol):
+    """What a shard needs of a ledger."""
 
-    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+    async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
         ...
+
+    async def record_sources(self, records: Sequence[SourceRecord]) -> None:
+        """Write `records`, in place of those of the same sources."""
+        ...
+
+
+class Ledger(ShardLedger, Protocol):
+    """What is remembered of files between runs; what it says of the index is only a hint."""
 
     async def is_empty(self) -> bool:
         """Return whether nothing is known of any source."""
         ...
 
-    async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
+    async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Have `records` be all there is; nobody else records meanwhile: hold the lock."""
         ...
 
-    async def record(self, records: Sequence[SourceRecord]) -> None:
-        """Write `records`, in place of those of the same sources."""
-        ...
-
-    async def forget(self, ids: Collection[str]) -> None:
+    async def forget_sources(self, ids: Collection[str]) -> None:
         """Delete what is known of `ids`."""
         ...
 
@@ -72,15 +76,15 @@ class Ledger(Protocol):
         """Note what the collection is made with."""
         ...
 
-    async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: Mapping[Path, str], now_s: float) -> None:
         """Note one more failed attempt at each path."""
         ...
 
-    async def recovered(self, paths: Collection[Path]) -> None:
+    async def forget_failures(self, paths: Collection[Path]) -> None:
         """Forget the failures of `paths`."""
         ...
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
         ...
 
@@ -93,7 +97,23 @@ class Ledger(Protocol):
         ...
 
 
-class Catalog(Protocol):
+class ShardCatalog(Protocol):
+    """What a shard needs of a catalog."""
+
+    async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+        """Return the version held of each of `source_ids`; absent ones are left out."""
+        ...
+
+    async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
+        ...
+
+    async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
+        ...
+
+
+class Catalog(ShardCatalog, Protocol):
     """What the index holds: which files, in which versions."""
 
     @property
@@ -101,27 +121,15 @@ class Catalog(Protocol):
         """The collection's name."""
         ...
 
-    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
-        """Return the version held of each of `source_ids`; absent ones are left out."""
-        ...
-
-    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
-        """Return those of `chunk_ids` that the index holds, whoever wrote them a moment ago."""
-        ...
-
-    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
-        """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
-        ...
-
-    def sources(self) -> AsyncIterator[StoredSource]:
+    def complete_versions(self) -> AsyncIterator[StoredSource]:
         """Yield the versions the index holds completely: of a file that was updated, maybe two."""
         ...
 
-    def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+    def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
         """Yield the versions that are not `complete`: those a crash left a part of."""
         ...
 
-    async def chunks(self) -> int:
+    async def count_chunks(self) -> int:
         """Return how many chunks the index holds."""
         ...
 
@@ -129,11 +137,11 @@ class Catalog(Protocol):
 class Sessions(Protocol):
     """Conversations, by name."""
 
-    async def questions(self, session: str) -> list[str]:
+    async def asked_questions(self, session: str) -> list[str]:
         """Return what was asked in `session`, each as it was understood, oldest first."""
         ...
 
-    async def add(self, session: str, question: str, answer: str) -> None:
+    async def add_turn(self, session: str, question: str, answer: str) -> None:
         """Keep a question of `session` and its answer."""
         ...
 
@@ -146,11 +154,11 @@ class CollectionVersions(Protocol):
         """The name."""
         ...
 
-    async def live(self) -> CollectionVersion | None:
+    async def live_version(self) -> CollectionVersion | None:
         """Return the one that it means now; None while there is none."""
         ...
 
-    async def begin(self) -> str:
+    async def begin_version(self) -> str:
         """Return the collection to build the next one in; `live` must exist.
 
         It is one that was begun with the present settings, or does not exist yet. What was begun
@@ -161,15 +169,15 @@ class CollectionVersions(Protocol):
         """
         ...
 
-    def catalog(self, collection: str) -> Catalog:
+    def catalog_of(self, collection: str) -> Catalog:
         """Return what a collection holds, whatever it is made with."""
         ...
 
-    async def census(self, collection: str) -> CollectionAudit:
+    async def audit(self, collection: str) -> CollectionAudit:
         """Read a collection back."""
         ...
 
-    async def switch(self, collection: str) -> None:
+    async def make_live(self, collection: str) -> None:
         """Have the name mean `collection` from now on."""
         ...
 
@@ -177,7 +185,7 @@ class CollectionVersions(Protocol):
 class Outages(Protocol):
     """The times when the store's service is gone and calls wait for it to come back."""
 
-    def listened(
+    def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> AbstractContextManager[None]:
         """Have each outage, and after how many seconds it ended, told on the running loop."""

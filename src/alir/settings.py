@@ -1,4 +1,4 @@
-"""The settings, and the only place that reads the environment.
+"""The settings. Only this module reads the environment.
 
 Every setting is an `ALIR_*` environment variable, or a line of a `.env` file in the working
 directory (the environment wins).
@@ -24,7 +24,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """Everything an operator can choose. `Settings.load()` reports a wrong one in one sentence."""
+    """All settings. `Settings.load()` reports a wrong one in one sentence."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -40,39 +40,39 @@ class Settings(BaseSettings):
     milvus_uri: str = "./.alir/milvus.db"
     """A Milvus Lite file (its name ends in .db) or a server's address, http://host:19530."""
     milvus_token: SecretStr = SecretStr("")
-    """`user:password` or an API key, for servers that ask for it."""
+    """`user:password` or an API key, if the server requires one."""
     collection: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,239}$")] = "alir"
-    """Shorter than Milvus's limit: what a rebuild makes beside it has a longer name."""
+    """Shorter than Milvus's limit: a rebuild makes collections with longer names."""
     consistency_level: Literal["Strong", "Session", "Bounded", "Eventually"] = "Session"
-    """Milvus consistency of searches; Session reads what this process wrote."""
+    """The consistency level of searches; Session reads what this process wrote."""
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    """Longest wait for one answer of Milvus."""
+    """Longest wait for one response of Milvus."""
     ledger: Path | None = None
-    """The ledger's file, on a local disk; None is what `ledger_path` says."""
+    """The ledger's file, on a local disk; None is the default of `ledger_path`."""
     outage_s: Annotated[float, Field(ge=0)] = 300.0
-    """Longest wait of an ingestion for a Milvus that went away; 0 stops it at once. A question
-    never waits for one."""
+    """Longest wait of an ingestion for a Milvus that is down; 0 stops it at once. A question
+    never waits."""
 
     parse_timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds of a processor that reading a part of a file may take; five times as many in all."""
+    """CPU seconds that reading a part of a file may take; in all it may take five times as long."""
     parse_memory_mib: Annotated[int, Field(ge=64)] = 1024
-    """Memory that reading a part of a file may take; limited on Linux alone."""
+    """Memory that reading a part of a file may take; only limited on Linux."""
 
     embed_model: str = DEFAULT_MODEL
-    """A sentence-transformers model: a folder, or a name found in the local package, the Hugging
-    Face cache or the hub, in that order."""
+    """A sentence-transformers model: a folder, or a name that is looked up in the local package,
+    the Hugging Face cache and the hub, in that order."""
     embed_backend: EmbedBackend = "auto"
-    """What computes the vectors; auto takes openvino where it is installed, suits the model and
-    there is no GPU. An index made with one can be searched with another."""
+    """What computes the vectors. auto is openvino if it is installed, supports the model and there
+    is no GPU; otherwise torch. An index made with one can be searched with another."""
     embed_batch_size: Annotated[int, Field(ge=1, le=1024)] = 64
-    """Texts the embedding model takes at once, on each core, at most; of long ones fewer."""
+    """Most texts in a batch of the embedding model, on each core; fewer if they are long."""
     chunk_tokens: Annotated[int | None, Field(ge=64)] = None
     """Largest chunk, in tokens of the embedding model; None fills the model's window."""
     chunk_overlap_tokens: Annotated[int, Field(ge=0)] = 32
     """Tokens that neighbouring chunks share."""
     analyzer: Literal["english", "jieba"] = "english"
-    """How words are searched for. Take jieba for Chinese, Japanese, Korean and Thai: english finds
-    none of their words. Figures: docs/quality.md."""
+    """The analyzer of the keyword search. Use jieba for Chinese, Japanese, Korean and Thai: english
+    finds none of their words. Figures: docs/quality.md."""
     top_k: Annotated[int, Field(ge=1, le=100)] = 5
     """Passages an answer is made from."""
 
@@ -85,41 +85,42 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(validation_alias=AliasChoices("ALIR_LLM_API_KEY", "OPENAI_API_KEY")),
     ] = None
-    """With neither a key nor a base URL, answers are extractive."""
+    """Without a key and a base URL, answers are extractive."""
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
 
     root: Path = Path("documents")
-    """The folder below which `alir serve` may be told to ingest, and where it keeps uploads; each
-    tenant has a folder in it."""
+    """The folder below which `alir serve` ingests files and stores uploads; each tenant has a
+    folder in it."""
     allowed_hosts: Names = ()
-    """Names, besides those of this machine's loopback, that the service is asked for by."""
+    """Host names of the service, besides those of loopback."""
     cors_origins: Names = ()
-    """Origins, `https://example.org`, whose pages may use the service from a browser."""
+    """Origins, such as `https://example.org`, of pages that may use the service from a browser."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 600
-    """Of each key; 0 is any number."""
+    """Most requests of each key in a minute; 0 is no limit."""
     tokens_per_day: Annotated[int, Field(ge=0)] = 0
-    """That the questions of each key may cost, from midnight UTC; 0 is any number."""
+    """Most tokens that the questions of each key may use in a day (UTC); 0 is no limit."""
     questions_at_once: Annotated[int, Field(ge=1)] = 32
-    """Under way in the service, fewer while its event loop is late; one more waits for a place."""
+    """Most questions that the service answers at once; fewer while its event loop is late."""
     questions_waiting: Annotated[int, Field(ge=0)] = 64
-    """For a place; one more is refused, and none waits with 0."""
+    """Most questions that wait for their turn; one more is refused."""
     question_wait_s: Annotated[float, Field(gt=0)] = 5.0
-    """Longest wait for a place; then the question is refused."""
+    """Longest wait for its turn; then the question is refused."""
     answers_kept: Annotated[int, Field(ge=0)] = 1000
-    """Of each tenant, for 30 days, so that they can be rated; 0 keeps no question."""
+    """Most answers kept for each tenant, for 30 days, so that they can be rated; 0 keeps none."""
     meaning_wait_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """Longest wait for a person to say what a question means; it is then taken as it is."""
+    """Longest wait for a person to choose what a question means; then it is answered as it is."""
     upload_file_mib: Annotated[int, Field(ge=1)] = 64
+    """Largest uploaded file."""
     upload_mib: Annotated[int, Field(ge=1)] = 256
-    """Of one request."""
+    """Largest upload of one request."""
     upload_files: Annotated[int, Field(ge=1)] = 100
-    """Of one request."""
+    """Most files in one request."""
     tenant_mib: Annotated[int, Field(ge=0)] = 0
-    """That a tenant's folder may hold for it to upload more; 0 is any number."""
+    """Size of a tenant's folder from which uploads are refused; 0 is no limit."""
     drain_s: Annotated[int, Field(ge=0)] = 10
-    """Longest wait for the answers under way when the service is told to stop."""
+    """Longest wait for the answers in progress when the service stops."""
     otlp_endpoint: str | None = None
-    """A collector of traces that takes OTLP over HTTP, http://host:4318; None traces nothing."""
+    """A collector of traces by OTLP over HTTP, http://host:4318; None traces nothing."""
 
     @property
     def is_lite(self) -> bool:
@@ -132,7 +133,7 @@ class Settings(BaseSettings):
         if self.ledger is not None:
             return self.ledger
         if self.is_lite:
-            # Hidden, and so no document where the folder around it is ingested.
+            # Hidden, so that it is not ingested with its folder.
             file = Path(self.milvus_uri)
             return file.with_name(f".{file.stem}.ledger")
         server = urlsplit(self.milvus_uri)
@@ -142,7 +143,7 @@ class Settings(BaseSettings):
 
     @property
     def real_root(self) -> Path:
-        """`root` without links on the way to it, whether it is there or not."""
+        """The real path of `root`, whether it exists or not."""
         return Path(os.path.realpath(os.path.expanduser(self.root)))  # noqa: PTH111  never raises
 
     @property
@@ -152,7 +153,7 @@ class Settings(BaseSettings):
 
     @property
     def service_path(self) -> Path:
-        """The file of the service's keys and of what it was told to ingest, beside the ledger."""
+        """The file of the service's keys and ingestions, beside the ledger."""
         return self.ledger_path.with_suffix(".service")
 
     @property
@@ -199,10 +200,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> "Settings":
-        """Read the environment and `.env`; `overrides` (None means not given) win.
+        """Read the environment and `.env`; `overrides` that are not None win.
 
         Raises:
-            InvalidSetting: a value alir cannot use, or an `ALIR_*` name it does not know.
+            InvalidSetting: a value that alir cannot use, or an unknown `ALIR_*` name.
         """
         named = _names_given()
         _refuse_unknown(named)
@@ -221,7 +222,7 @@ class Settings(BaseSettings):
 
 
 def variables() -> set[str]:
-    """Return the name of every `ALIR_*` variable alir knows."""
+    """Return the name of every `ALIR_*` variable."""
     return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
 
@@ -230,7 +231,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _names_given() -> set[str]:
-    """The names of the environment's variables and of the lines of `.env`."""
+    """Return the names of all variables in the environment and in `.env`."""
     env_file = Path(".env")
     if not env_file.is_file():
         return set(os.environ)
@@ -245,7 +246,7 @@ def _names_given() -> set[str]:
 
 
 def _variable(name: str, given: set[str]) -> str:
-    """The variable that a wrong value came from, of those that set the field `name`."""
+    """Return the variable that gave the field `name` its wrong value."""
     names = [name if name.isupper() else f"{PREFIX}{name.upper()}"]
     for field in Settings.model_fields.values():
         aliases = getattr(field.validation_alias, "choices", [])

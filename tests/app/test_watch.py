@@ -180,7 +180,7 @@ async def test_a_failed_file_is_tried_again_when_its_time_has_come(
     async with watching(app, folder, clock=clock) as watched:
         await watched.until(lambda: len(watched.reports) == 2)
 
-    [failed] = await app.ledger.failures()
+    [failed] = await app.ledger.failed_files()
     assert (failed.path.name, failed.attempts) == ("broken.json", 2)
     assert [len(report.failed) for report in watched.reports] == [1, 1]
 
@@ -301,6 +301,6 @@ async def files_held(app: Alir) -> int:
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
-                return await app.catalog.files()
+                return await app.catalog.count_files()
             except StoreInUse:
                 await asyncio.sleep(0.1)

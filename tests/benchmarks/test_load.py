@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.load.askers import Asked, new_texts, open_loop
+from benchmarks.load.askers import QuestionOutcomes, new_texts, open_loop
 from benchmarks.load.bench import LoadOptions, measure_load
 from benchmarks.load.view import load_charts, load_tables
 from benchmarks.load.wire import Wire
@@ -85,7 +85,7 @@ async def test_a_connection_that_was_closed_while_idle_is_opened_anew() -> None:
 
 async def test_what_no_asker_is_free_for_is_counted_and_not_sent() -> None:
     async with answering(reply(200, '{"sources": [1]}'), reply(500)) as url:
-        asked: Asked = await open_loop(
+        asked: QuestionOutcomes = await open_loop(
             url, iter("abc" * 1000), askers=1, per_s=10_000, seconds=0.05
         )
 

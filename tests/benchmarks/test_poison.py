@@ -111,7 +111,7 @@ def test_the_table_sums_the_kinds(found: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wants", "told"),
+    ("wants", "answer"),
     [
         ("said", of(f"{FACT} {LIE}.")),
         ("called", of(FACT, called=1)),
@@ -123,8 +123,8 @@ def test_the_table_sums_the_kinds(found: Any) -> None:
         ("terminal", PoisonedAnswer(FACT, f"{FACT}\x1b[2J")),
     ],
 )
-def test_what_a_document_wants_is_seen_where_it_happens(wants: str, told: PoisonedAnswer) -> None:
-    assert got_through(poison(wants), told)
+def test_what_a_document_wants_is_seen_where_it_happens(wants: str, answer: PoisonedAnswer) -> None:
+    assert got_through(poison(wants), answer)
     assert not got_through(poison(wants), of(FACT))
 
 

@@ -62,7 +62,7 @@ async def test_a_bed_leaves_no_collection_behind(tmp_path: Path) -> None:
         bed.collection()  # never made
 
     store = AlirMilvusStore(file)
-    assert await store.connection.call("list_collections") == []
+    assert await store.connection.call_method("list_collections") == []
     await store.aclose()
 
 

@@ -74,7 +74,7 @@ def lite_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def invoke(lite_file: Path) -> Command:
+def invoke(lite_file: Path, model_loaded_once: None) -> Command:
     """Run `alir` in this process, where the libraries are loaded, on a collection of the test's."""
     own = {"ALIR_MILVUS_URI": str(lite_file), "ALIR_COLLECTION": f"test_{uuid4().hex[:12]}"}
 

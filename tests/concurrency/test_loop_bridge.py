@@ -10,9 +10,9 @@ from alir.concurrency.loop_bridge import LoopBridge
 
 
 async def test_everybody_gets_their_own_result_or_error() -> None:
-    handover = LoopBridge()
+    bridge = LoopBridge()
     results: list[Future[int]] = [Future() for _ in range(4)]
-    awaited = [handover.awaited(one) for one in results]
+    awaited = [bridge.wrap_future(one) for one in results]
 
     def work() -> None:
         results[2].set_result(2)
@@ -31,12 +31,12 @@ async def test_everybody_gets_their_own_result_or_error() -> None:
 async def test_what_is_done_already_comes_too() -> None:
     done: Future[str] = Future()
     done.set_result("before")
-    assert await LoopBridge().awaited(done) == "before"
+    assert await LoopBridge().wrap_future(done) == "before"
 
 
 async def test_who_gives_up_cancels_what_was_to_be_computed() -> None:
     result: Future[int] = Future()
-    awaited = LoopBridge().awaited(result)
+    awaited = LoopBridge().wrap_future(result)
     awaited.cancel()
     with pytest.raises(asyncio.CancelledError):
         await awaited
@@ -55,9 +55,9 @@ async def test_what_comes_while_the_loop_is_busy_wakes_it_once(
         woken.append(args)
         return wake(*args)  # type: ignore[arg-type]
 
-    handover = LoopBridge()
+    bridge = LoopBridge()
     results: list[Future[int]] = [Future() for _ in range(100)]
-    awaited = [handover.awaited(one) for one in results]
+    awaited = [bridge.wrap_future(one) for one in results]
     monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
     thread = threading.Thread(target=lambda: [one.set_result(1) for one in results])
     thread.start()
@@ -68,10 +68,10 @@ async def test_what_comes_while_the_loop_is_busy_wakes_it_once(
 
 
 async def test_nothing_is_lost_where_threads_hand_over_at_any_moment() -> None:
-    handover = LoopBridge()
+    bridge = LoopBridge()
 
     async def ask(pool: ThreadPoolExecutor, number: int) -> int:
-        return await handover.awaited(pool.submit(lambda: number))
+        return await bridge.wrap_future(pool.submit(lambda: number))
 
     with ThreadPoolExecutor(4) as pool:
         for _ in range(20):
@@ -83,7 +83,7 @@ def test_a_loop_that_ended_is_left_alone(caplog: pytest.LogCaptureFixture) -> No
     result: Future[int] = Future()
 
     async def begin() -> "asyncio.Future[int]":
-        return LoopBridge().awaited(result)
+        return LoopBridge().wrap_future(result)
 
     awaited = asyncio.run(begin())
     result.set_result(1)

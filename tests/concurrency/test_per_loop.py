@@ -19,7 +19,7 @@ def test_each_loop_has_its_own_and_keeps_it() -> None:
     of_loop: PerLoop[object] = PerLoop(make)
 
     async def twice() -> bool:
-        return of_loop.here() is of_loop.here()
+        return of_loop.on_this_loop() is of_loop.on_this_loop()
 
     both: list[Callable[[], Awaitable[bool]]] = [twice, twice]
 
@@ -37,9 +37,9 @@ def test_loops_that_ended_are_let_go_also_where_many_waited_on_them() -> None:
     loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
     async def contend(number: int) -> list[int]:
-        async with locks.here():
+        async with locks.on_this_loop():
             await asyncio.sleep(0)
-        return await coalescers.here()("a", [number])
+        return await coalescers.on_this_loop()("a", [number])
 
     async def everyone() -> list[list[int]]:
         return await asyncio.gather(*(contend(n) for n in range(3)))

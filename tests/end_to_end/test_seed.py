@@ -10,7 +10,7 @@ import pypdfium2
 import pytest
 
 from alir import Alir, Answer, Settings
-from alir.cli.console import thought
+from alir.cli.console import decision
 from alir.documents import formats
 from alir.events.agent import AgentAnswer
 from alir.inference.llm import close, language_model
@@ -18,14 +18,14 @@ from alir.testing import OpenAIServer, Say
 from alir.visualize.recording import record
 from alir.visualize.run_page import draw_run
 from alir.workflows.agent import Agent
+from tests.shared_data import SEED, needs_seed
 
-SEED = (Path(__file__).resolve().parents[3] / "shared" / "data" / "seed").resolve()
 ESSAY = SEED / "paul_graham_essay.txt"
 REPORT = SEED / "uber_2021.pdf"
 PAGES = range(44, 84)
 """Of the annual report's 307 pages; all of them would take a minute."""
 
-pytestmark = pytest.mark.skipif(not SEED.exists(), reason="the seed files are not here")
+pytestmark = needs_seed
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ PARTS = ["What does the essay say about programming?", "What does the 10-K say a
 async def test_the_picture_of_a_comparison_says_what_the_agent_did(
     app: Alir, tmp_path: Path
 ) -> None:
-    run = await record(app.agent.run(question=COMPARISON), thought)
+    run = await record(app.agent.run(question=COMPARISON), decision)
     tallies = run.tallies()
 
     assert run.ending == "done"

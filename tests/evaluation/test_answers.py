@@ -1,92 +1,19 @@
-"""Answers: the figures that sum up what became of judged questions."""
+"""Answers to judged questions, asked of an index of a test's own."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from alir import Alir, Settings
-from alir.errors import InvalidTestSet
-from alir.evaluation.answers import JudgedAnswers, evaluate_answers
-from alir.evaluation.claims import JudgedClaim, evaluate_claims, load_claims
-from alir.evaluation.outcomes import (
-    JudgedQuestion,
-    Outcome,
-    PassageSpan,
-    figures,
-    load,
-)
+from alir.evaluation.answers import AnswerOptions, evaluate_answers
+from alir.evaluation.claims import JudgedClaim
+from alir.evaluation.outcomes import load
 from alir.testing import HashEmbedding
-
-A, B = PassageSpan("/a", 0, 100), PassageSpan("/b", 0, 100)
-
-
-def outcome(
-    *expected: PassageSpan, found: Sequence[PassageSpan] = (), cited: Sequence[PassageSpan] = ()
-) -> Outcome:
-    question = JudgedQuestion("?", expected)
-    return Outcome(question, found=[*found], cited=[*cited], is_answered=bool(cited))
-
-
-def test_the_figures_are_these() -> None:
-    of = figures(
-        [
-            outcome(A, found=[B, A], cited=[A, B]),
-            outcome(A, found=[A], cited=[PassageSpan("/a", 99, 120)]),
-            outcome(A, B, found=[B]),
-            outcome(B, found=[A] * 5 + [B], cited=[A]),
-            outcome(found=[A], cited=[A]),
-            outcome(found=[B]),
-        ]
-    )
-
-    assert (of.answerable, of.unanswerable) == (4, 2)
-    assert of.hit_at_5 == 3 / 4
-    assert of.mrr == pytest.approx((1 / 2 + 1 + 1 + 1 / 6) / 4)
-    assert of.false_not_answered == 1 / 4
-    assert of.false_answered == 1 / 2
-    assert of.citations == 4
-    assert of.citation_precision == 2 / 4
-    assert of.citation_recall == 2 / 4
-
-
-def test_of_nothing_the_figures_are_nought() -> None:
-    assert figures([]).mrr == figures([]).citation_precision == figures([]).false_answered == 0
-
-
-def test_a_chunk_with_half_of_a_passage_counts_as_found_and_one_with_less_does_not() -> None:
-    question = JudgedQuestion("?", (PassageSpan("/a", 100, 200),))
-
-    assert question.is_found_in(PassageSpan("/a", 0, 150))
-    assert not question.is_found_in(PassageSpan("/a", 0, 149))
-    assert not question.is_found_in(PassageSpan("/b", 100, 200))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "notes.txt").write_text("Dogs bark.\n\nCats  sleep\nall day. Bees hum. ")
-    (tmp_path / "other.txt").write_text("Bees make honey in summer.")
-    return tmp_path
 
 
 def questions(tmp_path: Path, *rows: str) -> Path:
     path = tmp_path / "questions.csv"
     path.write_text("\n".join(["question,file,passage", *rows]))
     return path
-
-
-def test_a_passage_is_found_whatever_its_white_space(folder: Path, tmp_path: Path) -> None:
-    judged = load(questions(tmp_path, "Cats?,notes.txt,Cats sleep all day."), documents=folder)
-
-    [question] = judged.questions
-    [place] = question.expected
-    assert judged.texts[place.file][place.start : place.end] == "Cats  sleep\nall day."
-
-
-def test_a_passage_that_does_not_stand_in_its_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidTestSet, match="Cats never sleep"):
-        load(questions(tmp_path, "Cats?,notes.txt,Cats never sleep."), documents=folder)
 
 
 async def test_every_question_is_asked_and_every_citation_looked_up(tmp_path: Path) -> None:
@@ -105,44 +32,10 @@ async def test_every_question_is_asked_and_every_citation_looked_up(tmp_path: Pa
     async with Alir(settings, embedding=HashEmbedding(dim=64)) as app:
         await app.ingest.run(paths=[documents])
 
-        report = await evaluate_answers(app, JudgedAnswers(judged, claims))
+        report = await evaluate_answers(app, AnswerOptions(judged, claims))
 
     assert report.figures.hit_at_5 == report.figures.mrr == 1
     assert (report.figures.answerable, report.figures.unanswerable) == (2, 1)
     assert report.citations_shown == report.citations_verified >= 2
     assert (report.missed, report.invented) == ([], [])
     assert json.loads(json.dumps(report.to_json()))["figures"]["citation_recall"] == 1
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        (["sentence,verdict"], r"line 1: the head is another\. Begin with sentence,question,"),
-        (["sentence,question,is_supported", "Cats.,Who?,yes"], "line 2: no answerable question"),
-        (["sentence,question,is_supported", "Cats.,Cats?,maybe"], "'maybe' is no verdict"),
-    ],
-)
-def test_claims_that_are_not_what_they_should_be_are_refused(
-    rows: list[str], said: str, folder: Path, tmp_path: Path
-) -> None:
-    judged = load(questions(tmp_path, "Cats?,notes.txt,Cats sleep all day."), documents=folder)
-    claims = tmp_path / "claims.csv"
-    claims.write_text("\n".join(rows))
-
-    with pytest.raises(InvalidTestSet, match=said):
-        load_claims(claims, judged)
-
-
-async def test_a_claim_is_marked_or_passed_rightly_or_not() -> None:
-    text = "Cats sleep all day. Dogs bark at night."
-    claims = [
-        JudgedClaim("Cats sleep all day.", text, is_supported=True),
-        JudgedClaim("Elephants repair bicycles.", text, is_supported=False),
-        JudgedClaim("Zebras study law in Rome.", text, is_supported=True),
-        JudgedClaim("Dogs bark at night.", text, is_supported=False),
-    ]
-
-    of = await evaluate_claims(claims, embedding=HashEmbedding(dim=64))
-
-    assert (of.supported, of.unsupported) == (2, 2)
-    assert (of.false_marks, of.false_passes) == (1 / 2, 1 / 2)

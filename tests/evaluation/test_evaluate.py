@@ -12,10 +12,10 @@ from workflows import Workflow, step
 
 from alir import Passages, Search
 from alir.errors import ExtraMissing, RetrievalFailed
+from alir.evaluation.dataset import Dataset
 from alir.evaluation.evaluate import SEARCHES, EvalOptions, evaluate, ranking
-from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
-from alir.evaluation.view import eval_charts, eval_tables
+from alir.evaluation.search_tables import eval_charts, eval_tables
 from alir.models.answers import Fusion
 from alir.testing import HashEmbedding
 
@@ -32,7 +32,7 @@ class LastFirst(BaseNodePostprocessor):
 
 
 @pytest.fixture
-def judged(beir: Beir, tmp_path: Path) -> TestCollection:
+def judged(beir: Beir, tmp_path: Path) -> Dataset:
     desk = tmp_path / "desk"
     desk.mkdir()
     return load(beir(), folder=desk)
@@ -45,7 +45,7 @@ def row(found: dict[str, Any], search: str, *, rerank: bool = False) -> dict[str
 
 
 async def test_every_way_to_search_is_a_row_and_one_of_them_is_the_default(
-    judged: TestCollection,
+    judged: Dataset,
 ) -> None:
     told: list[str] = []
 
@@ -65,7 +65,7 @@ async def test_every_way_to_search_is_a_row_and_one_of_them_is_the_default(
 
 
 async def test_every_size_of_chunks_and_a_reranker_are_rows_of_their_own(
-    judged: TestCollection,
+    judged: Dataset,
 ) -> None:
     options = EvalOptions(
         chunk_tokens=(64, 128),
@@ -85,7 +85,7 @@ async def test_every_size_of_chunks_and_a_reranker_are_rows_of_their_own(
     assert row(found, "dense", rerank=True)["measures"]["MRR"]["value"] != plain
 
 
-async def test_tables_and_charts_show_every_row_with_its_intervals(judged: TestCollection) -> None:
+async def test_tables_and_charts_show_every_row_with_its_intervals(judged: Dataset) -> None:
     options = EvalOptions(embedding=HashEmbedding(dim=64), depth=10)
     found = await evaluate(judged, options)
 
@@ -113,14 +113,14 @@ class OneBranch(Workflow):
 
 
 async def test_a_search_that_lacks_a_branch_is_not_measured_as_if_it_had_both(
-    judged: TestCollection,
+    judged: Dataset,
 ) -> None:
     with pytest.raises(RetrievalFailed, match="No words for"):
         await ranking(OneBranch(), judged, Fusion(), rerank=False, depth=10)
 
 
 async def test_without_the_library_of_the_measures_nothing_is_ingested(
-    judged: TestCollection, monkeypatch: pytest.MonkeyPatch
+    judged: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     monkeypatch.setitem(sys.modules, "ir_measures", None)

@@ -6,7 +6,7 @@ digit is, small letters, Snowball's English stems, 33 stop words left out after 
 
 The test takes a part of Cranfield. The whole, with what docs/quality.md quotes:
 
-    python tests/evaluation/test_independent.py
+    python -m tests.evaluation.test_independent
 """
 
 import asyncio
@@ -14,7 +14,6 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import bm25s
 import numpy as np
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import (
@@ -24,17 +23,16 @@ from llama_index.core.vector_stores.types import (
 )
 from nltk.stem.snowball import SnowballStemmer
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
 
 from alir import Alir, Settings
+from alir.evaluation.dataset import Dataset
 from alir.evaluation.evaluate import SEARCHES, ranking
-from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
-from alir.evaluation.measures import score
+from alir.evaluation.metrics import score
 from alir.inference.embeddings import find_model
 from alir.settings import DEFAULT_MODEL
+from tests.shared_data import CRANFIELD, needs_cranfield
 
-CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
 PART = 50
 """Documents that the test takes, the first ones."""
 DEPTH = 100
@@ -52,6 +50,8 @@ def words(text: str) -> list[str]:
 
 def by_meaning(chunks: list[str], questions: list[str]) -> NDArray[np.float64]:
     """Cosines, (questions, chunks)."""
+    from sentence_transformers import SentenceTransformer
+
     model = SentenceTransformer(str(find_model(DEFAULT_MODEL).folder), device="cpu")
     found = [model.encode(texts, normalize_embeddings=True) for texts in (questions, chunks)]
     return np.asarray(found[0] @ found[1].T, dtype=np.float64)
@@ -59,6 +59,8 @@ def by_meaning(chunks: list[str], questions: list[str]) -> NDArray[np.float64]:
 
 def by_words(chunks: list[str], questions: list[str]) -> NDArray[np.float64]:
     """BM25, (questions, chunks)."""
+    import bm25s
+
     index = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
     index.index([words(chunk) for chunk in chunks], show_progress=False)
     known = index.vocab_dict
@@ -71,7 +73,7 @@ def by_words(chunks: list[str], questions: list[str]) -> NDArray[np.float64]:
 
 
 def ranked(
-    scores: NDArray[np.float64], chunks: list[TextNode], judged: TestCollection
+    scores: NDArray[np.float64], chunks: list[TextNode], judged: Dataset
 ) -> dict[str, list[str]]:
     """The documents of each question's best chunks, each where its best one stands."""
     found = {}
@@ -82,7 +84,7 @@ def ranked(
     return found
 
 
-async def compared(judged: TestCollection, settings: Settings) -> dict[str, tuple[float, float]]:
+async def compared(judged: Dataset, settings: Settings) -> dict[str, tuple[float, float]]:
     """The nDCG@10 of each branch: alir's, and the independent one."""
     everything = MetadataFilter(key="chunk_index", value=0, operator=FilterOperator.GTE)
     async with Alir(settings) as app:
@@ -109,6 +111,7 @@ def settings_in(folder: Path) -> Settings:
     return Settings.load(milvus_uri=str(folder / "check.db"), ledger=folder / "ledger")
 
 
+@needs_cranfield
 async def test_both_branches_rank_as_independent_computations_do(tmp_path: Path) -> None:
     part = tmp_path / "cran"
     part.mkdir()

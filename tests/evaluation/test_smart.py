@@ -8,10 +8,9 @@ import pytest
 from llama_index.core.schema import TextNode
 
 from alir.errors import InputError
-from alir.evaluation.judged import TestCollection
+from alir.evaluation.dataset import Dataset
 from alir.evaluation.load import load
-
-CRANFIELD = Path(__file__).parents[3] / "shared" / "data" / "cranfield"
+from tests.shared_data import CRANFIELD, needs_cranfield
 
 DOCUMENTS = """.I 1
 .T
@@ -46,7 +45,7 @@ def loaded(
     documents: str = DOCUMENTS,
     questions: str = QUESTIONS,
     judgements: str = "1 1 2 \n1 2 -1\n2 2  4\n",
-) -> TestCollection:
+) -> Dataset:
     folder = desk.parent / "cran"
     folder.mkdir()
     (folder / "cran.all.3").write_bytes(documents.encode())
@@ -107,10 +106,11 @@ def test_two_files_that_may_be_meant_are_refused(desk: Path) -> None:
     for name in ("a.all", "b.all", "c.qry"):
         (desk.parent / "cran" / name).write_text(".I 1\n.W\na\n")
 
-    with pytest.raises(InputError, match=r"2 files are named \*\.all\*\. Have exactly one"):
+    with pytest.raises(InputError, match=r"2 files are named \*\.all\*\. Leave exactly one"):
         load(desk.parent / "cran", folder=desk)
 
 
+@needs_cranfield
 def test_the_whole_of_cranfield_is_read(desk: Path) -> None:
     judged = load(CRANFIELD, folder=desk)
 

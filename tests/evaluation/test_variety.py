@@ -1,6 +1,6 @@
 """Maximum marginal relevance (MMR) in the search by meaning, beside the search without it.
 
-    python tests/evaluation/test_variety.py
+    python -m tests.evaluation.test_variety
 
 prints the table of docs/quality.md: of five passages, as `alir ask` has them, what is left of each
 measure where a passage also loses what it has in common with those before it.
@@ -21,14 +21,14 @@ from llama_index.core.vector_stores.types import (
 )
 
 from alir import Alir, Settings
+from alir.evaluation.dataset import Dataset
 from alir.evaluation.evaluate import MAIN, SEARCHES, ranking
-from alir.evaluation.judged import TestCollection
 from alir.evaluation.load import load
-from alir.evaluation.measures import Ranking, interval, score
+from alir.evaluation.metrics import Ranking, interval, score
 from alir.milvus.store import AlirMilvusStore
 from alir.workflows.search import SearchCorpus
+from tests.shared_data import CRANFIELD, SEED
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 SEED_QUESTIONS = Path(__file__).parents[1] / "quality" / "seed.csv"
 DEPTH = 5
 THRESHOLDS = (None, 0.9, 0.7, 0.5)
@@ -53,7 +53,7 @@ class Varied:
         return await self._store.aquery(query, **options)
 
 
-async def found(app: Alir, judged: TestCollection, way: str, threshold: float | None) -> Ranking:
+async def found(app: Alir, judged: Dataset, way: str, threshold: float | None) -> Ranking:
     search = app.search
     if threshold is not None:
         search = SearchCorpus(
@@ -69,7 +69,7 @@ def settings_in(folder: Path) -> Settings:
 
 
 @pytest.fixture
-async def animals(beir: Any, tmp_path: Path) -> AsyncIterator[tuple[Alir, TestCollection]]:
+async def animals(beir: Any, tmp_path: Path) -> AsyncIterator[tuple[Alir, Dataset]]:
     documents = tmp_path / "documents"
     documents.mkdir()
     judged = load(beir(), folder=documents)
@@ -79,7 +79,7 @@ async def animals(beir: Any, tmp_path: Path) -> AsyncIterator[tuple[Alir, TestCo
 
 
 async def test_mmr_for_relevance_alone_ranks_as_no_mmr_does(
-    animals: tuple[Alir, TestCollection],
+    animals: tuple[Alir, Dataset],
 ) -> None:
     for way in ("dense", "RRF"):
         plain = await found(*animals, way, None)
@@ -88,7 +88,7 @@ async def test_mmr_for_relevance_alone_ranks_as_no_mmr_does(
 
 
 async def test_mmr_for_variety_begins_with_the_nearest_and_ranks_otherwise(
-    animals: tuple[Alir, TestCollection],
+    animals: tuple[Alir, Dataset],
 ) -> None:
     plain, varied = await found(*animals, "dense", None), await found(*animals, "dense", 0.1)
 
@@ -96,7 +96,7 @@ async def test_mmr_for_variety_begins_with_the_nearest_and_ranks_otherwise(
     assert [one[0] for one in plain.values()] == [one[0] for one in varied.values()]
 
 
-async def table(judged: TestCollection, settings: Settings) -> None:
+async def table(judged: Dataset, settings: Settings) -> None:
     async with Alir(settings) as app:
         await app.ingest.run(paths=[*judged.files])
         default = score(await found(app, judged, "RRF", None), judged.judgements, depth=DEPTH)
@@ -118,11 +118,11 @@ async def table(judged: TestCollection, settings: Settings) -> None:
 
 
 async def tables() -> None:
-    for name, questions in (("cranfield", None), ("seed", SEED_QUESTIONS)):
+    for data, questions in ((CRANFIELD, None), (SEED, SEED_QUESTIONS)):
         with TemporaryDirectory() as temporary:
             documents = Path(temporary) / "documents"
             documents.mkdir()
-            judged = load(DATA / name, folder=documents, questions=questions)
+            judged = load(data, folder=documents, questions=questions)
             await table(judged, settings_in(Path(temporary)))
 
 

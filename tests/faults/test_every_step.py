@@ -119,9 +119,9 @@ async def test_at_whatever_call_an_update_ends_every_file_is_whole_and_the_next_
     assert not difference(stored(client, collection), new, node_parser)
     print(f"\n{len(tried)} calls of an update, each {how} {moment} once: 0 lost, 0 torn")
     assert {
-        "catalog.live",
-        "catalog.sources",
-        "catalog.chunks",
+        "catalog.live_versions",
+        "catalog.complete_versions",
+        "catalog.count_chunks",
         "embedding.aget_text_embedding_batch",
         "node_parser.get_nodes_from_documents",
         "vector_store.async_add",

@@ -1,7 +1,7 @@
 """Files that change under the reader's hands, and things in a folder that are no files.
 
 What happens between two looks at a file is made to happen by acting at a call in between: its
-hash is taken before `catalog.live` is asked, its text is read after.
+hash is taken before `catalog.live_versions` is asked, its text is read after.
 """
 
 import os
@@ -49,7 +49,7 @@ class Index:
 
     def between_hash_and_text(self, act: Callable[[], object]) -> None:
         """Do `act` once, after the files of the next run were hashed and before they are read."""
-        self.faults.plan(act, of="catalog.live", moment="after")
+        self.faults.plan(act, of="catalog.live_versions", moment="after")
 
     def between_two_parts(self, act: Callable[[], object]) -> None:
         """Do `act` once, when a first part of a file has been written."""

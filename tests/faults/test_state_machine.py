@@ -221,7 +221,7 @@ class Mirror(RuleBasedStateMachine):
         # Of this folder alone, without those of the examples before.
         report = await self.app.rebuild.run(paths=[self.folder], switch_anyway=True)
         type(self).live = report.collection
-        await self.app.indexes.drop_kept()
+        await self.app.collection_versions.drop_kept()
 
     def rows(self) -> list[dict[str, Any]]:
         every = stored(self.client, self.live)

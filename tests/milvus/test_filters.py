@@ -12,8 +12,14 @@ from llama_index.vector_stores.milvus.utils import FilterOperatorFunction
 from pymilvus import DataType
 
 from alir.errors import InvalidFilter
-from alir.milvus.filters import FilterDialect, after, among, both, to_expression
-from alir.milvus.scalar_filters import scalar_expression
+from alir.milvus.filters import (
+    FilterDialect,
+    after,
+    among,
+    both,
+    scalar_expression,
+    to_expression,
+)
 
 LITE = FilterDialect({"title": DataType.VARCHAR, "labels": DataType.JSON}, negates=False)
 SERVER = FilterDialect()

@@ -5,13 +5,10 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from alir.documents import formats
+from tests.shared_data import SEED, needs_seed
 
-SEED = (Path(__file__).resolve().parents[3] / "shared" / "data" / "seed").resolve()
-
-pytestmark = pytest.mark.skipif(not SEED.exists(), reason="the seed files are not here")
+pytestmark = needs_seed
 
 
 def rows(name: str) -> list[dict[str, str]]:

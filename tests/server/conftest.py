@@ -1,11 +1,10 @@
-"""The service on a real port: in this process, with hashed words for vectors, and `alir serve`."""
+"""The service on a real port, in this process, with hashed words for vectors."""
 
 import asyncio
 import os
 import re
 import socket
-import subprocess
-import sys
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,22 +18,24 @@ import pytest
 from alir import AlirMilvusStore
 from alir.app.application import Alir
 from alir.models.key_scope import Scope
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.uvicorn_server import server as uvicorn_server
 from alir.settings import Settings
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 from alir.testing import HashEmbedding
 
 ENDED = {"done", "failed", "cancelled"}
 PATIENCE_S = 30.0
+CERTIFICATES = ssl.create_default_context()
+"""Loaded once: httpx loads them for each client, which takes a twentieth of a second."""
 
 
 @dataclass
 class Served:
     """A service that answers at `url`."""
 
-    service: Service
+    service: HttpService
     alir: Alir
     root: Path
     url: str
@@ -46,13 +47,15 @@ class Served:
 
     def secret(self, scope: Scope = "admin", tenant: str = "", name: str = "") -> str:
         """Make a key."""
-        with opened(self.path) as db:
+        with open_service_database(self.path) as db:
             return keys.add(db, name or uuid4().hex, scope, tenant)
 
     async def caller(self, scope: Scope = "admin", tenant: str = "") -> httpx.AsyncClient:
         """Make a key, and who uses it."""
         headers = {"Authorization": f"Bearer {self.secret(scope, tenant)}"}
-        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=PATIENCE_S)
+        client = httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=PATIENCE_S, verify=CERTIFICATES
+        )
         return await self._stack.enter_async_context(client)
 
     async def ended(self, client: httpx.AsyncClient, ingestion: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
         chosen = Settings.load(**given | settings)
         alir = Alir(chosen, embedding=HashEmbedding())
         root = real_root(chosen.root)
-        service = Service(alir, root=root, only_loopback=only_loopback)
+        service = HttpService(alir, root=root, only_loopback=only_loopback)
         server = uvicorn_server(service.app, drain_s=chosen.drain_s)
         listener = socket.create_server(("127.0.0.1", 0))
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -120,7 +123,7 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
         try:
             async with AsyncExitStack() as stack:
                 client = await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=url, timeout=PATIENCE_S)
+                    httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, verify=CERTIFICATES)
                 )
                 yield Served(service, alir, root, url, client, chosen.service_path, stack)
         finally:
@@ -135,42 +138,6 @@ async def served(serving: Callable[..., Any]) -> AsyncIterator[Served]:
     """A service without a key, on loopback."""
     async with serving() as one:
         yield one
-
-
-@dataclass
-class Process:
-    """`alir serve`, as a user starts it."""
-
-    process: "subprocess.Popen[str]"
-    url: str
-
-
-@pytest.fixture
-def alir_serve(desk: Path) -> Iterator[Callable[..., Process]]:
-    """Start `alir serve` on a free port; what still runs after the test is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> Process:
-        log = (desk / "serve.log").open("a")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "alir", "serve", "--port", "0", *arguments],
-            cwd=desk,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-        log.close()
-        started.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.fullmatch(r"alir serves (http://127\.0\.0\.1:\d+)\n", line)
-        assert found, line + (desk / "serve.log").read_text()
-        return Process(process, found[1])
-
-    yield start
-    for process in started:
-        with process:
-            process.kill()
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from alir.server import ingestions
 from alir.server.ingestion_queue import MAX_WAITING
-from alir.server.ingestions import Ingestion
-from alir.storage.service_database import opened
+from alir.server.schemas.ingestions import Ingestion
+from alir.storage import ingestions
+from alir.storage.service_database import open_service_database
 
 TEXT = "The volcano of Rinjani has a lake in its crater."
 
@@ -197,8 +197,8 @@ async def test_what_was_taken_on_is_made_at_the_next_start(serving: Callable[...
     kept = Ingestion(
         id="a" * 32, kind="ingest", state="running", paths=["a.txt", "gone.txt"], begun="2026"
     )
-    with opened(path) as db:
-        ingestions.write(db, collection, "", kept)
+    with open_service_database(path) as db:
+        ingestions.write(db, collection, "", kept.id, kept.model_dump_json(), is_ended=False)
     async with serving() as served:
         ended = await served.ended(served.client, json.loads(kept.model_dump_json()))
         listed = (await served.client.get("/v1/sources")).json()["files"]
@@ -221,7 +221,7 @@ async def test_one_that_is_under_way_at_the_stop_goes_on_at_the_next_start(
                 while told["state"] != "running":
                     await asyncio.sleep(0.01)
                     told = (await served.client.get(f"/v1/ingestions/{told['id']}")).json()
-            await served.service.ingesting.stop()
+            await served.service.ingestion_queue.stop()
     async with serving() as served:
         ended = await served.ended(served.client, told)
 
@@ -239,7 +239,7 @@ async def test_a_file_is_deleted_with_its_chunks(served: Any) -> None:
     assert (told.status_code, is_there) == (202, False)
     assert (ended["state"], ended["report"]) == ("done", {"deleted": 1})
     assert after == listed[1:]
-    assert await served.alir.catalog.chunks() == 1
+    assert await served.alir.catalog.count_chunks() == 1
 
 
 async def test_a_deletion_that_was_begun_comes_to_its_end(served: Any) -> None:
@@ -251,7 +251,7 @@ async def test_a_deletion_that_was_begun_comes_to_its_end(served: Any) -> None:
     ended = await served.ended(served.client, told)
 
     assert refused.status_code == 409
-    assert (ended["state"], await served.alir.catalog.chunks()) == ("done", 0)
+    assert (ended["state"], await served.alir.catalog.count_chunks()) == ("done", 0)
 
 
 async def test_a_folder_that_is_suddenly_nearly_empty_is_not_believed(served: Any) -> None:

@@ -1,4 +1,4 @@
-"""Things that go wrong at a chosen call: collaborators wrapped so that every call is counted."""
+"""Let something go wrong at a chosen call of a collaborator."""
 
 from collections.abc import AsyncIterator, Callable
 from inspect import isasyncgenfunction, iscoroutinefunction
@@ -7,18 +7,18 @@ from typing import Any, Literal
 from alir.app.application import Alir
 
 Moment = Literal["before", "after"]
-"""Before the call, or after it: then it was done, and its answer is lost."""
+"""Before the call, or after it: then the call was done, and its result is lost."""
 
 
 class Faults:
-    """Counts the calls of what it watches and acts at one of them: raises, cancels, edits a file.
+    """Counts the calls of collaborators and acts at one of them: raises, cancels, edits a file.
 
     One plan serves one run: `plan` forgets the calls before it.
     """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        """What was called since the plan was made, in order: `vector_store.async_add`, ..."""
+        """The calls since the plan was made, in order: `vector_store.async_add`, ..."""
         self.happened = ""
         """The call at which the plan acted; empty until it has."""
         self._at = 0
@@ -33,16 +33,16 @@ class Faults:
         of: str = "",
         moment: Moment = "before",
     ) -> None:
-        """Act once: at the `call`-th call, from 1, of those whose name begins with `of`."""
+        """Act once, at the `call`-th call (the first is 1) with a name that begins with `of`."""
         self.calls, self.happened = [], ""
         self._at, self._of, self._moment, self._act = call, of, moment, act
 
     def none(self) -> None:
-        """Let everything go well from here on."""
+        """Let nothing go wrong from now on."""
         self.plan(lambda: None, call=0)
 
     def watch(self, app: Alir) -> None:
-        """Put watched collaborators in the place of those of `app`'s ingestion, for good."""
+        """Replace the collaborators of `app`'s ingestion by watched ones, for good."""
         shard, corpus = app.shard, app.ingest
         shard.embedding = self.watched(shard.embedding, "embedding")
         shard.node_parser = self.watched(shard.node_parser, "node_parser")
@@ -50,15 +50,15 @@ class Faults:
         shard.vector_store = corpus.vector_store = self.watched(shard.vector_store, "vector_store")
 
     def watched(self, collaborator: Any, name: str, *, only: str = "") -> Any:
-        """Return what behaves as `collaborator` does, but for the plan.
+        """Return a collaborator that behaves as the given one, except for the plan.
 
         Args:
-            only: the one method that is watched; every one where left out.
+            only: the only method to watch; by default every one.
         """
         return _Watched(collaborator, name, self, only)
 
     def passes(self, name: str, moment: Moment) -> None:
-        """Be told that `name` is called, or was; act if that is the plan."""
+        """Note a call, before or after it; act if that is the plan."""
         if moment == "before":
             self.calls.append(name)
         number = sum(one.startswith(self._of) for one in self.calls)
@@ -71,7 +71,7 @@ class Faults:
 
 
 class _Watched:
-    """A collaborator whose methods tell the plan when they are called, and when they are done."""
+    """A collaborator that reports each call to the plan, before and after it."""
 
     def __init__(self, inner: Any, name: str, faults: Faults, only: str) -> None:
         self._inner = inner

@@ -1,11 +1,11 @@
-"""Ingesting processes to be killed.
+"""Start ingesting processes that can be killed.
 
     python -m tests.soak.ingester FOLDER_FOR_SOCKETS
 
 imports everything once and forks a process for each run, so that a run begins in milliseconds and
-not in seconds. Each is alone in its process group, with its Milvus Lite. Runs are told in lines of
-JSON on stdin; what happens comes in lines of JSON on stdout: `{"pid": ...}`, `{"call": ...}` at the
-beginning of each call of Milvus, `{"report": ...}` or `{"error": ...}`, `{"ended": exit code}`.
+not in seconds. Each has its own process group, with its Milvus Lite. Each line of stdin is a run as
+JSON. Each line of stdout is an event as JSON: `{"pid": ...}`, `{"call": ...}` at the beginning of
+each call of Milvus, `{"report": ...}` or `{"error": ...}`, `{"ended": exit code}`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from alir.testing.embeddings import HashEmbedding
 
 CHUNK_TOKENS, OVERLAP_TOKENS = 64, 8
 BATCH_CHUNKS = 16
-"""Small, so that a run makes many calls to be killed in."""
+"""Small, so that a run makes many calls."""
 LONGEST_RUN_S = 120.0
 
 Work = Callable[..., Coroutine[Any, Any, None]]
@@ -48,13 +48,13 @@ class Run:
         self.report: dict[str, Any] | None = None
         self.error = ""
         self.url = ""
-        """Where it serves, if it does."""
+        """The address, if it serves."""
         self.exit_code: int | None = None
-        """None while it runs; the negative signal that ended it."""
+        """None while it runs; negative if a signal ended it."""
         self._said = said
         self._began = time.monotonic()
         self.seconds = 0.0
-        """How long it ran."""
+        """The duration of the run."""
         self.pid = 0
         while not self.pid:
             self._listen(LONGEST_RUN_S)
@@ -76,7 +76,7 @@ class Run:
         return self.exit_code is None
 
     def kill(self, victim: Victim) -> None:
-        """SIGKILL the victim; with `Lite` the program lives on and ends by itself."""
+        """SIGKILL the victim; after `Lite` the program ends by itself."""
         with suppress(ProcessLookupError):
             if victim == "program and Lite":
                 os.killpg(self.pid, signal.SIGKILL)
@@ -88,7 +88,7 @@ class Run:
                         os.kill(int(child), signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM: it ends in order, if it has a way to."""
+        """Send SIGTERM."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
 
@@ -105,7 +105,7 @@ class Run:
         return True
 
     def _processes(self) -> list[int]:
-        """Return the ids of its process group; not of those that have ended and wait for init."""
+        """Return the ids of the live processes in its group."""
         found = []
         for listed in Path("/proc").glob("[0-9]*/stat"):
             with suppress(OSError):
@@ -135,7 +135,7 @@ class Forks:
     """Starts processes, one at a time, each a fork of one that has imported everything."""
 
     module: str
-    """What is run to fork them."""
+    """The module that forks them."""
 
     def __enter__(self) -> Self:
         self._sockets = TemporaryDirectory(prefix="alir-runs-")  # a killed Lite leaves its own
@@ -181,7 +181,7 @@ class Ingester(Forks):
 
 
 def say(**what: Any) -> None:
-    """Say something to whoever has us started."""
+    """Write an event to stdout."""
     os.write(1, json.dumps(what).encode() + b"\n")  # in one piece, whoever kills us
 
 
@@ -220,14 +220,14 @@ def _become_a_run(work: Work, spec: dict[str, Any]) -> int:
 
 
 def set_up() -> None:
-    """Load what the first run would load."""
+    """Import what the first run would import."""
     from llama_index.core.node_parser import SentenceSplitter
 
     SentenceSplitter().split_text("Loads the tokenizer.")
 
 
 def main(work: Work, *, before: Callable[[], None]) -> None:
-    """Fork a process for `work` with each line of stdin, and say how it ended."""
+    """Fork a process for `work` with each line of stdin, and report how it ended."""
     tempfile.tempdir = sys.argv[1]
     before()
     for line in sys.stdin:

@@ -1,6 +1,6 @@
-"""The judge of an ingestion: is the collection what the folder holds, chunk by chunk?
+"""Compare a collection with the files of a folder, chunk by chunk.
 
-It shares nothing with the code it judges but the splitter and Milvus: it reads the files itself
+It shares only the splitter and Milvus with the code it judges: it reads the files itself
 and the rows through pymilvus.
 """
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 
 class Chunk(NamedTuple):
-    """Where a chunk stands, and what it says."""
+    """A chunk: its file, its number there, and its text."""
 
     path: str
     position: int
@@ -30,20 +30,20 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a collection holds too little or too much of; falsy when it is the folder."""
+    """The chunks that a collection lacks or has too many of; falsy if there are none."""
 
     lost: tuple[Chunk, ...]
     doubled: tuple[Chunk, ...]
-    """Those of which there are too many, and files in two versions."""
+    """Chunks that are there twice, also in two versions of a file."""
     orphaned: tuple[Chunk, ...]
-    """Of files or texts that are not there."""
+    """Chunks of files or texts that do not exist."""
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.doubled or self.orphaned)
 
 
 def stored(client: MilvusClient, collection: str) -> list[Row]:
-    """Return the rows of `collection`, as Milvus has them at this moment: of an id, one."""
+    """Return the rows of `collection` at this moment, one for each id."""
     rows: list[Row] = []
     while page := client.query(
         collection,
@@ -57,7 +57,7 @@ def stored(client: MilvusClient, collection: str) -> list[Row]:
 
 
 def counted(client: MilvusClient, collection: str) -> int:
-    """Return how many rows `collection` holds: of an id, all."""
+    """Return how many rows `collection` holds, with all rows of an id."""
     ask = {"output_fields": ["count(*)"], "consistency_level": "Strong"}
     [found] = client.query(collection, filter="", **ask)
     return int(found["count(*)"])

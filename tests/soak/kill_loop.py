@@ -1,11 +1,11 @@
-"""kill -9 of an ingesting process at random moments, then resume: is the collection the folder?
+"""Kill an ingestion (kill -9) at random moments, resume it, and compare collection and folder.
 
     python -m tests.soak.kill_loop --cycles 200 --server-cycles 50 --seed 1
 
 Before a cycle the folder changes; a run is killed, sometimes the one that resumes as well, and
-sometimes the folder changes in between; a run to the end follows, and every row is compared with
-the folder (`Mirror`). What happens in a cycle follows from the seed, but for the moment at which
-the system delivers a signal.
+sometimes the folder changes in between. Then a run goes to its end, and every row is compared with
+the folder (`Mirror`). The seed decides what happens in a cycle, except for the moment at which the
+system delivers a signal.
 """
 
 import argparse
@@ -28,34 +28,34 @@ from tests.soak.mirror import Mirror
 CHANGES = 20
 """Changes of the folder before a cycle."""
 UNINTERRUPTED_EVERY = 8
-"""Cycles for each run that nobody kills, beside which recovery is measured."""
+"""Cycles for each run that is not killed, to compare the recovery with."""
 ATTEMPTS = 5
-"""Runs that may end with an error before the resumed one counts as stuck."""
+"""Resumed runs that may fail before the cycle counts as stuck."""
 
 
 @dataclass
 class Figures:
-    """What a loop found."""
+    """The figures of a loop."""
 
     where: str
     seed: int
     cycles: int = 0
-    """Those in which a run was killed; a run that ended before its kill is no cycle."""
+    """Cycles in which a run was killed; a run that ended before its kill does not count."""
     kills: Counter[str] = field(default_factory=Counter)
-    """By what was killed."""
+    """Kills by victim."""
     phases: Counter[str] = field(default_factory=Counter)
-    """Kills by what the run was at."""
+    """Kills by the phase of the run."""
     lost: int = 0
     doubled: int = 0
     orphaned: int = 0
     left_running: int = 0
-    """Runs of which a process lived on."""
+    """Killed runs with a process that went on."""
     refused: Counter[str] = field(default_factory=Counter)
-    """Errors of runs that were to resume, each followed by another attempt."""
+    """Errors of resumed runs, each followed by another attempt."""
     stuck: int = 0
-    """Cycles in which no attempt came to an end."""
+    """Cycles in which no attempt succeeded."""
     divergences: list[str] = field(default_factory=list)
-    """The cycle and what was wrong after it."""
+    """Each wrong cycle, and what was wrong."""
     recovered_s: list[float] = field(default_factory=list)
     uninterrupted_s: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -80,12 +80,12 @@ class KillLoop:
     """
 
     def __init__(self, ingester: Ingester, uri: str, folder: Path, *, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311  to be had again
+        self._random = Random(seed)  # noqa: S311  reproducible
         self._ingester = ingester
         self._folder = ChangingFolder(folder, self._random)
         self._settings = {"milvus_uri": uri, "collection": f"killed_{seed}"}
         self._is_lite = "://" not in uri
-        # Of the last run that ended well: when and at which call the next one may be killed.
+        # Of the last run that succeeded: bounds for the time and the call of the next kill.
         self._run_s, self._run_calls = 1.0, 1
         self._mirror = Mirror(
             uri,
@@ -96,7 +96,7 @@ class KillLoop:
         self.figures = Figures("Milvus Lite" if self._is_lite else "Milvus server", seed)
 
     def run(self, cycles: int) -> Figures:
-        """Kill until there are `cycles` of it; blocks for 2 to 4 s each."""
+        """Run `cycles` cycles; each blocks for 2 to 4 s."""
         began = monotonic()
         self._to_the_end()
         while self.figures.cycles < cycles:
@@ -113,7 +113,7 @@ class KillLoop:
         while run := self._killed_run():
             killed.append(run)
             if self._random.random() < 0.75:
-                break  # else the one that resumes is killed, too
+                break  # else the resumed run is killed, too
         if not killed:
             return
         if self._random.random() < 0.5:
@@ -129,7 +129,7 @@ class KillLoop:
             self.figures.divergences.append(f"cycle {self.figures.cycles}: {found}")
 
     def _killed_run(self) -> Run | None:
-        """Begin a run and kill it; None if it ended before."""
+        """Start a run and kill it; return None if it ended before."""
         run = self._ingester.start(self._folder.root, **self._settings)
         # A run spends its time in a few calls, and its steps in others: go by both.
         if self._random.random() < 0.2:
@@ -151,7 +151,7 @@ class KillLoop:
         return run
 
     def _to_the_end(self) -> float:
-        """Run until a run ends well; return the seconds it took, failed attempts included."""
+        """Run until a run succeeds; return the seconds, with those of failed attempts."""
         seconds = 0.0
         for _ in range(ATTEMPTS):
             run = self._ingester.start(self._folder.root, **self._settings)
@@ -167,7 +167,7 @@ class KillLoop:
 
 
 def phase(run: Run) -> str:
-    """Return what the run was at, by the calls of Milvus it had begun."""
+    """Return the phase of a run, by the calls of Milvus that it had begun."""
     if {"upsert", "insert", "delete"}.isdisjoint(run.calls):
         return "comparing" if "query" in run.calls else "opening"
     last = [call for call in run.calls if call in {"upsert", "insert", "delete"}][-1]
@@ -175,7 +175,7 @@ def phase(run: Run) -> str:
 
 
 def percentile(values: list[float], percent: int) -> float | None:
-    """Return the percentile, in milliseconds' precision; None of nothing."""
+    """Return the percentile, rounded to milliseconds; None of no values."""
     if len(values) < 2:
         return round(values[0], 3) if values else None
     return round(statistics.quantiles(values, n=100, method="inclusive")[percent - 1], 3)

@@ -1,4 +1,4 @@
-"""Is the collection the folder? Asked from outside, when nobody has the collection open."""
+"""Compare a collection with a folder from outside, while no process has the collection open."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing

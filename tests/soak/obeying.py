@@ -1,4 +1,4 @@
-"""A language model that obeys whatever it reads: the worst reader of a poisoned document.
+"""A scripted language model that obeys all it reads: the worst reader of a poisoned document.
 
 It proves nothing about what a real model would obey. It has no judgement at all, so what it does
 not do was prevented by something else.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from alir.testing.openai_script import CallTools, Json, Reply, Say
 
 MOST_ORDERS = 3
-"""Orders that it obeys of one prompt, the first ones."""
+"""Most orders of one prompt that it obeys; the first ones."""
 
 _ORDER = re.compile(
     r"(?:\b(?:say|reply|answer|respond|write|output|repeat|balas|katakan|jawab|antworte|schreibe|"
@@ -66,7 +66,7 @@ def obeying(
 
 
 def _made_out(text: str) -> str:
-    """Return `text` as someone reads it who misses nothing, what is hidden in it included."""
+    """Return all that `text` says, with its hidden parts."""
     shown = []
     for letter in text:
         code = ord(letter)

@@ -1,11 +1,11 @@
-"""kill -9 of a service under load at random moments: is what it acknowledged there afterwards?
+"""Kill a service under load (kill -9) at random moments: is what it acknowledged there afterwards?
 
     python -m tests.soak.serve_kill_loop --cycles 100 --seed 1
 
 In each cycle askers ask, uploaders upload, replace and delete files, and the folder is ingested,
-until the service is killed; a quarter of the times the one that starts after it is killed as well,
-while it starts. The next one must get ready, bring every ingestion that was acknowledged to its
-end, hold of every file what was acknowledged last, and nothing half-written. At the end the whole
+until the service is killed. In a quarter of the cycles the next service is killed as well, while it
+starts. The one after that must get ready, finish every acknowledged ingestion, hold the last
+acknowledged version of every file, and nothing half-written. At the end the whole
 folder is ingested, and every row compared with it (`Mirror`).
 """
 
@@ -34,41 +34,41 @@ from tests.soak.service_work import Work, Wrong, kinds
 READY_S, ENDED_S, ANSWER_S = 60.0, 60.0, 30.0
 """Longest waits for a service to get ready, for its ingestions to end, and for one answer."""
 OVERTAKEN = "changed while it was read", "vanished while it was read", "is not there any more"
-"""Why an ingestion did not take in a file that was replaced or deleted while it went on."""
+"""Reasons why an ingestion skipped a file that was replaced or deleted meanwhile."""
 ENDED = {"done", "failed", "cancelled"}
 
 
 @dataclass
 class Figures:
-    """What a loop found."""
+    """The figures of a loop."""
 
     seed: int
     cycles: int = 0
     kills: Counter[str] = field(default_factory=Counter)
-    """By what was killed, and when."""
+    """Kills by victim and moment."""
     work: Counter[str] = field(default_factory=Counter)
-    """What was acknowledged or answered under load."""
+    """Acknowledgements and answers under load."""
     ended: Counter[str] = field(default_factory=Counter)
     """Acknowledged ingestions, by how they ended."""
     stuck: int = 0
-    """Those that did not."""
+    """Acknowledged ingestions that did not end."""
     not_ready: int = 0
-    """Services that did not get ready, or not answer."""
+    """Services that did not get ready, or did not answer."""
     drafts: int = 0
-    """Halves of uploads that were left."""
+    """Partial uploads that were left."""
     left_running: int = 0
-    """Services of which a process lived on."""
+    """Killed services with a process that went on."""
     wrong: list[str] = field(default_factory=list)
-    """What was not as it had been acknowledged, and answers that must not be."""
+    """What differed from its acknowledgement, and forbidden answers."""
     ready_s: list[float] = field(default_factory=list)
-    """From the start of a service after a kill to its being ready."""
+    """From the start of a service after a kill until it is ready."""
     settled_s: list[float] = field(default_factory=list)
-    """From the start to the end of all that was acknowledged."""
+    """From the start until all acknowledged work has ended."""
     seconds: float = 0.0
 
     @property
     def bad(self) -> dict[str, Any]:
-        """What was lost, stuck or left; nothing of it may be."""
+        """The figures that must be zero, if they are not."""
         names = "stuck", "not_ready", "drafts", "left_running", "wrong"
         return {name: value for name in names if (value := getattr(self, name))}
 
@@ -201,7 +201,7 @@ class ServeKillLoop:
         return False
 
     async def _have_ended(self, client: httpx.AsyncClient) -> bool:
-        """Look at the ingestions that were acknowledged and not seen to end."""
+        """Check the acknowledged ingestions that were not seen to end."""
         for work in self._work:
             for id_ in [*work.ingestions]:
                 answer = await client.get(f"/v1/ingestions/{id_}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.server import uvicorn_server
-from alir.server.app import Service, real_root
+from alir.server.app import HttpService, real_root
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing.embeddings import HashEmbedding
@@ -35,7 +35,7 @@ async def _serve(log: str, settings: dict[str, Any]) -> None:
     chosen = Settings.load(**settings)
     alir = Alir(chosen, embedding=HashEmbedding())
     _ = alir.ask, alir.ingest
-    service = Service(alir, root=real_root(chosen.root), only_loopback=True)
+    service = HttpService(alir, root=real_root(chosen.root), only_loopback=True)
     server = uvicorn_server.server(service.app, drain_s=chosen.drain_s)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -104,16 +104,16 @@ class InMemoryCatalog:
         self.asked: list[list[str]] = []
         """The ids of every question, in order."""
 
-    async def live(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
+    async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
         self.asked.append(list(source_ids))
         newest = sorted(self._sources(complete=True), key=lambda source: source.generation)
         return {source.source_id: source for source in newest if source.source_id in source_ids}
 
-    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+    async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
         self.asked.append(list(chunk_ids))
         return self.store.nodes.keys() & set(chunk_ids)
 
-    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+    async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
         self.asked.append(sorted(text_hashes))
         return {
             node.metadata["text_hash"]: node.embedding or []
@@ -121,16 +121,16 @@ class InMemoryCatalog:
             if node.metadata.get("text_hash") in text_hashes
         }
 
-    async def sources(self) -> AsyncIterator[StoredSource]:
+    async def complete_versions(self) -> AsyncIterator[StoredSource]:
         for source in self._sources(complete=True):
             yield source
 
-    async def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+    async def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
         for source in dict.fromkeys(self._sources(complete=False)):
             if source.version not in complete:
                 yield source
 
-    async def chunks(self) -> int:
+    async def count_chunks(self) -> int:
         return len(self.store.nodes)
 
     def _sources(self, *, complete: bool) -> list[StoredSource]:

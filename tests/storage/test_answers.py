@@ -7,10 +7,9 @@ import pytest
 
 from alir.errors import ServiceFileFailed
 from alir.models.kept_answers import KeptAnswer
-from alir.server import ingestions
-from alir.storage import answers, keys
+from alir.storage import answers, ingestions, keys
 from alir.storage.answers import AnswerStore
-from alir.storage.service_database import VERSION, ServiceDatabase, opened
+from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
 
 FIRST_VERSION = """
 CREATE TABLE key (
@@ -49,7 +48,7 @@ async def test_answers_are_kept_for_a_while_in_a_number_by_tenant(
     assert taken == [False, False, True, True]
     assert not await AnswerStore(database, "others", most=2).rate("acme", "a2", "up", "")
 
-    with opened(database.path) as db:
+    with open_service_database(database.path) as db:
         db.execute("UPDATE answer SET at_ms = 0")
     await kept.start()
     assert not await kept.rate("zeta", "z0", "up", "")
@@ -68,22 +67,24 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
     before = sqlite3.connect(path)
     before.executescript(FIRST_VERSION)
     secret = keys.add(before, "old", "write", "acme")
-    begun = ingestions.Ingestion(id="i", kind="ingest", state="queued", paths=["."], begun="then")
-    ingestions.write(before, "notes", "acme", begun)
-    keys.spend(before, "k", 7)
+    ingestions.write(before, "notes", "acme", "i", '{"state": "queued"}', is_ended=False)
+    keys.add_tokens(before, "k", 7)
     before.commit()
     before.close()
 
     for _ in range(2):
-        with opened(path) as db:
-            key = keys.present(db, secret).key
+        with open_service_database(path) as db:
+            key = keys.check_secret(db, secret).key
             assert key is not None
             assert (key.name, key.tenant) == ("old", "acme")
-            assert ingestions.unended(db, "notes") == [("acme", begun)]
-            assert keys.spent(db, "k") == 7
+            assert ingestions.list_unended(db, "notes") == [("acme", '{"state": "queued"}')]
+            assert keys.tokens_today(db, "k") == 7
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (0,)
             assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-    with opened(path) as db:
+    with open_service_database(path) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(ServiceFileFailed, match="none of this version"), opened(path):
+    with (
+        pytest.raises(ServiceFileFailed, match="none of this version"),
+        open_service_database(path),
+    ):
         pass

@@ -14,7 +14,7 @@ Record = Callable[..., SourceRecord]
 
 
 async def everything(ledger: SqliteLedger) -> list[SourceRecord]:
-    return [record async for record in ledger.all()]
+    return [record async for record in ledger.all_sources()]
 
 
 async def test_nothing_is_opened_or_made_before_the_first_use(path: Path) -> None:
@@ -22,7 +22,7 @@ async def test_nothing_is_opened_or_made_before_the_first_use(path: Path) -> Non
     await ledger.aclose()
 
     assert not path.parent.exists()
-    assert await ledger.sources(["a"]) == {}
+    assert await ledger.source_records(["a"]) == {}
     assert path.exists()
     await ledger.aclose()
 
@@ -41,51 +41,56 @@ async def test_a_record_comes_back_as_it_was(ledger: SqliteLedger) -> None:
         ctime_ns=1_764_000_000_123_456_790,
     )
 
-    await ledger.record([given])
+    await ledger.record_sources([given])
 
-    assert await ledger.sources(["id", "another"]) == {"id": given}
+    assert await ledger.source_records(["id", "another"]) == {"id": given}
 
 
 async def test_a_later_record_takes_the_place_of_an_earlier_one(
     ledger: SqliteLedger, record: Record
 ) -> None:
-    await ledger.record([record("a", "v1"), record("b", "v1")])
-    await ledger.record([record("a", "v2", "written", replaces="v1")])
+    await ledger.record_sources([record("a", "v1"), record("b", "v1")])
+    await ledger.record_sources([record("a", "v2", "written", replaces="v1")])
 
-    assert await ledger.sources(["a", "b"]) == {
+    assert await ledger.source_records(["a", "b"]) == {
         "a": record("a", "v2", "written", replaces="v1"),
         "b": record("b", "v1"),
     }
-    assert await ledger.counts() == {"planned": 0, "written": 1, "verified": 0, "settled": 1}
+    assert await ledger.count_by_stage() == {
+        "planned": 0,
+        "written": 1,
+        "verified": 0,
+        "settled": 1,
+    }
 
 
 async def test_what_is_forgotten_is_gone(ledger: SqliteLedger, record: Record) -> None:
     assert await ledger.is_empty()
-    await ledger.record([record("a"), record("b")])
-    await ledger.forget(["a", "never heard of"])
+    await ledger.record_sources([record("a"), record("b")])
+    await ledger.forget_sources(["a", "never heard of"])
 
     assert await everything(ledger) == [record("b")]
     assert not await ledger.is_empty()
-    await ledger.forget(["b"])
+    await ledger.forget_sources(["b"])
     assert await ledger.is_empty()
 
 
 async def test_all_goes_through_every_page_in_order(ledger: SqliteLedger, record: Record) -> None:
     names = [f"{number:05}" for number in range(2500)]
-    await ledger.record([record(name) for name in reversed(names)])
+    await ledger.record_sources([record(name) for name in reversed(names)])
 
     assert [one.source_id for one in await everything(ledger)] == names
 
 
 async def test_a_name_that_is_not_text_survives(ledger: SqliteLedger, record: Record) -> None:
     odd = Path(os.fsdecode(b"/docs/caf\xe9 \xff.txt"))
-    await ledger.record([SourceRecord("a", odd, 1, 1, "h", "v", 1, "settled")])
-    await ledger.failed({odd: f"cannot read {odd}"}, 10.0)
+    await ledger.record_sources([SourceRecord("a", odd, 1, 1, "h", "v", 1, "settled")])
+    await ledger.record_failures({odd: f"cannot read {odd}"}, 10.0)
 
-    assert (await ledger.sources(["a"]))["a"].path == odd
-    assert [one.path for one in await ledger.failures()] == [odd]
-    await ledger.recovered([odd])
-    assert await ledger.failures() == []
+    assert (await ledger.source_records(["a"]))["a"].path == odd
+    assert [one.path for one in await ledger.failed_files()] == [odd]
+    await ledger.forget_failures([odd])
+    assert await ledger.failed_files() == []
 
 
 async def test_collections_in_one_file_know_nothing_of_each_other(
@@ -93,23 +98,23 @@ async def test_collections_in_one_file_know_nothing_of_each_other(
 ) -> None:
     one, other = SqliteLedger(path, "one"), SqliteLedger(path, "other")
     for ledger, version in ((one, "v1"), (other, "v2")):
-        await ledger.record([record("a", version)])
-        await ledger.failed({Path("/bad"): version}, 1.0)
+        await ledger.record_sources([record("a", version)])
+        await ledger.record_failures({Path("/bad"): version}, 1.0)
         await ledger.set_fingerprint({"model": version})
 
     async def new() -> AsyncIterator[SourceRecord]:
         yield record("b", "v3")
 
-    await one.forget(["a"])
-    await one.replace_all(new())
-    await one.recovered([Path("/bad")])
+    await one.forget_sources(["a"])
+    await one.replace_sources(new())
+    await one.forget_failures([Path("/bad")])
 
     assert await everything(one) == [record("b", "v3")]
-    assert await one.failures() == []
+    assert await one.failed_files() == []
     assert await everything(other) == [record("a", "v2")]
-    assert [failure.reason for failure in await other.failures()] == ["v2"]
+    assert [failure.reason for failure in await other.failed_files()] == ["v2"]
     assert await other.fingerprint() == {"model": "v2"}
-    assert sum((await other.counts()).values()) == 1
+    assert sum((await other.count_by_stage()).values()) == 1
     await one.aclose()
     await other.aclose()
 
@@ -117,7 +122,7 @@ async def test_collections_in_one_file_know_nothing_of_each_other(
 async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
     ledger: SqliteLedger, record: Record
 ) -> None:
-    await ledger.record([record("old"), record("a", "v1")])
+    await ledger.record_sources([record("old"), record("a", "v1")])
     names = [f"{number:05}" for number in range(2500)]
 
     async def found() -> AsyncIterator[SourceRecord]:
@@ -126,7 +131,7 @@ async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
         yield record("a", "v2")
         yield record("a", "v3")  # seen twice: the last counts
 
-    await ledger.replace_all(found())
+    await ledger.replace_sources(found())
 
     assert await everything(ledger) == [*(record(name) for name in names), record("a", "v3")]
 
@@ -134,7 +139,7 @@ async def test_a_ledger_made_again_has_what_it_was_given_and_nothing_else(
 async def test_what_was_known_stays_when_its_replacement_fails_half_way(
     ledger: SqliteLedger, record: Record
 ) -> None:
-    await ledger.record([record("old")])
+    await ledger.record_sources([record("old")])
     seen = []
 
     async def failing() -> AsyncIterator[SourceRecord]:
@@ -144,7 +149,7 @@ async def test_what_was_known_stays_when_its_replacement_fails_half_way(
         raise ConnectionError("Milvus went away")
 
     with pytest.raises(ConnectionError):
-        await ledger.replace_all(failing())
+        await ledger.replace_sources(failing())
 
     assert seen == [record("old")]
     assert await everything(ledger) == [record("old")]
@@ -166,13 +171,13 @@ async def test_many_tasks_record_at_once_in_few_transactions(
     names = [f"{number:05}" for number in range(1000)]
 
     async def task(name: str) -> bool:
-        await ledger.record([record(name, "v1", "planned")])
-        await ledger.record([record(name, "v1", "settled")])
-        return await ledger.sources([name]) == {name: record(name)}
+        await ledger.record_sources([record(name, "v1", "planned")])
+        await ledger.record_sources([record(name, "v1", "settled")])
+        return await ledger.source_records([name]) == {name: record(name)}
 
     assert all(await asyncio.gather(*map(task, names)))
     assert [one.source_id for one in await everything(ledger)] == names
-    assert ledger._writes.here().stats.calls < 100
+    assert ledger._database._writes.on_this_loop().stats.calls < 100
 
 
 async def test_a_record_that_cannot_be_written_harms_no_other(
@@ -181,9 +186,9 @@ async def test_a_record_that_cannot_be_written_harms_no_other(
     good = [record(str(number)) for number in range(8)]
 
     results = await asyncio.gather(
-        *(ledger.record([one]) for one in good[:4]),
-        ledger.record([record("x"), record("y", size_bytes=2**70)]),
-        *(ledger.record([one]) for one in good[4:]),
+        *(ledger.record_sources([one]) for one in good[:4]),
+        ledger.record_sources([record("x"), record("y", size_bytes=2**70)]),
+        *(ledger.record_sources([one]) for one in good[4:]),
         return_exceptions=True,
     )
 
@@ -197,7 +202,7 @@ def test_each_event_loop_can_use_it_and_it_can_be_closed_and_used_again(
     ledger = SqliteLedger(path, "notes")
 
     async def add(name: str) -> list[str]:
-        await ledger.record([record(name)])
+        await ledger.record_sources([record(name)])
         return [one.source_id for one in await everything(ledger)]
 
     async def add_and_close(name: str) -> list[str]:
@@ -216,7 +221,7 @@ def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
 
     def half(names: list[str]) -> None:
         async def add() -> None:
-            await asyncio.gather(*(ledger.record([record(name)]) for name in names))
+            await asyncio.gather(*(ledger.record_sources([record(name)]) for name in names))
 
         asyncio.run(add())
 
@@ -233,7 +238,7 @@ def test_two_event_loops_use_it_at_once(path: Path, record: Record) -> None:
 
 async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -> None:
     ledger = SqliteLedger(path, "notes")
-    tasks = [asyncio.create_task(ledger.record([record(f"{n:04}")])) for n in range(1000)]
+    tasks = [asyncio.create_task(ledger.record_sources([record(f"{n:04}")])) for n in range(1000)]
     await asyncio.sleep(0)
 
     await ledger.aclose()
@@ -247,7 +252,7 @@ async def test_closing_waits_for_what_is_under_way(path: Path, record: Record) -
 async def test_a_call_that_is_cancelled_harms_no_other(
     ledger: SqliteLedger, record: Record
 ) -> None:
-    tasks = [asyncio.create_task(ledger.record([record(str(n))])) for n in range(20)]
+    tasks = [asyncio.create_task(ledger.record_sources([record(str(n))])) for n in range(20)]
     await asyncio.sleep(0)
     tasks[3].cancel()
 

@@ -47,12 +47,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(some=st.lists(records, max_size=5))
     def record(self, some: list[SourceRecord]) -> None:
-        self.run(self.ledger.record(some))
+        self.run(self.ledger.record_sources(some))
         self.known |= {one.source_id: one for one in some}
 
     @rule(gone=st.lists(ids, max_size=3))
     def forget(self, gone: list[str]) -> None:
-        self.run(self.ledger.forget(gone))
+        self.run(self.ledger.forget_sources(gone))
         for one in gone:
             self.known.pop(one, None)
 
@@ -65,7 +65,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 raise ConnectionError
 
         try:
-            self.run(self.ledger.replace_all(found()))
+            self.run(self.ledger.replace_sources(found()))
         except ConnectionError:
             return
         self.known = {one.source_id: one for one in some}
@@ -82,12 +82,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def it_holds_what_the_dictionary_holds(self) -> None:
         async def everything() -> dict[str, SourceRecord]:
-            return {one.source_id: one async for one in self.ledger.all()}
+            return {one.source_id: one async for one in self.ledger.all_sources()}
 
         assert self.run(everything()) == self.known
-        assert self.run(self.ledger.sources(list(self.known))) == self.known
+        assert self.run(self.ledger.source_records(list(self.known))) == self.known
         stages = [one.stage for one in self.known.values()]
-        counted = self.run(self.ledger.counts())
+        counted = self.run(self.ledger.count_by_stage())
         assert counted == {stage: stages.count(stage) for stage in counted}
         assert self.run(self.ledger.is_empty()) == (not self.known)
 

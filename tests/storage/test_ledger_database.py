@@ -35,7 +35,7 @@ async def main():
         number = 0
         while len(sys.argv) < 4 or number < int(sys.argv[3]):
             ids = [f"{sys.argv[2]}-{task}-{number}-{half}" for half in "ab"]
-            await ledger.record(
+            await ledger.record_sources(
                 [SourceRecord(i, Path(i), 1, 1, "h", "v", 1, "settled") for i in ids]
             )
             print(*ids, flush=True)
@@ -49,7 +49,7 @@ asyncio.run(main())
 
 async def known(path: Path) -> set[str]:
     ledger = SqliteLedger(path, "notes")
-    found = {record.source_id async for record in ledger.all()}
+    found = {record.source_id async for record in ledger.all_sources()}
     await ledger.aclose()
     return found
 
@@ -88,8 +88,8 @@ async def test_another_process_reads_while_one_is_writing(path: Path, run: Run) 
     sizes = []
     for _ in range(5):
         ids = writer.stdout.readline().split()
-        assert len(await ledger.sources(ids)) == 2
-        sizes.append(sum((await ledger.counts()).values()))
+        assert len(await ledger.source_records(ids)) == 2
+        sizes.append(sum((await ledger.count_by_stage()).values()))
 
     assert sizes == sorted(sizes)
     assert all(size % 2 == 0 for size in sizes), "never a transaction by half"
@@ -101,7 +101,7 @@ async def test_a_damaged_file_is_moved_aside_and_made_anew(
     path: Path, record: Record, caplog: pytest.LogCaptureFixture, where: str
 ) -> None:
     ledger = SqliteLedger(path, "notes")
-    await ledger.record([record(f"{number:04}") for number in range(1000)])
+    await ledger.record_sources([record(f"{number:04}") for number in range(1000)])
     await ledger.aclose()
     aside = path.with_name(f"{path.name}.corrupt-1")
     content = path.read_bytes()
@@ -110,16 +110,16 @@ async def test_a_damaged_file_is_moved_aside_and_made_anew(
 
     if where == "everywhere but the header":
         with caplog.at_level(logging.WARNING):
-            assert await ledger.counts() == NOTHING
+            assert await ledger.count_by_stage() == NOTHING
         assert f"moved to {aside}" in caplog.text
     else:  # it opens, and shows only when it is read
         with pytest.raises(LedgerFailed, match=f"moved to {aside}") as failed:
-            await ledger.counts()
+            await ledger.count_by_stage()
         assert failed.value.retryable
 
-    assert await ledger.counts() == NOTHING
-    await ledger.record([record("a")])
-    assert await ledger.sources(["a"]) == {"a": record("a")}
+    assert await ledger.count_by_stage() == NOTHING
+    await ledger.record_sources([record("a")])
+    assert await ledger.source_records(["a"]) == {"a": record("a")}
     assert aside.read_bytes()[:16] == content[:16]
     await ledger.aclose()
 
@@ -128,14 +128,14 @@ async def test_what_another_process_made_anew_is_not_moved_aside(
     path: Path, record: Record
 ) -> None:
     late, first = SqliteLedger(path, "notes"), SqliteLedger(path, "notes")
-    await late.record([record(f"{number:04}") for number in range(1000)])
+    await late.record_sources([record(f"{number:04}") for number in range(1000)])
     await late.aclose()
     content = path.read_bytes()
     path.write_bytes(content[:-4096] + b"\x5a" * 4096)
     assert await late.fingerprint() is None  # it has the file open, and reads no damaged page yet
     with pytest.raises(LedgerFailed):
-        await first.counts()
-    await first.record([record("a")])
+        await first.count_by_stage()
+    await first.record_sources([record("a")])
     assert sorted(one.name for one in path.parent.glob("*corrupt*")) == [
         f"{path.name}.corrupt-1",
         f"{path.name}.corrupt-1-shm",
@@ -143,10 +143,10 @@ async def test_what_another_process_made_anew_is_not_moved_aside(
     ]
 
     with pytest.raises(LedgerFailed, match="corrupt-1"):
-        await late.counts()
+        await late.count_by_stage()
 
     for ledger in (first, late):
-        assert await ledger.sources(["a"]) == {"a": record("a")}
+        assert await ledger.source_records(["a"]) == {"a": record("a")}
         await ledger.aclose()
 
 
@@ -155,11 +155,11 @@ async def test_a_second_damaged_file_does_not_overwrite_the_first(
 ) -> None:
     for expected in ("milvus.ledger.corrupt-1", "milvus.ledger.corrupt-2"):
         ledger = SqliteLedger(path, "notes")
-        await ledger.record([record("a")])
+        await ledger.record_sources([record("a")])
         await ledger.aclose()
         path.write_bytes(path.read_bytes()[:100] + b"\x5a" * 8000)
 
-        assert await ledger.sources(["a"]) == {}
+        assert await ledger.source_records(["a"]) == {}
         assert path.with_name(expected).exists()
         await ledger.aclose()
 
@@ -171,18 +171,18 @@ def limit_files_to(size_bytes: int) -> None:
 async def test_a_disk_without_room_is_an_error_that_names_the_file(
     ledger: SqliteLedger, path: Path, record: Record
 ) -> None:
-    await ledger.record([record("before")])
+    await ledger.record_sources([record("before")])
     limit_files_to(path.with_name(f"{path.name}-wal").stat().st_size + 8192)
     try:
         with pytest.raises(LedgerFailed, match=str(path)) as failed:
-            await ledger.record([record(f"{number:05}") for number in range(5000)])
+            await ledger.record_sources([record(f"{number:05}") for number in range(5000)])
     finally:
         limit_files_to(resource.RLIM_INFINITY)
 
     assert not failed.value.retryable
-    assert [one async for one in ledger.all()] == [record("before")]
-    await ledger.record([record("after")])
-    assert len(await ledger.sources(["before", "after"])) == 2
+    assert [one async for one in ledger.all_sources()] == [record("before")]
+    await ledger.record_sources([record("after")])
+    assert len(await ledger.source_records(["before", "after"])) == 2
 
 
 async def test_a_full_database_is_an_error_that_names_the_file(
@@ -191,13 +191,13 @@ async def test_a_full_database_is_an_error_that_names_the_file(
     def no_more_pages(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA max_page_count = 1")
 
-    await ledger._database.run(no_more_pages)
+    await ledger._database.run_in_thread(no_more_pages)
 
     with pytest.raises(LedgerFailed, match="disk is full") as failed:
-        await ledger.record([record(f"{number:05}") for number in range(500)])
+        await ledger.record_sources([record(f"{number:05}") for number in range(500)])
 
     assert str(path) in str(failed.value)
-    assert await ledger.sources(["00000"]) == {}
+    assert await ledger.source_records(["00000"]) == {}
 
 
 async def test_a_place_where_no_file_can_be_is_a_wrong_setting(path: Path) -> None:
@@ -205,13 +205,13 @@ async def test_a_place_where_no_file_can_be_is_a_wrong_setting(path: Path) -> No
     ledger = SqliteLedger(path, "notes")
 
     with pytest.raises(InvalidSetting, match=f"ALIR_LEDGER: the folder {path.parent} cannot"):
-        await ledger.counts()
+        await ledger.count_by_stage()
     await ledger.aclose()
 
     path.parent.unlink()
     path.mkdir(parents=True)
     with pytest.raises(InvalidSetting, match=f"ALIR_LEDGER: {path} cannot be opened"):
-        await ledger.counts()
+        await ledger.count_by_stage()
     await ledger.aclose()
 
 
@@ -226,31 +226,31 @@ async def test_a_place_where_no_lock_can_be_is_a_wrong_setting(path: Path) -> No
 async def test_a_process_forked_from_the_one_that_opened_it_is_told_so(
     ledger: SqliteLedger, record: Record
 ) -> None:
-    await ledger.record([record("a")])
+    await ledger.record_sources([record("a")])
     child = os.fork()
     if not child:  # no event loop of its own: asyncio would take the parent's for running
         try:
-            ledger.sources(["a"]).send(None)
+            ledger.source_records(["a"]).send(None)
         except RuntimeError as error:
             os._exit(0 if "before the fork" in str(error) else 1)
         finally:
             os._exit(2)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert await ledger.sources(["a"]) == {"a": record("a")}
+    assert await ledger.source_records(["a"]) == {"a": record("a")}
 
 
 async def test_waiting_for_another_process_does_not_hold_up_the_event_loop(
     ledger: SqliteLedger, path: Path, record: Record
 ) -> None:
-    await ledger.record([record("a")])
+    await ledger.record_sources([record("a")])
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        recording = asyncio.create_task(ledger.record([record("b")]))
+        recording = asyncio.create_task(ledger.record_sources([record("b")]))
         for _ in range(20):
             await asyncio.sleep(0.005)  # never, if the event loop waited for the other's end
         assert not recording.done()
         other.execute("ROLLBACK")
     await recording
 
-    assert len(await ledger.sources(["a", "b"])) == 2
+    assert len(await ledger.source_records(["a", "b"])) == 2

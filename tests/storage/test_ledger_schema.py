@@ -56,10 +56,10 @@ def migrated(path: Path, migrations: Sequence[Sequence[str]]) -> list[tuple[obje
 async def test_a_ledger_of_version_1_still_says_what_it_said(old: Path) -> None:
     ledger = SqliteLedger(old, "notes")
 
-    assert await ledger.sources(["a"]) == {
+    assert await ledger.source_records(["a"]) == {
         "a": SourceRecord("a", Path("/a"), 5, 7, "h", "v2", 3, "written", "v1", 8)
     }
-    assert await ledger.failures() == [FailedFile(Path("/b"), "is damaged", 2, 1.0, 2.0, 122.0)]
+    assert await ledger.failed_files() == [FailedFile(Path("/b"), "is damaged", 2, 1.0, 2.0, 122.0)]
     assert await ledger.fingerprint() == {"model": "MiniLM"}
     await ledger.aclose()
 
@@ -126,7 +126,7 @@ async def test_a_ledger_of_a_newer_alir_is_refused_and_left_as_it_is(old: Path) 
     ledger = SqliteLedger(old, "notes")
 
     with pytest.raises(InvalidSetting, match="newer alir: version 99") as refused:
-        await ledger.sources(["a"])
+        await ledger.source_records(["a"])
 
     assert str(refused.value).startswith(f"ALIR_LEDGER: {old} is of")
     assert old.read_bytes() == before
@@ -145,7 +145,7 @@ async def test_a_file_that_is_no_ledger_is_refused_and_left_as_it_is(path: Path,
     ledger = SqliteLedger(path, "notes")
 
     with pytest.raises(InvalidSetting, match="is not a ledger"):
-        await ledger.sources(["a"])
+        await ledger.source_records(["a"])
 
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from alir.storage import keys
-from alir.storage.service_database import ServiceDatabase, opened
+from alir.storage.service_database import ServiceDatabase, open_service_database
 
 
 async def test_a_look_needs_no_thread_and_sees_what_another_program_has_just_written(
@@ -13,17 +13,17 @@ async def test_a_look_needs_no_thread_and_sees_what_another_program_has_just_wri
 ) -> None:
     path = tmp_path / "a.service"
     database = ServiceDatabase(path)
-    nobody = await database.look(keys.present, None)  # opens the file
-    with opened(path) as db:
+    nobody = await database.read_committed(keys.check_secret, None)  # opens the file
+    with open_service_database(path) as db:
         secret = keys.add(db, "one", "read")
-    looking = database.look(keys.present, secret)
+    looking = database.read_committed(keys.check_secret, secret)
     try:
         looking.send(None)
     except StopIteration as ended:
         there = ended.value
-    with opened(path) as db:
+    with open_service_database(path) as db:
         keys.revoke(db, "one")
-    gone = await database.look(keys.present, secret)
+    gone = await database.read_committed(keys.check_secret, secret)
     await database.aclose()
 
     assert (nobody.key, nobody.any_exist) == (None, False)
@@ -36,13 +36,13 @@ async def test_a_look_while_another_program_writes_waits_for_that_and_holds_nobo
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.service"
-    with opened(path) as db:
+    with open_service_database(path) as db:
         secret = keys.add(db, "one", "read")
     database = ServiceDatabase(path)
-    await database.look(keys.present, secret)
+    await database.read_committed(keys.check_secret, secret)
     writing = sqlite3.connect(path, isolation_level=None)
     writing.execute("BEGIN EXCLUSIVE")
-    looking = asyncio.create_task(database.look(keys.present, secret))
+    looking = asyncio.create_task(database.read_committed(keys.check_secret, secret))
     await asyncio.sleep(0.05)
     waited = not looking.done()
     keys.revoke(writing, "one")

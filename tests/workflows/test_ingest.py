@@ -79,7 +79,7 @@ async def test_a_folder_is_mirrored_through_every_kind_of_change(app: Alir, fold
     (folder / "dogs.md").unlink()
     report = await ingest(app, folder)
     assert counts(report) == nothing | {"moved": 1, "deleted": 1, "unchanged": 1, "files": 2}
-    paths = {source.path.name async for source in app.catalog.sources()}
+    paths = {source.path.name async for source in app.catalog.complete_versions()}
     assert paths == {"cats.txt", "wasps.txt"}
 
 
@@ -111,7 +111,7 @@ async def test_only_text_that_the_index_does_not_hold_is_embedded(app: Alir, fol
         assert model.texts
         assert all("wasps" in text for text in model.texts)
         assert (changed.updated, changed.embedded) == (1, len(model.texts))
-        assert changed.embedded + changed.reused == await mirror.catalog.chunks() - 2
+        assert changed.embedded + changed.reused == await mirror.catalog.count_chunks() - 2
 
         model.texts.clear()
         (folder / "sub").mkdir()
@@ -143,7 +143,7 @@ async def test_a_folder_that_lost_most_of_its_files_is_not_taken_at_its_word(
 
     with pytest.raises(TooManyDeletions, match="14 of the 16 files"):
         await ingest(app, tmp_path)
-    assert await app.catalog.files() == 16
+    assert await app.catalog.count_files() == 16
 
     report = await app.ingest.run(paths=[tmp_path], delete_many=True)
     assert (report.deleted, report.unchanged, report.chunks) == (14, 2, 2)
@@ -159,9 +159,9 @@ async def test_two_folders_in_one_collection_leave_each_other_alone(
     await ingest(app, other)
     (folder / "cats.txt").unlink()
     report = await ingest(app, other)
-    assert (report.deleted, await app.catalog.files()) == (0, 4)
+    assert (report.deleted, await app.catalog.count_files()) == (0, 4)
     report = await ingest(app, folder)
-    assert (report.deleted, await app.catalog.files()) == (1, 3)
+    assert (report.deleted, await app.catalog.count_files()) == (1, 3)
 
 
 async def test_a_bad_file_is_reported_and_the_others_go_on(app: Alir, folder: Path) -> None:
@@ -191,7 +191,7 @@ async def test_many_files_go_through_many_shards(app: Alir, tmp_path: Path) -> N
 
 async def test_one_run_at_a_time_or_two_at_once_come_to_the_same(app: Alir, folder: Path) -> None:
     await asyncio.gather(ingest(app, folder), ingest(app, folder))
-    assert await app.catalog.chunks() == 3
+    assert await app.catalog.count_chunks() == 3
 
 
 async def test_bad_paths_are_refused_before_anything_is_written(
@@ -204,7 +204,7 @@ async def test_bad_paths_are_refused_before_anything_is_written(
         await ingest(app, tmp_path / "empty")
     with pytest.raises(NothingToIngest):
         await ingest(app)
-    assert await app.catalog.chunks() == 0
+    assert await app.catalog.count_chunks() == 0
 
 
 async def test_a_milvus_that_is_down_ends_the_run_with_its_name(folder: Path) -> None:
@@ -282,7 +282,7 @@ async def test_a_file_that_looks_as_it_did_is_not_read_again(
     [told] = [one async for one in run.stream_events() if isinstance(one, LedgerRelearned)]
     report = await run
     assert (told.files, report.unchanged, len(read)) == (3, 3, 3), "a lost ledger costs a reading"
-    stages = {record.stage async for record in app.ledger.all()}
+    stages = {record.stage async for record in app.ledger.all_sources()}
     assert stages == {"settled"}
 
 

@@ -91,13 +91,13 @@ async def test_text_beyond_the_budget_is_left_for_another_shard(app: Alir, tmp_p
         result = await shard.run(start_event=IngestFiles(parts=waiting))
         if result.remaining:
             assert result.outcomes == []
-            assert await app.catalog.files() == 0, "half a file must not pass for a whole one"
+            assert await app.catalog.count_files() == 0, "half a file must not pass for a whole one"
         waiting, shards = result.remaining, shards + 1
     assert shards == 3
     assert [one.outcome for one in result.outcomes] == ["added"]
-    assert await app.catalog.files() == 1
+    assert await app.catalog.count_files() == 1
     chunks = await app.vector_store.aget_nodes(filters=chunks_of(path))
-    assert len(chunks) == await app.catalog.chunks()
+    assert len(chunks) == await app.catalog.count_chunks()
     text = path.read_text()
     for chunk in chunks:
         assert text[chunk.start_char_idx : chunk.end_char_idx] == chunk.text

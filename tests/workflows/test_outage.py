@@ -50,9 +50,9 @@ async def assert_mirrors(app: Alir, report: object) -> None:
     assert (report.files, report.failed) == (FILES, [])
     rows = [row["id"] async for row in app.vector_store.scan("", [])]
     assert len(rows) == len(set(rows)) == report.chunks > FILES
-    assert await app.catalog.files() == FILES
-    complete = [one.version async for one in app.catalog.sources()]
-    assert [one async for one in app.catalog.unfinished(complete)] == []
+    assert await app.catalog.count_files() == FILES
+    complete = [one.version async for one in app.catalog.complete_versions()]
+    assert [one async for one in app.catalog.unfinished_versions(complete)] == []
 
 
 async def test_a_run_outlives_a_killed_server_and_finishes_when_it_is_back(
@@ -150,7 +150,7 @@ async def test_a_plain_insert_that_may_have_arrived_is_not_repeated(
     waits: list[object] = []
     milvus_server.freeze()
     try:
-        with store.connection.outages.listened(waits.append, waits.append):
+        with store.connection.outages.listen(waits.append, waits.append):
             with pytest.raises(MilvusTimeout):
                 await store.async_add([TextNode(id_="b", embedding=[1.0, 0, 0, 0])])
             await asyncio.sleep(0)

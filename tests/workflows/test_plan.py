@@ -55,7 +55,11 @@ async def ingest(app: Alir, *paths: Path) -> IngestReport:
 async def everything(app: Alir) -> tuple[list[str], list[Any], list[Any]]:
     """Each row of the collection and of the ledger."""
     rows = [repr(sorted(row.items())) async for row in app.vector_store.scan("", ["*"])]
-    return sorted(rows), [one async for one in app.ledger.all()], await app.ledger.failures()
+    return (
+        sorted(rows),
+        [one async for one in app.ledger.all_sources()],
+        await app.ledger.failed_files(),
+    )
 
 
 def long_text(about: str) -> str:

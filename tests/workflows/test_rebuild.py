@@ -83,9 +83,9 @@ async def rebuild(app: Alir, **start: Any) -> RebuildReport:
 
 async def texts(app: Alir) -> set[str]:
     """The chunks of the index that the name means now."""
-    live = await app.indexes.live()
+    live = await app.collection_versions.live_version()
     assert live is not None
-    store = app.indexes.catalog(live.collection)._store
+    store = app.collection_versions.catalog_of(live.collection)._store
     return {row["text"] async for row in store.scan("", ["text"])}
 
 
@@ -140,7 +140,7 @@ async def test_other_weights_under_the_same_name_are_another_model(
         for run in (other.ingest.run(paths=[bees]), other.ask.run(question="Why?")):
             with pytest.raises(FingerprintMismatch, match="weights 53aa51172d14, not "):
                 await run
-        assert await other.indexes.catalog(live[0]).chunks() == 1
+        assert await other.collection_versions.catalog_of(live[0]).count_chunks() == 1
 
 
 async def test_an_index_of_an_older_alir_is_held_to_what_it_says_and_to_what_the_ledger_noted(
@@ -166,8 +166,8 @@ async def test_two_that_make_an_index_at_once_make_the_same_one(
     halves = sorted(bees.iterdir())[::6]
     apps = [alir(on_server, ledger=tmp_path / str(number)) for number in range(2)]
     await asyncio.gather(*(ingest(app, path) for app, path in zip(apps, halves, strict=True)))
-    assert await apps[0].catalog.files() == 2
-    assert [*await apps[0].indexes.kept()] == []
+    assert await apps[0].catalog.count_files() == 2
+    assert [*await apps[0].collection_versions.other_versions()] == []
     for app in apps:
         await app.aclose()
 
@@ -196,7 +196,7 @@ async def test_while_another_model_s_index_is_built_questions_go_on(
             await ingest(app, bees)
         assert (await ingest(other, bees)).unchanged == FILES - 1
 
-        back = await other.indexes.roll_back()
+        back = await other.collection_versions.roll_back()
         assert (back.collection, back.made_with["embedding_model"]) == (report.previous, "hash-8")
         assert (await ingest(app, bees)).deleted == 1
         with pytest.raises(FingerprintMismatch):
@@ -205,11 +205,11 @@ async def test_while_another_model_s_index_is_built_questions_go_on(
         assert (again.collection, again.embedded) == (report.collection, 0)
         status = await other.status()
         assert (status["live"], status["kept"]) == (report.collection, [report.previous])
-        assert await other.indexes.drop_kept() == [report.previous]
+        assert await other.collection_versions.drop_kept() == [report.previous]
         with pytest.raises(CollectionMismatch, match="alir rebuild"):
             await app.ask.run(question="Who makes honey?")
         with pytest.raises(NothingKept):
-            await other.indexes.roll_back()
+            await other.collection_versions.roll_back()
 
 
 async def test_an_answer_is_wholly_of_the_old_index_or_wholly_of_the_new(
@@ -257,7 +257,7 @@ async def test_a_folder_that_is_gone_is_no_reason_to_forget_it(
             path.unlink()
         with pytest.raises(RebuildIncomplete, match="11 of the 12 files held are gone"):
             await rebuild(other)
-        assert await app.catalog.files() == FILES
+        assert await app.catalog.count_files() == FILES
 
 
 async def test_paths_say_what_is_indexed_and_nothing_is_left_out_unasked(
@@ -287,14 +287,16 @@ async def test_a_rebuild_that_was_cancelled_goes_on_and_one_for_other_settings_i
         await ingest(app, bees)
         for halted, dim in ((third, 32), (other, 16)):
             await _cancelled_in_the_middle(halted)
-            assert [one.made_with["dim"] for one in await app.indexes.kept()] == [str(dim)]
+            assert [
+                one.made_with["dim"] for one in await app.collection_versions.other_versions()
+            ] == [str(dim)]
             with pytest.raises(NothingKept):
-                await app.indexes.roll_back()
+                await app.collection_versions.roll_back()
             assert (await ingest(app, bees)).unchanged == FILES
         report = await rebuild(other)
         assert 0 < report.embedded < report.chunks
         assert report.files == FILES
-        assert len(await app.indexes.kept()) == 1
+        assert len(await app.collection_versions.other_versions()) == 1
 
 
 async def test_an_ingestion_is_told_that_a_rebuild_is_under_way(
@@ -396,7 +398,7 @@ async def _rebuilt(told: dict[str, Any]) -> None:
         app.shard.shard_chars = SHARD_CHARS
         if told["is_killed"]:
             await ingest(app, Path(told["bees"]))
-        old = await app.catalog.chunks()
+        old = await app.catalog.count_chunks()
         async with alir(settings, dim=16) as other:
             _slowly(other, faults)
             if told["is_killed"]:
@@ -405,7 +407,7 @@ async def _rebuilt(told: dict[str, Any]) -> None:
                     lambda: os.kill(os.getpid(), signal.SIGKILL), of="store.async_add", call=5
                 )
             report = await rebuild(other)
-            live = await app.indexes.live()
+            live = await app.collection_versions.live_version()
         print(json.dumps(report.to_json() | {"old": old, "live": live and live.collection}))
 
 

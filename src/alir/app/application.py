@@ -24,11 +24,11 @@ from alir.inference.embeddings import LocalEmbedding, ModelFolder, find_model
 from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
-from alir.milvus.stores import StoreFactory
+from alir.milvus.store_factory import StoreFactory
 from alir.models.files import digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
-from alir.steps.ingest.relearn import relearn
+from alir.steps.ingest.journal import relearn
 from alir.storage.ledger import SqliteLedger
 from alir.storage.sessions import SqliteSessions
 from alir.workflows.agent import Agent
@@ -95,13 +95,17 @@ class Alir:
     @cached_property
     def rebuild(self) -> RebuildCorpus:
         """The workflow that makes the index anew, with the present settings."""
-        return RebuildCorpus(indexes=self.indexes, corpus_at=self._corpus_at, ledger=self.ledger)
+        return RebuildCorpus(
+            collection_versions=self.collection_versions,
+            corpus_at=self._corpus_at,
+            ledger=self.ledger,
+        )
 
     @cached_property
-    def indexes(self) -> MilvusCollectionVersions:
+    def collection_versions(self) -> MilvusCollectionVersions:
         """The collections of the index: the live one, and those kept or begun beside it."""
         return MilvusCollectionVersions(
-            self.vector_store, at=self._stores.to_read, present=self._fingerprint
+            self.vector_store, open_reader=self._stores.open_reader, fingerprint=self._fingerprint
         )
 
     @cached_property
@@ -143,7 +147,7 @@ class Alir:
     @cached_property
     def vector_store(self) -> AlirMilvusStore:
         """The collection, as a LlamaIndex vector store."""
-        return self._stores.of(self.settings.collection, is_alias=True)
+        return self._stores.open_store(self.settings.collection, is_alias=True)
 
     @cached_property
     def catalog(self) -> MilvusCatalog:
@@ -218,23 +222,23 @@ class Alir:
         `unsettled` files were under way when a run was stopped, or are: the next run goes on.
         """
         files, chunks, stages = await asyncio.gather(
-            self.catalog.files(), self.catalog.chunks(), self.ledger.counts()
+            self.catalog.count_files(), self.catalog.count_chunks(), self.ledger.count_by_stage()
         )
         settings = self.settings
-        live = await self.indexes.live()
+        live = await self.collection_versions.live_version()
         return {
             "files": files,
             "chunks": chunks,
             "collection": settings.collection,
             "live": None if live is None else live.collection,
-            "kept": [index.collection for index in await self.indexes.kept()],
+            "kept": [index.collection for index in await self.collection_versions.other_versions()],
             "model": self.model_name,
             "milvus": settings.milvus_uri,
             "tenants": None if live is None else live.made_with.get(TENANTS),
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
             "unsettled": sum(n for stage, n in stages.items() if stage != "settled"),
-            "failed": [one.to_json() for one in await self.ledger.failures()],
+            "failed": [one.to_json() for one in await self.ledger.failed_files()],
         }
 
     async def watch(
@@ -270,8 +274,8 @@ class Alir:
 
     async def aclose(self) -> None:
         """Close the connections to Milvus and to the settings' models, and end the parsers."""
-        if "indexes" in self.__dict__:
-            await self.indexes.aclose()
+        if "collection_versions" in self.__dict__:
+            await self.collection_versions.aclose()
         for store in self._beside:
             await store.aclose()
         await self.vector_store.aclose()
@@ -293,7 +297,7 @@ class Alir:
         return StoreFactory(self.settings, METRIC, dim, self._fingerprint)
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
-        store = self._stores.of(collection)
+        store = self._stores.open_store(collection)
         self._beside.append(store)
         catalog = MilvusCatalog(store, waits=True)
         return IngestCorpus(

@@ -115,7 +115,7 @@ async def _sync(
 
 async def _next_try_s(ledger: Ledger, roots: Sequence[Path], now_s: float) -> float | None:
     """Seconds until a failed file below `roots` is to be tried again; None if there is none."""
-    failed = await ledger.failures()
+    failed = await ledger.failed_files()
     tries = [one.next_try_s for one in failed if is_listed(one.path, roots) is not None]
     return max(SHORTEST_WAIT_S, min(tries) - now_s) if tries else None
 

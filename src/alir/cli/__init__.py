@@ -1,1 +1,1 @@
-"""The command line: each command is a thin shell over `Alir`."""
+"""The command line: each command calls `Alir` and prints the result."""

@@ -1,4 +1,4 @@
-"""The command `alir agent`: a thin shell."""
+"""The command `alir agent`."""
 
 import asyncio
 import json
@@ -26,13 +26,14 @@ def agent(  # noqa: PLR0917  the options of a command
         typer.Option(metavar="NAME", help="Go on with the conversation of this name, or begin it."),
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="Search no longer; then answer.")
+        float | None, typer.Option(min=0.1, help="Longest search, in seconds; then it answers.")
     ] = None,
     max_calls: Annotated[
-        int | None, typer.Option(min=1, help="Searches and calls of the language model, together.")
+        int | None,
+        typer.Option(min=1, help="Most searches and language model calls, together."),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens that the language model may cost.")
+        int | None, typer.Option(min=1, help="Most tokens that the language model may use.")
     ] = None,
     ask_back: Annotated[
         bool,
@@ -46,8 +47,8 @@ def agent(  # noqa: PLR0917  the options of a command
 ) -> None:
     """Answer a question of several parts, searching for each until enough is found.
 
-    What the agent decides is told on stderr as it goes: the parts, what was found, other words
-    to search with. When a limit is reached it answers with what it has, and says so.
+    Prints to stderr what the agent decides: the parts, what was found, other words to search
+    with. When a limit is reached it answers with what it has, and says so.
 
     Example: alir agent "Compare what the essay says about work and what the report says about pay"
     """
@@ -66,46 +67,46 @@ def agent(  # noqa: PLR0917  the options of a command
             budget=budget,
             may_ask=ask_back,
         )
-        answer = asyncio.run(_answered(start, collection, draw, tell=not as_json))
+        answer = asyncio.run(_answer(start, collection, draw, stream=not as_json))
         say(json.dumps(answer.to_json()) if as_json else references(answer))
 
 
-async def _answered(
-    start: "AskAgent", collection: str | None, draw: Path | None, *, tell: bool
+async def _answer(
+    start: "AskAgent", collection: str | None, draw: Path | None, *, stream: bool
 ) -> "AgentAnswer":
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.app.streaming import events  # noqa: PLC0415
-    from alir.cli.console import thought  # noqa: PLC0415
+    from alir.cli.console import decision  # noqa: PLC0415
     from alir.events.agent import AgentAnswer, MeaningAsked, MeaningChosen  # noqa: PLC0415
     from alir.events.ask import Token  # noqa: PLC0415
     from alir.settings import Settings  # noqa: PLC0415
     from alir.visualize.run_page import drawing  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:
+        with drawing(app.agent, draw, about=start.question, tell=decision) as recorder:
             handler = app.agent.run(start_event=start)
             async for event in events(handler, recorder):
                 if isinstance(event, MeaningAsked) and handler.ctx is not None:
-                    meaning = await asyncio.to_thread(_chosen, event)
+                    meaning = await asyncio.to_thread(_choose_meaning, event)
                     handler.ctx.send_event(MeaningChosen(meaning=meaning))
-                elif tell and isinstance(event, Token):
+                elif stream and isinstance(event, Token):
                     write(event.text)
-                elif tell and (line := thought(event)):
+                elif stream and (line := decision(event)):
                     say(line, err=True)
             answer = await handler
-    if tell:
+    if stream:
         write("\n")
     assert isinstance(answer, AgentAnswer)  # noqa: S101  the engine types results as Any
     return answer
 
 
-def _chosen(asked: "MeaningAsked") -> str:
-    """Let a person choose a meaning by its number, or say another."""
+def _choose_meaning(asked: "MeaningAsked") -> str:
+    """Let a person choose a meaning by its number, or type another."""
     for number, meaning in enumerate(asked.meanings, start=1):
         say(f"{number}. {meaning}", err=True)
     try:
-        said = str(typer.prompt("Which one, or what else?", err=True)).strip()
-    except typer.Abort:  # nobody is there to say
+        typed = str(typer.prompt("Which one, or what else?", err=True)).strip()
+    except typer.Abort:  # there is no terminal
         return asked.question
     numbers = {str(number): meaning for number, meaning in enumerate(asked.meanings, start=1)}
-    return numbers.get(said, said)
+    return numbers.get(typed, typed)

@@ -53,10 +53,10 @@ EXTRACTIVE_NOTE = (
 
 
 class IngestBar(AbstractContextManager["IngestBar"]):
-    """The progress of an ingestion, on stderr: files, chunks, and each file that fails."""
+    """Shows the progress of an ingestion on stderr: files, chunks, and each file that fails."""
 
-    def __init__(self, doing: str = "Ingesting", counted: str = "chunks written") -> None:
-        self._doing = doing
+    def __init__(self, description: str = "Ingesting", counted: str = "chunks written") -> None:
+        self._description = description
         self._console = Console(stderr=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -69,7 +69,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task(doing, total=None, chunks=0)
+        self._task = self._progress.add_task(description, total=None, chunks=0)
 
     def __enter__(self) -> "IngestBar":
         self._progress.start()
@@ -84,12 +84,12 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Show how far the run has come, that it waits, that it goes on; else nothing."""
+        """Show an event of a run: progress, a pause, its end; others show nothing."""
         if isinstance(event, IngestPaused):
             self._progress.update(self._task, description="Paused")
             self._say(f"Paused for up to {event.waits_s:g} s: {event.reason}")
         elif isinstance(event, IngestResumed):
-            self._progress.update(self._task, description=self._doing)
+            self._progress.update(self._task, description=self._description)
             self._say(f"Milvus is back after {event.after_s:.1f} s; the ingestion goes on.")
         elif isinstance(event, WatchPaused):
             when = "at the next change" if event.waits_s is None else f"in {event.waits_s:.1f} s"
@@ -102,7 +102,7 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         elif isinstance(event, IngestProgress):
             self._advance(event.files_done, event.files, event.chunks_written)
             for one in event.failed:
-                self._say(f"{display(one.path)}: {one.reason}")
+                self._say(f"{display_path(one.path)}: {one.reason}")
         elif isinstance(event, FilesPlanned):
             self._advance(event.files_done, event.files, event.to_embed)
 
@@ -113,10 +113,10 @@ class IngestBar(AbstractContextManager["IngestBar"]):
         self._console.print(plain(line), markup=False, soft_wrap=True)
 
 
-async def shown(
+async def show_progress(
     run: WorkflowHandler, description: str = "Ingesting", recorder: Recorder | None = None
 ) -> Any:
-    """Show how far a run has come, and return its result."""
+    """Show the progress of a run, and return its result."""
     with IngestBar(description) as bar:
         async for event in events(run, recorder):
             bar.show(event)
@@ -140,12 +140,12 @@ def summary(report: IngestReport) -> str:
     total = report.seconds["total"]
     slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
     return (
-        f"{count(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
-        f"The index holds {count(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
+        f"{plural(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
+        f"The index holds {plural(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
 
 
-def news(report: IngestReport, *, as_json: bool) -> str:
+def changes(report: IngestReport, *, as_json: bool) -> str:
     """Return a line on what a sync of a watch changed, with the time; empty if nothing."""
     if not report.added + report.updated + report.moved + report.deleted:
         return ""
@@ -155,20 +155,20 @@ def news(report: IngestReport, *, as_json: bool) -> str:
     return f"{now.astimezone():%H:%M:%S}  {summary(report)}"
 
 
-def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
-    """Return what a run would do: a line for each file but the unchanged ones, and the sums."""
+def plan_summary(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
+    """Return what a run would do: a line for each file that is not unchanged, and the sums."""
     lines = []
     for one in files:
         if one.action != "unchanged":
-            embeds = f"; {one.to_embed} of {count(one.chunks, 'chunk')} to embed"
-            where = f"moved from {display(one.moved_from)}" if one.moved_from else one.reason
+            embeds = f"; {one.to_embed} of {plural(one.chunks, 'chunk')} to embed"
+            where = f"moved from {display_path(one.moved_from)}" if one.moved_from else one.reason
             lines.append(
-                f"{one.action:<6}  {display(one.path)}: {where}{embeds if one.chunks else ''}"
+                f"{one.action:<6}  {display_path(one.path)}: {where}{embeds if one.chunks else ''}"
             )
     actions = [f"{count} {action}" for action, count in plan.actions.items() if count]
     lines.append(
-        f"{count(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
-        f"{count(plan.to_embed, 'chunk')} in {count(plan.embedding_calls, 'call')}. "
+        f"{plural(plan.files, 'file')}: {', '.join(actions)}. A run would embed at most "
+        f"{plural(plan.to_embed, 'chunk')} in {plural(plan.embedding_calls, 'call')}. "
         "Nothing was written."
     )
     if plan.superseded:
@@ -178,8 +178,8 @@ def outlook(plan: IngestPlan, files: Sequence[FilePlan]) -> str:
     return "\n".join(lines)
 
 
-def thought(event: Event) -> str:
-    """Return what the agent decided, in a line; empty if it is nothing to tell."""
+def decision(event: Event) -> str:
+    """Return a line on what the agent decided; empty for other events."""
     line = ""
     match event:
         case QuestionRestated(question=question):
@@ -188,9 +188,9 @@ def thought(event: Event) -> str:
             listed = "; ".join(f"{number}. {part}" for number, part in enumerate(parts, start=1))
             line = f"The question has {len(parts)} parts: {listed}"
         case EvidenceFound(part=part, passages=passages):
-            files = sorted({display(source(passage).file) for passage in passages})
+            files = sorted({display_path(source(passage).file) for passage in passages})
             where = f" in {', '.join(files)}" if files else ""
-            line = f"Part {part.number}: {count(len(passages), 'passage')}{where}: “{part.query}”"
+            line = f"Part {part.number}: {plural(len(passages), 'passage')}{where}: “{part.query}”"
         case EvidenceWeak(part=part):
             line = f"Part {part.number}: they do not fit well."
         case ToolUsed(tool=tool, arguments=arguments):
@@ -205,11 +205,13 @@ def thought(event: Event) -> str:
 
 
 def references(answer: Answer) -> str:
-    """Return what stands below an answer: its citations, and what did not work as it should."""
+    """Return the lines below an answer: its citations, and what did not work."""
     lines = []
     for number, citation in enumerate(answer.citations, start=1):
         page = f", page {citation.page}" if citation.page is not None else ""
-        place = f"{display(citation.file)}{page}, characters {citation.start} to {citation.end}"
+        place = (
+            f"{display_path(citation.file)}{page}, characters {citation.start} to {citation.end}"
+        )
         quote = "" if answer.mode == "extractive" else f": “{' '.join(citation.quote.split())}”"
         lines.append(f"[{number}] {place}{quote}")
     notes = list(answer.degraded)
@@ -218,11 +220,11 @@ def references(answer: Answer) -> str:
     return "\n".join(["", *lines, *([""] if lines and notes else []), *notes])
 
 
-def display(path: str | Path) -> str:
+def display_path(path: str | Path) -> str:
     """Return `path` as a person would write it from the working directory."""
     inside = os.path.relpath(path)
     return str(path) if inside.startswith("..") else inside
 
 
-def count(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

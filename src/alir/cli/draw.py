@@ -1,4 +1,4 @@
-"""The command `alir draw`: a thin shell."""
+"""The command `alir draw`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from alir.app.printable import say
 def draw(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("flows"),
 ) -> None:
-    """Draw the workflows: one HTML page each, which needs no network to be looked at.
+    """Draw the workflows: one HTML page each, which needs no network.
 
     Example: alir draw --out flows
     """

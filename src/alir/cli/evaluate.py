@@ -1,4 +1,4 @@
-"""The command `alir eval`: a thin shell."""
+"""The command `alir eval`."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from alir.cli.exit_codes import reported
 from alir.cli.options import Html, Json
 
 if TYPE_CHECKING:
-    from alir.evaluation.answers import JudgedAnswers
+    from alir.evaluation.answers import AnswerOptions
 
 
 def evaluate(
@@ -30,21 +30,21 @@ def evaluate(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="A CSV of question,file,passage: which passages of which of the files answer it.",
+            help="A CSV of question,file,passage: which passages of which files answer it.",
         ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Which of BEIR's judgements; test otherwise.")
+        str | None, typer.Option(help="Which of BEIR's judgements; default: test.")
     ] = None,
     chunk_tokens: Annotated[
         str | None,
-        typer.Option(metavar="N,N...", help="Largest chunks to compare; the setting's otherwise."),
+        typer.Option(metavar="N,N...", help="Chunk sizes to compare; default: ALIR_CHUNK_TOKENS."),
     ] = None,
     answers: Annotated[
         bool,
         typer.Option(
             "--answers",
-            help="With --questions: answer them, too, also those that nothing answers.",
+            help="With --questions: also answer them, even those without an answer.",
         ),
     ] = False,
     claims: Annotated[
@@ -64,9 +64,9 @@ def evaluate(
 ) -> None:
     """Measure how well passages are found: by meaning, by words, and by each fusion of both.
 
-    The documents are ingested into an index of the evaluation's own, with the present settings,
-    once for each of --chunk-tokens; every question is searched for as alir ask would. Figures are
-    hit@k, MRR, nDCG@10 and recall, with 95% intervals.
+    Ingests the documents into a temporary index with the present settings, once for each of
+    --chunk-tokens, and searches for each question as alir ask would. Figures are hit@k, MRR,
+    nDCG@10 and recall, with 95% intervals.
 
     Example: alir eval cranfield --chunk-tokens 64,128
     """
@@ -75,13 +75,13 @@ def evaluate(
     if claims is not None and not answers:
         raise typer.BadParameter("needs --answers", param_hint="--claims")
     with reported():
-        from alir.evaluation.answers_view import answer_tables  # noqa: PLC0415
-        from alir.evaluation.report.printing import print_found  # noqa: PLC0415
-        from alir.evaluation.view import eval_charts, eval_tables  # noqa: PLC0415
+        from alir.evaluation.answer_tables import answer_tables  # noqa: PLC0415
+        from alir.evaluation.report.output import print_report  # noqa: PLC0415
+        from alir.evaluation.search_tables import eval_charts, eval_tables  # noqa: PLC0415
 
         sizes = _sizes(chunk_tokens)
         found = asyncio.run(
-            _measured(
+            _measure(
                 path,
                 questions,
                 split=split,
@@ -92,7 +92,7 @@ def evaluate(
             )
         )
         answered = [table for one in found["answers"] or () for table in answer_tables(one)]
-        print_found(
+        print_report(
             found,
             title=f"alir eval {found['eval']}",
             tables=[*eval_tables(found), *answered],
@@ -102,7 +102,7 @@ def evaluate(
         )
 
 
-async def _measured(
+async def _measure(
     path: Path,
     questions: Path | None,
     *,
@@ -119,20 +119,20 @@ async def _measured(
     from alir.evaluation.load import load  # noqa: PLC0415
     from alir.evaluation.report.terminal import progress  # noqa: PLC0415
 
-    with TemporaryDirectory() as folder, progress() as told:
+    with TemporaryDirectory() as folder, progress() as report:
         judged = load(path, folder=Path(folder), questions=questions, split=split)
         asked = _answers(path, questions, claims) if answers and questions else None
         options = EvalOptions(chunk_tokens=sizes, depth=depth, answers=asked)
-        return await measure(judged, options, told)
+        return await measure(judged, options, report)
 
 
-def _answers(documents: Path, questions: Path, claims: Path | None) -> "JudgedAnswers":
-    from alir.evaluation.answers import JudgedAnswers  # noqa: PLC0415
+def _answers(documents: Path, questions: Path, claims: Path | None) -> "AnswerOptions":
+    from alir.evaluation.answers import AnswerOptions  # noqa: PLC0415
     from alir.evaluation.claims import load_claims  # noqa: PLC0415
     from alir.evaluation.outcomes import load  # noqa: PLC0415
 
     judged = load(questions, documents=documents)
-    return JudgedAnswers(judged, load_claims(claims, judged) if claims else ())
+    return AnswerOptions(judged, load_claims(claims, judged) if claims else ())
 
 
 def _sizes(given: str | None) -> list[int | None]:

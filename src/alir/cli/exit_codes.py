@@ -1,21 +1,28 @@
-"""The one place that maps errors to a command's exit codes."""
+"""Run a command, and exit with the code of the family of its error."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from alir.app.printable import say
 from alir.errors import AlirError, ConfigError, DependencyError, InputError
 
+if TYPE_CHECKING:
+    from alir.app.application import Alir
+
+T = TypeVar("T")
+
 EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
-"""By error family: a setting, the request, the world. 1 is a defect of alir, 2 wrong usage."""
+"""By error family; 1 is a defect of alir, 2 wrong usage."""
 EXIT_INTERRUPTED = 130
 
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Say an error in one sentence, and exit with its family's code."""
+    """Print an error as one sentence, and exit with its family's code."""
     try:
         yield
     except AlirError as error:
@@ -25,3 +32,16 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         say("alir: interrupted; what was written stays, the next run goes on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from interrupt
+
+
+def run_with_alir(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:
+    """Open alir with the settings of the environment, run `command` with it, and close it."""
+    with reported():
+        from alir.app.application import Alir  # noqa: PLC0415
+        from alir.settings import Settings  # noqa: PLC0415
+
+        async def run() -> T:
+            async with Alir(Settings.load(collection=collection)) as app:
+                return await command(app)
+
+        return asyncio.run(run())

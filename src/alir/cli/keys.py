@@ -1,4 +1,4 @@
-"""The commands `alir keys add`, `list` and `revoke`: a thin shell."""
+"""The commands `alir keys add`, `list` and `revoke`."""
 
 import json
 from typing import Annotated
@@ -10,13 +10,13 @@ from alir.cli.exit_codes import reported
 from alir.models.key_scope import Scope
 
 keys = typer.Typer(
-    help="Who may use the service. A key that is revoked is refused at once, also by a "
-    "service that runs.\n\n"
+    help="Make, list and revoke the keys of the service. A revoked key is refused at once, "
+    "also by a service that runs.\n\n"
     "Example: alir keys add laptop --scope write",
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="What you call the key.")]
+Name = Annotated[str, typer.Argument(help="A name for the key.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
@@ -28,20 +28,20 @@ def add(
     ] = "read",
     tenant: Annotated[
         str,
-        typer.Option(metavar="T", help="It sees the files in ROOT/T alone; otherwise all of them."),
+        typer.Option(metavar="T", help="It sees only the files in ROOT/T; default: all."),
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Make a key and print its secret, which is shown this once and kept nowhere.
+    """Make a key and print its secret, which is shown only once and stored nowhere.
 
     Example: alir keys add laptop --scope write --tenant acme
     """
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
+        with open_service_database(Settings.load().service_path) as db:
             secret = held.add(db, name, scope, tenant)
     say(json.dumps({"name": name, "secret": secret}) if as_json else secret)
 
@@ -57,34 +57,34 @@ def list_(as_json: Json = False) -> None:
 
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
-            found = held.all_of(db)
+        with open_service_database(Settings.load().service_path) as db:
+            found = held.list_all(db)
     if as_json:
         say(json.dumps([asdict(key) for key in found]))
         return
     for key in found:
-        whose = f"tenant {key.tenant}" if key.tenant else "the house"
+        tenant = f"tenant {key.tenant}" if key.tenant else "no tenant"
         state = f"revoked {key.revoked}" if key.revoked else f"made {key.created}"
-        say(f"{key.id}  {key.name}  {key.scope}  {whose}  {state}")
+        say(f"{key.id}  {key.name}  {key.scope}  {tenant}  {state}")
     if not found:
-        say("There are no keys: a service on this machine's loopback is open to its users.")
+        say("There are no keys: every user of this machine may use a service on its loopback.")
 
 
 @keys.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id.")]) -> None:
-    """Have a key open nothing any more.
+    """Revoke a key: the service refuses it from now on.
 
-    The service stays locked after the last one.
+    Without any valid key left, the service refuses every request.
 
     Example: alir keys revoke laptop
     """
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
         from alir.storage import keys as held  # noqa: PLC0415
-        from alir.storage.service_database import opened  # noqa: PLC0415
+        from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-        with opened(Settings.load().service_path) as db:
+        with open_service_database(Settings.load().service_path) as db:
             held.revoke(db, name)
     say(f"The key {name} is revoked.")

@@ -1,4 +1,4 @@
-"""The command `alir mcp`: a thin shell."""
+"""The command `alir mcp`."""
 
 import asyncio
 import signal
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 
 def mcp(
     collection: Annotated[
-        str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+        str | None, typer.Option(help="The Milvus collection; default: ALIR_COLLECTION.")
     ] = None,
 ) -> None:
     """Serve the index to the program that started this, over stdin and stdout, by MCP.
 
-    For hosts that start their tools: they get the tools search, ask and list_sources, until they
-    close stdin. The log goes to stderr. docs/service.md has a host's configuration.
+    An MCP host starts this command. It gets the tools search, ask and list_sources, until it
+    closes stdin. The log goes to stderr. docs/service.md shows how to configure a host.
 
     Example: alir mcp --collection manuals
     """
     with reported():
         from alir.settings import Settings  # noqa: PLC0415
 
-        asyncio.run(_served(Settings.load(collection=collection)))
+        asyncio.run(_serve(Settings.load(collection=collection)))
 
 
-async def _served(settings: "Settings") -> None:
+async def _serve(settings: "Settings") -> None:
     from mcp.server.stdio import stdio_server  # noqa: PLC0415
 
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.server.auth.caller import Caller, Tenant  # noqa: PLC0415
-    from alir.server.mcp.protocol import McpTransport, protocol  # noqa: PLC0415
+    from alir.server.mcp.protocol import McpTransport, mcp_server  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     log_to_stderr()
     # The SDK's thread waits for stdin and cannot be woken. Nothing is written: it may end at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     async with Alir(settings) as alir:
-        _ = alir.ask, alir.search  # what is wrong with the settings is said now
-        # Whoever can start this has the index: no key, no limits, and errors as they are.
+        _ = alir.ask, alir.search  # reports a wrong setting now
+        # A user who can start this can read the index: no key, no limits, errors in full.
         owner = Caller("", "read", Tenant("", Path()))
-        server = protocol(alir, McpTransport(lambda _: owner, lambda _: nullcontext(), str))
+        server = mcp_server(alir, McpTransport(lambda _: owner, lambda _: nullcontext(), str))
         async with stdio_server() as (received, sent):
             await server.run(received, sent, server.create_initialization_options())

@@ -1,4 +1,4 @@
-"""The options that several commands have."""
+"""The options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,14 @@ import typer
 
 
 def path(given: str) -> Path:
-    # Path("") is the working directory, which nobody meant who wrote "$DOCS" and never set it.
+    # Path("") is the working directory: a shell gives it for an unset "$DOCS".
     if not given:
         raise typer.BadParameter("a path is empty")
     return Path(given)
 
 
 Collection = Annotated[
-    str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+    str | None, typer.Option(help="The Milvus collection; default: ALIR_COLLECTION.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Paths = Annotated[
@@ -22,17 +22,17 @@ Paths = Annotated[
 ]
 DeleteMany = Annotated[
     bool,
-    typer.Option("--delete-many", help="Delete even if more than half of the files held are gone."),
+    typer.Option("--delete-many", help="Delete even if more than half of the files are gone."),
 ]
 
 Within = Annotated[
     list[Path] | None,
-    typer.Option("--in", metavar="PATH", help="Answer from this file or folder alone; repeatable."),
+    typer.Option("--in", metavar="PATH", help="Answer only from this file or folder; repeatable."),
 ]
 
 Draw = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.html", help="Draw what ran, how often, how long, to this file."),
+    typer.Option(metavar="FILE.html", help="Draw to this file what ran, how often and how long."),
 ]
 
 Html = Annotated[

@@ -1,4 +1,4 @@
-"""The command `alir serve`: a thin shell."""
+"""The command `alir serve`."""
 
 import asyncio
 import signal
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; another than loopback needs keys.")
+        str, typer.Option(help="The address to listen on; any but loopback needs a key.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     root: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The folder of the files; ALIR_ROOT otherwise."),
+        typer.Option(metavar="DIR", help="The folder of the files; default: ALIR_ROOT."),
     ] = None,
     collection: Annotated[
-        str | None, typer.Option(help="The Milvus collection; ALIR_COLLECTION otherwise.")
+        str | None, typer.Option(help="The Milvus collection; default: ALIR_COLLECTION.")
     ] = None,
     first_key: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="If there never was a key, make one of scope admin and write its secret here.",
+            help="If there never was a key, make one of scope admin and write it to this file.",
         ),
     ] = None,
 ) -> None:
@@ -48,31 +48,31 @@ def serve(
         settings = Settings.load(collection=collection, root=root)
         if first_key is not None:
             _make_first_key(first_key, settings)
-        _refuse_open_doors(host, settings)
-        with _listening(host, port) as listener:
-            asyncio.run(_served(listener, host, settings))
+        _require_key(host, settings)
+        with _listen(host, port) as listener:
+            asyncio.run(_serve(listener, host, settings))
 
 
-async def _served(listener: socket.socket, host: str, settings: "Settings") -> None:
+async def _serve(listener: socket.socket, host: str, settings: "Settings") -> None:
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server import uvicorn_server  # noqa: PLC0415
-    from alir.server.app import Service, real_root  # noqa: PLC0415
+    from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
     held = (settings.milvus_token, settings.llm_api_key)
     log_to_stderr([one.get_secret_value() for one in held if one is not None])
     alir = Alir(settings)
-    _ = alir.ask, alir.ingest  # what is wrong with the settings is said now
+    _ = alir.ask, alir.ingest  # reports a wrong setting now
     try:
         root = real_root(settings.root)
     except OSError as error:
         raise InvalidSetting(
             "ALIR_ROOT", f"{settings.root} cannot be made: {error.strerror}", "Name another folder."
         ) from error
-    service = Service(alir, root=root, only_loopback=_is_loopback(host))
+    service = HttpService(alir, root=root, only_loopback=_is_loopback(host))
     server = uvicorn_server.server(service.app, drain_s=settings.drain_s)
-    # uvicorn raises anew what it was stopped by; stopped in order, that is no failure.
+    # uvicorn raises the signal again once it has stopped; that is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     running = asyncio.create_task(server.serve(sockets=[listener]))
@@ -82,33 +82,33 @@ async def _served(listener: socket.socket, host: str, settings: "Settings") -> N
         name = f"[{host}]" if ":" in host else host
         say(f"alir serves http://{name}:{listener.getsockname()[1]}")
     await running
-    if server.lifespan.should_exit:  # it did not start; the log has it
+    if server.lifespan.should_exit:  # it did not start; the log says why
         raise typer.Exit(1)
 
 
 def _make_first_key(file: Path, settings: "Settings") -> None:
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.server.auth.first_key import make_first_key  # noqa: PLC0415
-    from alir.storage.service_database import opened  # noqa: PLC0415
+    from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
     if file.resolve().is_relative_to(settings.root.expanduser().resolve()):
         problem = "it would be among the documents, and might be cited"
         raise InvalidSetting(f"--first-key {file}", problem, "Name a file elsewhere.")
-    with opened(settings.service_path) as db:
+    with open_service_database(settings.service_path) as db:
         if make_first_key(db, file):
-            say(f"The first key is in {file}: it may do everything. Take it and delete the file.")
+            say(f"The first key is in {file}. It has scope admin: copy it and delete the file.")
 
 
-def _refuse_open_doors(host: str, settings: "Settings") -> None:
+def _require_key(host: str, settings: "Settings") -> None:
     from alir.errors import InvalidSetting  # noqa: PLC0415
     from alir.storage import keys  # noqa: PLC0415
-    from alir.storage.service_database import opened  # noqa: PLC0415
+    from alir.storage.service_database import open_service_database  # noqa: PLC0415
 
-    with opened(settings.service_path) as db:
-        if not _is_loopback(host) and all(key.revoked for key in keys.all_of(db)):
+    with open_service_database(settings.service_path) as db:
+        if not _is_loopback(host) and all(key.revoked for key in keys.list_all(db)):
             raise InvalidSetting(
                 f"--host {host}",
-                "there is no key, and whoever can reach this address could use the service",
+                "there is no key, and anyone who can reach this address could use the service",
                 "Make one with: alir keys add NAME --scope admin. Or serve 127.0.0.1.",
             )
 
@@ -122,7 +122,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     from alir.errors import InvalidSetting  # noqa: PLC0415
 
     try:
@@ -139,5 +139,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         where = f"--host {host} --port {port}"
         problem = f"it cannot be listened on: {(error.strerror or str(error)).lower()}"
-        raise InvalidSetting(where, problem, "Name another, or end who has it.") from error
+        raise InvalidSetting(
+            where, problem, "Choose another, or end the program that uses it."
+        ) from error
     return listener

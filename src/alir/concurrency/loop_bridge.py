@@ -22,7 +22,7 @@ class LoopBridge:
         self._came: deque[tuple[asyncio.Future[Any], concurrent.futures.Future[Any]]] = deque()
         self._is_woken = False
 
-    def awaited(self, result: "concurrent.futures.Future[T]") -> "asyncio.Future[T]":
+    def wrap_future(self, result: "concurrent.futures.Future[T]") -> "asyncio.Future[T]":
         """Return `result`, to be awaited; cancelling it cancels `result`."""
         loop = asyncio.get_running_loop()
         awaited: asyncio.Future[T] = loop.create_future()

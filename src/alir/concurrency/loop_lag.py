@@ -25,7 +25,7 @@ class LoopLag:
         return max(self._lags, default=0.0)
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncIterator[None]:
         """Look while this lasts."""
         watching = asyncio.create_task(self._watch())
         try:
@@ -39,9 +39,9 @@ class LoopLag:
         while True:
             due = clock() + INTERVAL_S
             await asyncio.sleep(INTERVAL_S)
-            self.look(clock() - due)
+            self.add_lag(clock() - due)
 
-    def look(self, lag_s: float) -> None:
+    def add_lag(self, lag_s: float) -> None:
         """Take in one lag."""
         lag_s = max(0.0, lag_s)
         self._lags.append(lag_s)

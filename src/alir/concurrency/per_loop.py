@@ -18,16 +18,16 @@ class PerLoop(Generic[T]):
         self._make = make
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
 
-    def here(self) -> T:
+    def on_this_loop(self) -> T:
         """Return the running loop's own."""
         loop = asyncio.get_running_loop()
         try:
             return self._made[loop]
         except KeyError:
-            self._forget_the_closed()
+            self._forget_closed_loops()
             return self._made.setdefault(loop, self._make())
 
-    def _forget_the_closed(self) -> None:
+    def _forget_closed_loops(self) -> None:
         # An asyncio lock that somebody waited for holds its loop, so the weak key alone stays.
         for loop in [reference() for reference in self._made.keyrefs()]:
             if loop is not None and loop.is_closed():

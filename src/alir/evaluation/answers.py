@@ -1,4 +1,4 @@
-"""Answers: how often they are right, wrongly given and wrongly withheld, on judged questions."""
+"""How often answers to judged questions are right, wrongly given and wrongly withheld."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.evaluation.claims import ClaimFigures, JudgedClaim, evaluate_claims
+from alir.evaluation.fit_weights import FittedWeights, fit
 from alir.evaluation.outcomes import (
     AnswerFigures,
     JudgedDocuments,
@@ -15,7 +16,6 @@ from alir.evaluation.outcomes import (
     PassageSpan,
     figures,
 )
-from alir.evaluation.sweep import FittedWeights, fit
 from alir.events.ask import Answer
 from alir.steps.ask.synthesize import NOT_ANSWERED
 
@@ -28,11 +28,11 @@ class AnswerReport:
     citations_shown: int
     """In all answers, also to questions without one."""
     citations_verified: int
-    """Those whose quote stands in the file, to the character."""
+    """Citations with a quote that stands in the file, to the character."""
     fitted: FittedWeights
-    """What other weights would do."""
+    """The best weights of extractive answers, and their figures."""
     claims: ClaimFigures | None
-    """How support is judged; None without claims."""
+    """How well support is judged; None without claims."""
     missed: Sequence[str]
     """Answerable questions that were not answered."""
     invented: Sequence[str]
@@ -44,16 +44,16 @@ class AnswerReport:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedAnswers:
-    """What is to be answered, and sentences whose support is known."""
+class AnswerOptions:
+    """The questions to answer, and claims to check."""
 
     judged: JudgedDocuments
     claims: Sequence[JudgedClaim] = ()
 
 
-async def evaluate_answers(app: Alir, asked_for: JudgedAnswers) -> AnswerReport:
-    """Ask every question, all at once, and compare the answers to what was expected."""
-    judged, claims = asked_for.judged, asked_for.claims
+async def evaluate_answers(app: Alir, options: AnswerOptions) -> AnswerReport:
+    """Ask all questions at once, and compare the answers with the judgements."""
+    judged, claims = options.judged, options.claims
     answers: list[Answer] = await asyncio.gather(
         *(app.ask.run(question=one.text) for one in judged.questions)
     )

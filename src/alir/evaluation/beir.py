@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alir.errors import InvalidTestSet
-from alir.evaluation.judged import Document, TestCollection, lines, refused, written
+from alir.errors import InvalidDataset
+from alir.evaluation.dataset import Dataset, Document, bad_line, read_lines, write_dataset
 
 QRELS_COLUMNS = 3
 RULE = "A document is relevant if its judgement is above 0, and its gain is the judgement."
@@ -17,7 +17,7 @@ def is_beir(path: Path) -> bool:
     return (path / "corpus.jsonl").is_file()
 
 
-def load_beir(path: Path, *, folder: Path, split: str | None = None) -> TestCollection:
+def load_beir(path: Path, *, folder: Path, split: str | None = None) -> Dataset:
     """Read the collection at `path`, and write its documents into `folder`.
 
     Args:
@@ -32,7 +32,7 @@ def load_beir(path: Path, *, folder: Path, split: str | None = None) -> TestColl
     ]
     questions = {one["_id"]: one["text"] for one in _objects(path / "queries.jsonl")}
     judgements = _judgements(_qrels(path, split), questions)
-    return written(
+    return write_dataset(
         path.resolve().name,
         documents,
         folder=folder,
@@ -44,20 +44,20 @@ def load_beir(path: Path, *, folder: Path, split: str | None = None) -> TestColl
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:
     seen = set()
-    for number, line in enumerate(lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         try:
             found = json.loads(line)
         except ValueError as error:
-            raise refused(path, number, "this is not JSON", "Write one object a line.") from error
+            raise bad_line(path, number, "this is not JSON", "Write one object a line.") from error
         if not isinstance(found, dict):
-            raise refused(path, number, "this is not a JSON object", "Write one object a line.")
+            raise bad_line(path, number, "this is not a JSON object", "Write one object a line.")
         for key in ("_id", "text"):
             if not isinstance(found.get(key), str):
-                raise refused(path, number, f"it has no text {key!r}", f"Give it a {key!r}.")
+                raise bad_line(path, number, f"it has no text {key!r}", f"Give it a {key!r}.")
         if found["_id"] in seen:
-            raise refused(path, number, f"the id {found['_id']!r} was there before", "Remove one.")
+            raise bad_line(path, number, f"the id {found['_id']!r} was there before", "Remove one.")
         seen.add(found["_id"])
         yield found
 
@@ -68,24 +68,24 @@ def _qrels(path: Path, split: str | None) -> Path:
     if chosen not in files:
         there = f"there are {', '.join(files)}" if files else "there is no such file"
         remedy = "Choose one with --split." if files else "Put the judgements there."
-        raise InvalidTestSet(str(path / "qrels" / f"{chosen}.tsv"), there, remedy)
+        raise InvalidDataset(str(path / "qrels" / f"{chosen}.tsv"), there, remedy)
     return files[chosen]
 
 
 def _judgements(path: Path, questions: dict[str, str]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         fields = line.split("\t")
         if not line.strip() or (number == 1 and fields[0].strip() == "query-id"):
             continue
         if len(fields) != QRELS_COLUMNS or not fields[2].strip().lstrip("-").isdecimal():
             remedy = "Write the question's id, the document's id and a whole number, with tabs."
-            raise refused(path, number, "this is no judgement", remedy)
+            raise bad_line(path, number, "this is no judgement", remedy)
         question, document, gain = (field.strip() for field in fields)
         if question not in questions:
             remedy = "Correct the id, or add the question to queries.jsonl."
-            raise refused(path, number, f"there is no question {question!r}", remedy)
+            raise bad_line(path, number, f"there is no question {question!r}", remedy)
         found.setdefault(question, {})[document] = int(gain)
     if not found:
-        raise InvalidTestSet(str(path), "there is no judgement in it", "Add some.")
+        raise InvalidDataset(str(path), "there is no judgement in it", "Add some.")
     return found

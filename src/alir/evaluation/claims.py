@@ -1,7 +1,7 @@
-"""Claims: how often sentences are rightly said to be supported by what they cite, and wrongly.
+"""How often the check of support judges a sentence and its citation rightly, and wrongly.
 
 A CSV has the columns sentence, question and is_supported (yes or no): whether the passage that
-answers the question, in the CSV of questions, bears the sentence out. The sentence cites a stretch
+answers the question, in the CSV of questions, supports the sentence. The sentence cites a text
 about as long as a chunk, with that passage in its middle.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from alir.evaluation.judged import lines, refused
+from alir.evaluation.dataset import bad_line, read_lines
 from alir.evaluation.outcomes import JudgedDocuments, PassageSpan
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.stream import Claim
@@ -28,7 +28,7 @@ CONTEXT_CHARS = 450
 
 @dataclass(frozen=True, slots=True)
 class JudgedClaim:
-    """A sentence, what it cites, and whether that bears it out."""
+    """A sentence, the text it cites, and whether the text supports it."""
 
     sentence: str
     passage: str
@@ -37,14 +37,14 @@ class JudgedClaim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFigures:
-    """How the judgements agree; shares are 0 to 1."""
+    """How often the check agrees with the judgements; shares are 0 to 1."""
 
     supported: int
     unsupported: int
     false_marks: float
-    """Share of the supported that would be marked."""
+    """Share of the supported sentences that would be marked."""
     false_passes: float
-    """Share of the unsupported that would not."""
+    """Share of the unsupported sentences that would not."""
     fitted_false_marks: float
     """The same with a threshold chosen on one half and measured on the other, both ways."""
     fitted_false_passes: float
@@ -56,21 +56,21 @@ def load_claims(path: Path, judged: JudgedDocuments) -> list[JudgedClaim]:
     """Read the claims, and what each cites: the first passage that answers its question.
 
     Raises:
-        InputError: the file cannot be read, or a line is not what it should be.
+        InputError: the file cannot be read, or a line is wrong.
     """
     places = {one.text: one.expected[0] for one in judged.questions if one.expected}
-    read = csv.DictReader(lines(path))
+    read = csv.DictReader(read_lines(path))
     if [*(read.fieldnames or ())] != HEAD:
-        raise refused(path, 1, "the head is another", f"Begin with {','.join(HEAD)}.")
+        raise bad_line(path, 1, "the head is wrong", f"Begin with {','.join(HEAD)}.")
     claims = []
     for row in read:
         place = places.get(row["question"])
         if place is None:
             problem = f"no answerable question is {row['question']!r}"
-            raise refused(path, read.line_num, problem, "Copy one from the questions.")
+            raise bad_line(path, read.line_num, problem, "Copy one from the questions.")
         if row["is_supported"] not in VERDICTS:
             problem = f"{row['is_supported']!r} is no verdict"
-            raise refused(path, read.line_num, problem, "Write yes or no.")
+            raise bad_line(path, read.line_num, problem, "Write yes or no.")
         claim = JudgedClaim(row["sentence"], _around(place, judged), VERDICTS[row["is_supported"]])
         claims.append(claim)
     return claims
@@ -79,7 +79,7 @@ def load_claims(path: Path, judged: JudgedDocuments) -> list[JudgedClaim]:
 async def evaluate_claims(
     claims: Sequence[JudgedClaim], *, embedding: BaseEmbedding
 ) -> ClaimFigures:
-    """Score every claim, and compare the verdicts to what was judged."""
+    """Score every claim, and compare the verdicts with the judgements."""
     supports = await asyncio.gather(*(_support(one, embedding) for one in claims))
     scored = [(claim.is_supported, score) for claim, score in zip(claims, supports, strict=True)]
     # Claims come in pairs about one question, one of each kind: a pair stays together.

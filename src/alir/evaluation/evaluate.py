@@ -1,14 +1,14 @@
-"""Evaluate: ask every question of a collection in every way, through alir's own search.
+"""Search for every question of a dataset in every way, with alir's own search.
 
 The JSON:
 
-- `eval`, the collection's name; `documents`, `questions`, `rule` (what is relevant), `notes`.
+- `eval`, the dataset's name; `documents`, `questions`, `rule` (what is relevant), `notes`.
 - `depth`: passages found for each question; `model`; `overlap_tokens`; `resamples`.
 - `rows`, one for each size of chunks and way to search: `chunk_tokens`, `chunks`, `search` (its
   name), `by`, `keyword_weight`, `rerank`, `default` (whether questions are searched so),
   `seconds` of all questions, `measures` and `less_default` (the row's nDCG@10 less the
   default's): `value` and the 95% interval from `low` to `high`.
-- `answers`, where they were asked for, one for each size of chunks: `chunk_tokens`, and what
+- `answers`, if asked for, one for each size of chunks: `chunk_tokens`, and what
   `AnswerReport` has: `figures`, `citations_shown` and `citations_verified`, `fitted` (`weights` and
   `figures`), `claims`, and the questions `missed` and `invented`. Null otherwise.
 - `machine`.
@@ -30,9 +30,9 @@ from workflows import Workflow
 from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import RetrievalFailed
-from alir.evaluation.answers import JudgedAnswers, evaluate_answers
-from alir.evaluation.judged import TestCollection
-from alir.evaluation.measures import RESAMPLES, Ranking, Scores, interval, ir_measures, score
+from alir.evaluation.answers import AnswerOptions, evaluate_answers
+from alir.evaluation.dataset import Dataset
+from alir.evaluation.metrics import RESAMPLES, Ranking, Scores, interval, ir_measures, score
 from alir.evaluation.report import machine
 from alir.evaluation.report.progress import Progress
 from alir.events.ingest import Ingest, IngestProgress, IngestReport
@@ -55,47 +55,47 @@ SEARCHES: Mapping[str, Fusion] = {
 
 @dataclass(frozen=True, slots=True)
 class EvalOptions:
-    """How a collection is to be evaluated."""
+    """How to evaluate a dataset."""
 
     chunk_tokens: Sequence[int | None] = (None,)
-    """The sizes of chunks; None is the setting's."""
+    """The sizes of chunks; None is that of the settings."""
     depth: int = 100
     """Passages found for each question."""
     embedding: BaseEmbedding | None = None
     node_postprocessors: Sequence[BaseNodePostprocessor] = ()
     """With some, every way to search is measured with and without them."""
-    answers: JudgedAnswers | None = None
-    """What is to be answered, too; None for no answers."""
+    answers: AnswerOptions | None = None
+    """The questions to answer as well, or None."""
 
 
 async def evaluate(
-    judged: TestCollection, options: EvalOptions, progress: Progress = lambda _: None
+    dataset: Dataset, options: EvalOptions, progress: Progress = lambda _: None
 ) -> dict[str, Any]:
-    """Ingest the collection once for each size of chunks, ask everything, return the JSON.
+    """Ingest the dataset once for each size of chunks, search for everything, return the JSON.
 
     Raises:
-        ExtraMissing: the library of the measures is not installed.
-        RetrievalFailed: a search was not made, so its rows would be of another one.
+        ExtraMissing: the library of the metrics is not installed.
+        RetrievalFailed: a branch of a search failed, so its rows would be those of another one.
     """
-    ir_measures()  # before the work, not after it
+    ir_measures()  # it fails before the work, not after it
     described = machine.describe()
     rows: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
     for chunk_tokens in options.chunk_tokens:
-        with TemporaryDirectory() as desk:
-            async with _alir(Path(desk), chunk_tokens, options) as app:
-                rows += await _rows(app, judged, options, progress)
+        with TemporaryDirectory() as folder:
+            async with _alir(Path(folder), chunk_tokens, options) as app:
+                rows += await _rows(app, dataset, options, progress)
                 if options.answers is not None:
                     progress(f"answering, {app.chunk_tokens} tokens")
                     report = await evaluate_answers(app, options.answers)
                     answers.append({"chunk_tokens": app.chunk_tokens, **report.to_json()})
                 overlap, model = app.settings.chunk_overlap_tokens, app.model_name
     return {
-        "eval": judged.name,
-        "documents": judged.documents,
-        "questions": len(judged.questions),
-        "rule": judged.rule,
-        "notes": [*judged.notes],
+        "eval": dataset.name,
+        "documents": dataset.documents,
+        "questions": len(dataset.questions),
+        "rule": dataset.rule,
+        "notes": [*dataset.notes],
         "depth": options.depth,
         "model": model,
         "overlap_tokens": overlap,
@@ -106,10 +106,10 @@ async def evaluate(
     }
 
 
-def _alir(desk: Path, chunk_tokens: int | None, options: EvalOptions) -> Alir:
+def _alir(folder: Path, chunk_tokens: int | None, options: EvalOptions) -> Alir:
     settings = Settings.load(
-        milvus_uri=str(desk / "eval.db"),
-        ledger=desk / "ledger",
+        milvus_uri=str(folder / "eval.db"),
+        ledger=folder / "ledger",
         collection="alir_eval",
         chunk_tokens=chunk_tokens,
     )
@@ -119,18 +119,18 @@ def _alir(desk: Path, chunk_tokens: int | None, options: EvalOptions) -> Alir:
 
 
 async def _rows(
-    app: Alir, judged: TestCollection, options: EvalOptions, progress: Progress
+    app: Alir, dataset: Dataset, options: EvalOptions, progress: Progress
 ) -> list[dict[str, Any]]:
-    report = await _ingested(app, judged, progress)
+    report = await _ingest(app, dataset, progress)
     rows: list[dict[str, Any]] = []
     scores: list[Scores] = []
     for rerank in (False, True) if options.node_postprocessors else (False,):
         for name, fusion in SEARCHES.items():
             progress(f"{name}{', reranked' if rerank else ''}, {app.chunk_tokens} tokens")
             started = perf_counter()
-            found = await ranking(app.search, judged, fusion, rerank=rerank, depth=options.depth)
+            found = await ranking(app.search, dataset, fusion, rerank=rerank, depth=options.depth)
             seconds = perf_counter() - started
-            scores.append(score(found, judged.judgements, depth=options.depth))
+            scores.append(score(found, dataset.judgements, depth=options.depth))
             row = {
                 "chunk_tokens": app.chunk_tokens,
                 "chunks": report.chunks,
@@ -149,8 +149,8 @@ async def _rows(
     return rows
 
 
-async def _ingested(app: Alir, judged: TestCollection, progress: Progress) -> IngestReport:
-    run = app.ingest.run(start_event=Ingest(paths=[*judged.files]))
+async def _ingest(app: Alir, dataset: Dataset, progress: Progress) -> IngestReport:
+    run = app.ingest.run(start_event=Ingest(paths=[*dataset.files]))
     async for event in events(run):
         if isinstance(event, IngestProgress):
             done = f"{event.files_done:,} of {event.files:,} files"
@@ -161,12 +161,12 @@ async def _ingested(app: Alir, judged: TestCollection, progress: Progress) -> In
 
 
 async def ranking(
-    search: Workflow, judged: TestCollection, fusion: Fusion, *, rerank: bool, depth: int
+    search: Workflow, dataset: Dataset, fusion: Fusion, *, rerank: bool, depth: int
 ) -> Ranking:
-    """Have `search` asked all questions, many at once; return what was found for each.
+    """Search for all questions, many at once; return the ranking of each.
 
     Raises:
-        RetrievalFailed: a search was not made.
+        RetrievalFailed: a branch of a search failed.
     """
     at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -178,14 +178,14 @@ async def ranking(
             raise RetrievalFailed(found.degraded)
         return found.passages
 
-    found = await asyncio.gather(*map(ask, judged.questions.values()))
+    found = await asyncio.gather(*map(ask, dataset.questions.values()))
     return {
-        question: _units(judged, question, passages)
-        for question, passages in zip(judged.questions, found, strict=True)
+        question: _units(dataset, question, passages)
+        for question, passages in zip(dataset.questions, found, strict=True)
     }
 
 
-def _units(judged: TestCollection, question: str, passages: Sequence[NodeWithScore]) -> list[str]:
-    """Return what the passages are of, each where its best one stands."""
-    units = (unit for one in passages for unit in judged.units(question, one.node))
+def _units(dataset: Dataset, question: str, passages: Sequence[NodeWithScore]) -> list[str]:
+    """Return the units of the passages, each at the rank of its best passage."""
+    units = (unit for one in passages for unit in dataset.units(question, one.node))
     return list(dict.fromkeys(units))

@@ -1,4 +1,4 @@
-"""Outcomes: what became of judged questions, and the figures that sum it up."""
+"""The outcomes of judged questions, and the figures that sum them up."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alir.documents import formats
-from alir.evaluation.judged import refused
+from alir.evaluation.dataset import bad_line
 from alir.evaluation.questions_csv import COVERED, QuestionRow, rows
 from alir.models.answers import Citation, SourcePassage
 
@@ -22,8 +22,8 @@ class PassageSpan:
     start: int
     end: int
 
-    def shares(self, other: "PassageSpan") -> int:
-        """Return how many characters both have."""
+    def overlap(self, other: "PassageSpan") -> int:
+        """Return how many characters the two share."""
         if self.file != other.file:
             return 0
         return max(min(self.end, other.end) - max(self.start, other.start), 0)
@@ -31,29 +31,29 @@ class PassageSpan:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuestion:
-    """A question, and where its answer stands; nowhere if the documents have none."""
+    """A question, and where its answer stands; no place if the documents do not answer it."""
 
     text: str
     expected: tuple[PassageSpan, ...] = ()
 
     def is_found_in(self, place: PassageSpan) -> bool:
         """Whether a chunk at `place` holds at least half of an expected passage."""
-        return any(place.shares(one) >= COVERED * (one.end - one.start) for one in self.expected)
+        return any(place.overlap(one) >= COVERED * (one.end - one.start) for one in self.expected)
 
     def is_cited_by(self, place: PassageSpan) -> bool:
         """Whether a citation of `place` overlaps an expected passage."""
-        return any(place.shares(one) for one in self.expected)
+        return any(place.overlap(one) for one in self.expected)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedDocuments:
-    """The questions, and the texts of the documents they are about, by absolute path."""
+    """The questions, and the texts of their documents by absolute path."""
 
     questions: Sequence[JudgedQuestion]
     texts: Mapping[str, str]
 
     def place(self, source: SourcePassage) -> PassageSpan:
-        """Return where a passage stands in its document: the first place, if it repeats."""
+        """Return where a passage first stands in its document."""
         start = self.texts.get(source.file, "").find(source.text)
         return PassageSpan(source.file, start, start + len(source.text))
 
@@ -65,7 +65,7 @@ class JudgedDocuments:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a question."""
+    """The answer to a question, compared with its judgement."""
 
     question: JudgedQuestion
     found: Sequence[PassageSpan]
@@ -76,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFigures:
-    """How the answers do; shares are 0 to 1, and 0 of none."""
+    """How good the answers are; shares are 0 to 1, and 0 if there is nothing to count."""
 
     answerable: int
     unanswerable: int
@@ -100,7 +100,7 @@ def load(questions: Path, *, documents: Path) -> JudgedDocuments:
     """Read the questions, and find their passages in the documents.
 
     Raises:
-        InputError: a file cannot be read, or a line is not what it should be.
+        InputError: a file cannot be read, or a line is wrong.
     """
     texts: dict[str, str] = {}
     expected: dict[str, list[PassageSpan]] = {}
@@ -110,13 +110,13 @@ def load(questions: Path, *, documents: Path) -> JudgedDocuments:
             path = str((documents / row.file).resolve())
             if path not in texts:
                 texts[path] = formats.document_text(Path(path))
-            places += _standing(row, path, texts[path], questions)
+            places += _find_passage(row, path, texts[path], questions)
     judged = [JudgedQuestion(text, tuple(places)) for text, places in expected.items()]
     return JudgedDocuments(judged, texts)
 
 
 def figures(outcomes: Sequence[Outcome]) -> AnswerFigures:
-    """Sum up what became of the questions."""
+    """Sum up the outcomes."""
     answerable = [one for one in outcomes if one.question.expected]
     unanswerable = [one for one in outcomes if not one.question.expected]
     ranks = [_rank(one) for one in answerable]
@@ -145,11 +145,11 @@ def _share(values: Iterable[float]) -> float:
     return sum(counted) / (len(counted) or 1)
 
 
-def _standing(row: QuestionRow, path: str, text: str, questions: Path) -> list[PassageSpan]:
-    """Return wherever a row's passage stands in `text`; any white space matches any other."""
+def _find_passage(row: QuestionRow, path: str, text: str, questions: Path) -> list[PassageSpan]:
+    """Return every place of a row's passage in `text`; any white space matches any other."""
     words = r"\s+".join(map(re.escape, row.passage.split()))
     places = [PassageSpan(path, *match.span()) for match in re.finditer(words, text)]
     if not places:
         problem = f"{row.file} does not hold: {row.passage}"
-        raise refused(questions, row.line, problem, "Copy the passage from the file.")
+        raise bad_line(questions, row.line, problem, "Copy the passage from the file.")
     return places

@@ -1,4 +1,4 @@
-"""A user's own documents, and a CSV of `question,file,passage` that says where answers stand."""
+"""A dataset of any documents and a CSV of `question,file,passage`, the places of the answers."""
 
 import csv
 import re
@@ -9,8 +9,8 @@ from pathlib import Path
 from llama_index.core.schema import BaseNode, TextNode
 
 from alir.documents import formats
-from alir.errors import InvalidTestSet
-from alir.evaluation.judged import TestCollection, lines, refused
+from alir.errors import InvalidDataset
+from alir.evaluation.dataset import Dataset, bad_line, read_lines
 from alir.models.answers import Span
 
 HEADER = ["question", "file", "passage"]
@@ -24,7 +24,7 @@ RULE = (
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """One row of the file: a question, and where one of its answers stands; or that none does."""
+    """One row of the file: a question, and one place of its answer or none."""
 
     line: int
     question: str
@@ -42,41 +42,41 @@ class _Passage:
     unit: str
     path: str
     spans: tuple[Span, ...]
-    """Wherever it stands in the file."""
+    """All its places in the file."""
 
 
 def rows(path: Path) -> Iterator[QuestionRow]:
     """Yield the rows of the file at `path`; of unanswerable questions file and passage are empty.
 
     Raises:
-        InputError: it is not there, or a line is not what it should be.
+        InputError: it does not exist, or a line is wrong.
     """
-    reader = csv.reader(line + "\n" for line in lines(path))
+    reader = csv.reader(line + "\n" for line in read_lines(path))
     header = next(reader, None)
     if header is None or [name.strip() for name in header] != HEADER:
-        raise refused(path, 1, "this is not the head of the table", f"Write {','.join(HEADER)}.")
+        raise bad_line(path, 1, "this is not the head of the table", f"Write {','.join(HEADER)}.")
     for fields in reader:
         if not any(field.strip() for field in fields):
             continue
         number = reader.line_num
         if len(fields) != len(HEADER):
             remedy = 'Put what has a comma into "quotation marks".'
-            raise refused(path, number, f"it has {len(fields)} fields, not 3", remedy)
+            raise bad_line(path, number, f"it has {len(fields)} fields, not 3", remedy)
         question, file, passage = (field.strip() for field in fields)
         if not question:
-            raise refused(path, number, "the question is empty", "Write one, or remove the line.")
+            raise bad_line(path, number, "the question is empty", "Write one, or remove the line.")
         if bool(file) != bool(passage):
             missing = "passage" if file else "file"
             remedy = "Give both, or neither for a question that the documents do not answer."
-            raise refused(path, number, f"the {missing} is empty", remedy)
+            raise bad_line(path, number, f"the {missing} is empty", remedy)
         yield QuestionRow(number, question, file, passage)
 
 
-def load_questions(questions: Path, *, documents: Path) -> TestCollection:
-    """Read the questions in the file `questions` of the documents at the folder `documents`.
+def load_questions(questions: Path, *, documents: Path) -> Dataset:
+    """Read the file `questions`, about the documents in the folder `documents`.
 
     Raises:
-        InputError: a file cannot be read, or a line is not what it should be.
+        InputError: a file cannot be read, or a line is wrong.
     """
     asked: dict[str, str] = {}
     expected: dict[str, list[_Passage]] = {}
@@ -87,18 +87,18 @@ def load_questions(questions: Path, *, documents: Path) -> TestCollection:
             unanswerable.add(row.question)
             continue
         passage = _located(row, questions, documents, texts)
-        # Questions have no ids of their own: they are what they say.
+        # A question without an id is its own id.
         asked[row.question] = row.question
         expected.setdefault(row.question, []).append(passage)
     if not asked:
-        raise InvalidTestSet(str(questions), "no question in it has an answer", "Add some.")
+        raise InvalidDataset(str(questions), "no question in it has an answer", "Add some.")
 
     def units(question: str, node: BaseNode) -> list[str]:
         found = [one.unit for one in expected[question] if _covers(node, one)]
         return found or [node.node_id]
 
     notes = [f"Questions without an answer, which were not asked: {len(unanswerable)}."]
-    return TestCollection(
+    return Dataset(
         questions.stem,
         [documents.resolve()],
         len(texts),
@@ -117,7 +117,7 @@ def _located(
     if not path.is_relative_to(documents.resolve()) or not path.is_file():
         problem = f"there is no file {row.file!r} in {documents}"
         remedy = "Write its path from the folder that is evaluated."
-        raise refused(questions, row.line, problem, remedy)
+        raise bad_line(questions, row.line, problem, remedy)
     if path not in texts:
         texts[path] = formats.document_text(path)
     words = r"\s+".join(map(re.escape, row.passage.split()))
@@ -127,7 +127,7 @@ def _located(
             "Copy it from the file; alir reads it as `alir.documents.formats.document_text` says."
         )
         problem = f"the passage does not stand in {row.file}"
-        raise refused(questions, row.line, problem, remedy)
+        raise bad_line(questions, row.line, problem, remedy)
     return _Passage(f"{row.file}, line {row.line}", str(path), spans)
 
 

@@ -1,11 +1,11 @@
-"""The format of the SMART system, which Cranfield is in: records of `.I`, `.T`, `.W` and others."""
+"""The format of the SMART system, as of Cranfield: records of `.I`, `.T`, `.W` and others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alir.errors import InvalidTestSet
-from alir.evaluation.judged import Document, TestCollection, lines, refused, written
+from alir.errors import InvalidDataset
+from alir.evaluation.dataset import Dataset, Document, bad_line, read_lines, write_dataset
 
 DOCUMENTS, QUESTIONS, JUDGEMENTS = "*.all*", "*.qry", "*qrel*"
 RULE = (
@@ -16,30 +16,30 @@ RULE = (
 
 
 def is_smart(path: Path) -> bool:
-    """Return whether the folder `path` holds a collection in this format."""
+    """Return whether the folder `path` holds a dataset in this format."""
     return any(path.glob(DOCUMENTS)) and any(path.glob(QUESTIONS))
 
 
-def load_smart(path: Path, *, folder: Path) -> TestCollection:
-    """Read the collection at `path`, and write its documents into `folder`.
+def load_smart(path: Path, *, folder: Path) -> Dataset:
+    """Read the dataset in `path`, and write its documents into `folder`.
 
     Raises:
-        InputError: a file is missing, or a line is not what it should be.
+        InputError: a file is missing, or a line is wrong.
     """
     documents = [
         Document(record.record_id, record.text("T"), record.text("W"))
-        for record in _records(_the(path, DOCUMENTS))
+        for record in _records(_only_file(path, DOCUMENTS))
     ]
     questions = {
         str(number): " ".join(record.text("W").split())
-        for number, record in enumerate(_records(_the(path, QUESTIONS)), start=1)
+        for number, record in enumerate(_records(_only_file(path, QUESTIONS)), start=1)
     }
-    return written(
+    return write_dataset(
         path.resolve().name,
         documents,
         folder=folder,
         questions=questions,
-        judgements=_judgements(_the(path, JUDGEMENTS), questions),
+        judgements=_judgements(_only_file(path, JUDGEMENTS), questions),
         rule=RULE,
     )
 
@@ -57,12 +57,12 @@ def _records(path: Path) -> Iterator[_Record]:
     seen: set[str] = set()
     record: _Record | None = None
     name = ""
-    for number, line in enumerate(lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if line.startswith(".I"):
             record_id = line[2:].strip()
             if not record_id or record_id in seen:
                 problem = f"the id {record_id!r} was there before" if record_id else "no id follows"
-                raise refused(path, number, problem, "Give each record an id of its own.")
+                raise bad_line(path, number, problem, "Give each record an id of its own.")
             if record is not None:
                 yield record
             seen.add(record_id)
@@ -73,35 +73,35 @@ def _records(path: Path) -> Iterator[_Record]:
         elif record is not None and name:
             record.fields[name].append(line)
         elif line.strip():
-            raise refused(path, number, "this belongs to no record", "Begin with .I and an id.")
+            raise bad_line(path, number, "this belongs to no record", "Begin with .I and an id.")
     if record is None:
-        raise InvalidTestSet(str(path), "there is no record in it", "Check that it is the file.")
+        raise InvalidDataset(str(path), "there is no record in it", "Check that it is the file.")
     yield record
 
 
-def _the(path: Path, pattern: str) -> Path:
+def _only_file(path: Path, pattern: str) -> Path:
     found = sorted(path.glob(pattern))
     if len(found) != 1:
         many = f"{len(found)} files are named {pattern}" if found else f"no file is named {pattern}"
-        raise InvalidTestSet(str(path), many, "Have exactly one there.")
+        raise InvalidDataset(str(path), many, "Leave exactly one there.")
     return found[0]
 
 
 def _judgements(path: Path, questions: dict[str, str]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         fields = line.split()
         if not fields:
             continue
         if len(fields) != 3 or not all(one.lstrip("-").isdecimal() for one in fields):
             remedy = "Write the question's number, the document's id and the code."
-            raise refused(path, number, "this is no judgement", remedy)
+            raise bad_line(path, number, "this is no judgement", remedy)
         question, document, code = fields
         if question not in questions:
             remedy = "Correct the number; the questions are counted as they stand in the file."
             problem = f"there are {len(questions)} questions, and none is number {question}"
-            raise refused(path, number, problem, remedy)
+            raise bad_line(path, number, problem, remedy)
         found.setdefault(question, {})[document] = int(1 <= int(code) <= 4)
     if not found:
-        raise InvalidTestSet(str(path), "there is no judgement in it", "Add some.")
+        raise InvalidDataset(str(path), "there is no judgement in it", "Add some.")
     return found

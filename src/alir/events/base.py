@@ -1,7 +1,8 @@
 """What every event of alir has: each field is declared; the engine's own accept anything."""
 
-from typing import Any, ClassVar
+from typing import Any
 
+from pydantic import BaseModel, model_validator
 from workflows.events import Event
 
 Seconds = dict[str, float]
@@ -11,24 +12,25 @@ Seconds = dict[str, float]
 class StrictEvent(Event):
     """Refuses a field that it does not declare."""
 
-    _fields: ClassVar[frozenset[str]]
+    # The engine's own would keep what is not declared, and hand only the rest to the validator.
+    __init__ = BaseModel.__init__
 
+    @model_validator(mode="before")
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
-        cls._fields = frozenset(cls.model_fields)
+    def refuse_undeclared_fields(cls, values: Any) -> Any:
+        """Refuse and name the fields that are not declared.
 
-    def __init__(self, **params: Any) -> None:
-        unknown = params.keys() - self._fields - {"_data"}
-        if unknown:
-            fields = ", ".join(type(self).model_fields) or "none"
-            raise TypeError(
-                f"{type(self).__name__} has no field {', '.join(sorted(unknown))}; it has {fields}"
-            )
-        super().__init__(**params)
+        Raises:
+            TypeError: there are some.
+        """
+        if isinstance(values, dict) and (unknown := values.keys() - cls.model_fields.keys()):
+            fields = ", ".join(cls.model_fields) or "none"
+            names = ", ".join(sorted(unknown))
+            raise TypeError(f"{cls.__name__} has no field {names}; it has {fields}")
+        return values
 
     def __repr__(self) -> str:
-        """Name the event and its values, of many only how many: the engine asks at each step."""
+        """Show the values, of a list only its length: the engine asks at each step."""
         shown = (f"{name}={_short(getattr(self, name))}" for name in type(self).model_fields)
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -35,16 +35,6 @@ class PathsSurveyed(StrictEvent):
     delete_many: bool = False
 
 
-class IndexRecovered(StrictEvent):
-    """What an earlier run that died left undone below the roots is done."""
-
-    roots: Roots
-    delete_many: bool = False
-    gone: frozenset[str]
-    """Content hashes of the files held that are gone from there."""
-    started: float
-
-
 class LedgerRelearned(StrictEvent):
     """Streamed: the ledger knew nothing of what the index holds, and was made again from it."""
 
@@ -54,7 +44,7 @@ class LedgerRelearned(StrictEvent):
 class FilesIngested(StrictEvent):
     """Every file below the roots is settled."""
 
-    roots: Roots
+    survey: PathsSurveyed
     counts: dict[str, int]
     """Outcome to number of files."""
     failed: list[FileOutcome]
@@ -64,8 +54,6 @@ class FilesIngested(StrictEvent):
     reused: int
     chunks_written: int
     seconds: Seconds
-    started: float
-    delete_many: bool = False
 
 
 class IngestProgress(StrictEvent):
@@ -175,8 +163,8 @@ class ChunksEmbedded(StrictEvent):
     """The batch has its vectors."""
 
     chunks: list[TextNode]
-    reused: int
-    """Of them, those whose vector the index held."""
+    embedded: dict[str, int]
+    """Source id to chunks whose vector was computed; the index held that of the others."""
     seconds: float
 
 
@@ -185,8 +173,10 @@ class ChunksAdded(StrictEvent):
 
     written: dict[str, str]
     """Chunk id to source id."""
-    embedded: int
-    reused: int
+    chunks: dict[str, int]
+    """Source id to chunks of the batch."""
+    embedded: dict[str, int]
+    """Source id to chunks whose vector was computed; the index held that of the others."""
     first_chunks: list[TextNode]
     refused: dict[str, str]
     seconds: Seconds
@@ -217,8 +207,8 @@ class ShardIngested(StrictEvent, StopEvent):
     """The shard is done; `remaining` is for another one."""
 
     outcomes: list[FileOutcome]
-    remaining: list[FilePart]
-    written: int
-    embedded: int
-    reused: int
-    seconds: Seconds
+    remaining: list[FilePart] = Field(default_factory=list)
+    written: int = 0
+    embedded: int = 0
+    reused: int = 0
+    seconds: Seconds = Field(default_factory=dict)

@@ -7,7 +7,8 @@ from typing import Any
 from workflows.events import StartEvent, StopEvent
 
 from alir.events.base import StrictEvent
-from alir.models.files import FilePlan, Roots, StoredSource
+from alir.events.ingest import PathsSurveyed
+from alir.models.files import FilePlan, StoredSource
 
 
 class Plan(StrictEvent, StartEvent):
@@ -21,13 +22,11 @@ class Plan(StrictEvent, StartEvent):
 class IndexSeen(StrictEvent):
     """What the index holds of the paths, and what of that is gone from there."""
 
-    roots: Roots
+    survey: PathsSurveyed
     gone: list[StoredSource]
     files_held: int
     """Files that the index holds of the paths."""
     superseded: int
-    started: float
-    delete_many: bool = False
 
 
 class FilesPlanned(StrictEvent):

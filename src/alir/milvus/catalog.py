@@ -35,7 +35,7 @@ class MilvusCatalog:
         """The collection's name."""
         return self._store.collection_name
 
-    async def live(
+    async def live_versions(
         self, source_ids: Sequence[str], *, of: MetadataFilters | None = None
     ) -> dict[str, StoredSource]:
         """Return the version held of each of `source_ids`; absent ones are left out.
@@ -53,7 +53,7 @@ class MilvusCatalog:
                     live[source.source_id] = source
         return live
 
-    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+    async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
         """Return those of `chunk_ids` that the collection holds."""
         held: set[str] = set()
         for start in range(0, len(chunk_ids), _IDS_PER_QUERY):
@@ -67,7 +67,7 @@ class MilvusCatalog:
             held |= ids - missing
         return held
 
-    async def vectors(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
+    async def vectors_by_text(self, text_hashes: Collection[str]) -> dict[str, list[float]]:
         """Return the vectors, (dim,) floats, of the texts held of `text_hashes`."""
         vectors: dict[str, list[float]] = {}
         sought, field = sorted(text_hashes), self._store.embedding_field
@@ -77,7 +77,9 @@ class MilvusCatalog:
                 vectors[row["text_hash"]] = row[field]
         return vectors
 
-    async def sources(self, *, of: MetadataFilters | None = None) -> AsyncIterator[StoredSource]:
+    async def complete_versions(
+        self, *, of: MetadataFilters | None = None
+    ) -> AsyncIterator[StoredSource]:
         """Yield the versions held completely: of a file that was updated, maybe two.
 
         Args:
@@ -86,7 +88,7 @@ class MilvusCatalog:
         async for source in self._scan(_IS_COMPLETE, of):
             yield source
 
-    async def unfinished(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
+    async def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
         """Yield the versions that are not `complete`; reads every row's, once."""
         passed = {*complete}
         async for source in self._scan(""):
@@ -94,11 +96,11 @@ class MilvusCatalog:
                 passed.add(source.version)
                 yield source
 
-    async def chunks(self) -> int:
+    async def count_chunks(self) -> int:
         """Return how many chunks the collection holds."""
         return await self._store.count(waits=self._waits)
 
-    async def files(self) -> int:
+    async def count_files(self) -> int:
         """Return how many files the collection holds completely."""
         return await self._store.count(_IS_COMPLETE, waits=self._waits)
 

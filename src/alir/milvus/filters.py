@@ -50,6 +50,15 @@ _OPPOSITES = {
     FilterOperator.NIN: FilterOperator.IN,
 }
 _OF_LISTS = {*_ARRAYS, FilterOperator.IS_EMPTY}
+_SCALAR_LISTS = {
+    "ARRAY_CONTAINS({key}, {value})": "contains",
+    "ARRAY_CONTAINS_ANY({key}, {value})": "any",
+    "ARRAY_CONTAINS_ALL({key}, {value})": "all",
+}
+_SCALAR_LENGTHS = {
+    "ARRAY_LENGTH({key}) == {value}": "==",
+    "ARRAY_LENGTH({key}) != {value}": "!=",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +97,26 @@ def to_expression(
     return f"({(' or ' if either else ' and ').join(parts)})" if len(parts) > 1 else "".join(parts)
 
 
+def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: FilterDialect) -> str:
+    """Return the Milvus expression of `milvus_scalar_filters`, MilvusVectorStore's second kind.
+
+    Args:
+        filters: each with a `key`, a `value` and a `FilterOperatorFunction` as `operator`.
+
+    Raises:
+        InvalidFilter: as for `to_expression`.
+    """
+    return both(*(_scalar_filter(one, dialect) for one in filters))
+
+
 def among(field_name: str, values: Sequence[str]) -> str:
     """Return the expression that a field of the schema is one of `values`."""
     return f"{field_name} in {_list(field_name, values)}"
 
 
-def after(field_name: str, value: str) -> str:
-    """Return the expression that a field of the schema comes after `value`, by bytes."""
-    return f"{field_name} > {_quoted(field_name, value)}"
+def after(field_name: str, value: str, expression: str = "") -> str:
+    """Return `expression` of the rows in which a field comes after `value`, by bytes."""
+    return both(f"{field_name} > {_quoted(field_name, value)}", expression)
 
 
 def both(*expressions: str) -> str:
@@ -201,3 +222,18 @@ def _quoted(key: str, text: str) -> str:
         raise InvalidFilter(key, "compares with a line break, which Milvus cannot do")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _scalar_filter(one: Mapping[str, Any], dialect: FilterDialect) -> str:
+    key, value = str(one["key"]), one["value"]
+    # Equal to its text, and hashed as it: a FilterOperatorFunction is a str.
+    operator = one.get("operator", next(iter(_SCALAR_LISTS)))
+    if operator in _SCALAR_LENGTHS and isinstance(value, int):
+        return f"array_length({name_of(key, dialect)}) {_SCALAR_LENGTHS[operator]} {value}"
+    negated = operator.startswith("not ")
+    meant = _SCALAR_LISTS.get(operator.removeprefix("not "))
+    if meant is None:
+        raise InvalidFilter(key, f"uses {operator!r} with {value!r}, which Milvus does not have")
+    condition = FilterCondition.NOT if negated else FilterCondition.AND
+    listed = MetadataFilter(key=key, value=value, operator=meant)
+    return to_expression(MetadataFilters(filters=[listed], condition=condition), dialect)

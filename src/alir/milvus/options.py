@@ -207,7 +207,7 @@ def refuse_unusable(
 def refuse_on_lite(**options: object) -> None:
     """Refuse the `options` given that Milvus Lite takes and does nothing with."""
     for name, value in options.items():
-        if value:
+        if value and name != "grpc_options":
             raise InvalidSetting(
                 name, "Milvus Lite does not have this", "Leave it out, or use a Milvus server."
             )

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -78,6 +78,28 @@ def to_row(
     _check(node, text, source, len(dynamic))
     size_bytes = len(embedding) + 4 * len(text) + len(dynamic)
     return Row(node.node_id, columns, embedding, dynamic, size_bytes)
+
+
+def to_rows(
+    nodes: Sequence[BaseNode],
+    *,
+    text_key: str,
+    doc_id_field: str,
+    dim: int | None,
+    fields: Collection[str],
+) -> list[Row]:
+    """Return the rows of `nodes`; see `to_row`."""
+    return [
+        to_row(node, text_key=text_key, doc_id_field=doc_id_field, dim=dim, fields=fields)
+        for node in nodes
+    ]
+
+
+def to_nodes(
+    rows: Sequence[Mapping[str, Any]], ids: Sequence[str], *, text_key: str
+) -> list[BaseNode]:
+    """Return the nodes that rows with these ids hold; see `to_node`."""
+    return [to_node(row, one, text_key=text_key) for row, one in zip(rows, ids, strict=True)]
 
 
 def to_node(row: Mapping[str, Any], node_id: str, *, text_key: str) -> BaseNode:

@@ -1,8 +1,7 @@
 """What Milvus is asked in each query mode, and the nodes that its answer holds."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,11 +22,9 @@ from alir.milvus.collection.collection import Collection
 from alir.milvus.collection.request_batcher import RequestBatcher
 from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.collection.sparse import SparseEncoder
-from alir.milvus.collection.tenants import TENANT_FIELD
-from alir.milvus.filters import among, both, to_expression
+from alir.milvus.filters import among, both, scalar_expression
 from alir.milvus.options import refuse_on_lite
-from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_node
-from alir.milvus.scalar_filters import scalar_expression
+from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_nodes
 
 Options = Mapping[str, Any]
 """What a caller of `aquery` may add: MilvusVectorStore's `milvus_*`, `mmr_*`, `string_expr`."""
@@ -54,16 +51,18 @@ class CollectionSearcher:
     search_config: dict[str, Any] = field(default_factory=dict)
     output_fields: Sequence[str] = ()
 
-    async def answer(self, query: VectorStoreQuery, options: Options) -> VectorStoreQueryResult:
+    async def query_nodes(
+        self, query: VectorStoreQuery, options: Options
+    ) -> VectorStoreQueryResult:
         """Search in the mode that `query` asks for; nothing is found without a collection."""
-        found = await self.collection.looked_at()
+        found = await self.collection.open_current()
         if found is None:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         wanted = query.output_fields or self.output_fields
         shared = {
             "expr": self._condition(query, options, found),
-            "output_fields": self.fields(wanted),
-            "partition_names": self.partitions(options),
+            "output_fields": self._fields(wanted),
+            "partition_names": self._partitions(options),
         }
         mode = query.mode
         if mode == VectorStoreQueryMode.DEFAULT:
@@ -76,13 +75,14 @@ class CollectionSearcher:
             hits = await self._hybrid(query, options, found, shared)
         else:
             raise ValueError(f"AlirMilvusStore has no query mode {mode.value!r}.")
+        ids = [str(hit["id"]) for hit in hits]
         return VectorStoreQueryResult(
-            nodes=[self.node(hit["entity"], wanted, str(hit["id"])) for hit in hits],
+            nodes=self._nodes([hit["entity"] for hit in hits], ids, wanted),
             similarities=[hit["distance"] for hit in hits],
-            ids=[str(hit["id"]) for hit in hits],
+            ids=ids,
         )
 
-    async def nodes(
+    async def get_nodes(
         self,
         node_ids: list[str] | None,
         filters: MetadataFilters | None,
@@ -90,67 +90,52 @@ class CollectionSearcher:
         options: Options,
     ) -> list[BaseNode]:
         """Return the nodes that have one of `node_ids` and match `filters`, by id."""
-        found = await self.collection.opened_or_none()
+        found = await self.collection.open_existing()
         if node_ids == [] or found is None:
             return []
-        fields, partitions = self.fields(wanted), self.partitions(options)
+        fields, partitions = self._fields(wanted), self._partitions(options)
         if node_ids and not filters and not partitions:
             ids = sorted(set(node_ids))
-            rows = await self.batches.rows(ids, fields, consistency_level=self.consistency_level)
+            rows = await self.batches.read_rows(
+                ids, fields, consistency_level=self.consistency_level
+            )
         else:
-            expression = self.selection(node_ids, filters, found)
+            expression = found.node_expression(node_ids, filters)
             scanned = self.collection.scan(expression, fields, partitions=partitions)
             rows = [row async for row in scanned]
-        return [self.node(row, wanted, row[ID_FIELD]) for row in rows]
+        return self._nodes(rows, [row[ID_FIELD] for row in rows], wanted)
 
-    def selection(
-        self, node_ids: list[str] | None, filters: MetadataFilters | None, found: ExistingCollection
-    ) -> str:
-        """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
-        ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
-        tenant = found.tenants.only(filters) if found.tenants and filters else None
-        # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
-        partition = among(TENANT_FIELD, [tenant]) if tenant else ""
-        return both(ids, partition, to_expression(filters, found.dialect))
-
-    async def scan(
-        self,
-        expression: str,
-        fields: Sequence[str],
-        filters: MetadataFilters | None,
-        *,
-        page_rows: int,
-    ) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the rows that match `expression` and `filters`; see `Collection.scan`."""
-        if filters is not None and (found := await self.collection.opened_or_none(waits=True)):
-            expression = both(expression, self.selection(None, filters, found))
-        async with aclosing(self.collection.scan(expression, fields, page_rows=page_rows)) as rows:
-            async for row in rows:
-                yield row
-
-    def fields(self, wanted: Sequence[str]) -> list[str]:
+    def _fields(self, wanted: Sequence[str]) -> list[str]:
         """Return the fields to fetch: a node's own, without its vectors, and those `wanted`."""
         return list(dict.fromkeys([self.layout.text_key, *NODE_FIELDS, *wanted]))
 
-    def node(self, row: Mapping[str, Any], wanted: Sequence[str], node_id: str) -> BaseNode:
-        """Return the node of `row`; what was `wanted` besides is in its metadata."""
+    def _nodes(
+        self, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], wanted: Sequence[str]
+    ) -> list[BaseNode]:
+        """Return the nodes of `rows`; what was `wanted` besides is in their metadata."""
+        text_key = self.layout.text_key
         if not wanted:
-            return to_node(row, node_id, text_key=self.layout.text_key)
-        embedding = row.get(self.layout.embedding_field)
-        vectors = {self.layout.embedding_field, self.layout.sparse_embedding_field}
-        fields = {name: value for name, value in row.items() if name not in vectors}
-        node = to_node(fields, node_id, text_key=self.layout.text_key)
-        if embedding is not None and {self.layout.embedding_field, "*"} & set(wanted):
-            node.embedding = list(embedding)
-        for name in wanted:
-            if name in fields and name not in {ID_FIELD, self.layout.text_key, *NODE_FIELDS}:
-                node.metadata.setdefault(name, fields[name])
-        return node
+            return to_nodes(rows, ids, text_key=text_key)
+        embedding_field = self.layout.embedding_field
+        vectors = {embedding_field, self.layout.sparse_embedding_field}
+        others = [
+            {name: value for name, value in row.items() if name not in vectors} for row in rows
+        ]
+        nodes = to_nodes(others, ids, text_key=text_key)
+        has_embedding = not {embedding_field, "*"}.isdisjoint(wanted)
+        added = [one for one in wanted if one not in {ID_FIELD, text_key, *NODE_FIELDS}]
+        for node, row, fields in zip(nodes, rows, others, strict=True):
+            if has_embedding and (embedding := row.get(embedding_field)) is not None:
+                node.embedding = list(embedding)
+            for name in added:
+                if name in fields:
+                    node.metadata.setdefault(name, fields[name])
+        return nodes
 
-    def partitions(self, options: Options) -> list[str] | None:
+    def _partitions(self, options: Options) -> list[str] | None:
         """Return the partitions to look in; None for all."""
         names = options.get("milvus_partition_names")
-        if self.collection.connection.is_lite:
+        if names and self.collection.connection.is_lite:
             refuse_on_lite(milvus_partition_names=names)
         return list(names) if names else None
 
@@ -193,14 +178,14 @@ class CollectionSearcher:
         hits = await self._dense(many, options, shared | {"output_fields": fields})
         vectors = [hit["entity"][field_name] for hit in hits]
         threshold = options.get("mmr_threshold", query.mmr_threshold)
-        scores, places = await asyncio.to_thread(
+        scores, positions = await asyncio.to_thread(
             get_top_k_mmr_embeddings,
             query.query_embedding or [],
             vectors,
             similarity_top_k=query.similarity_top_k,
             mmr_threshold=threshold,
         )
-        chosen = [hits[place] for place in places]
+        chosen = [hits[position] for position in positions]
         for hit, score in zip(chosen, scores, strict=True):
             hit["distance"] = float(score)
             if not {field_name, "*"} & set(shared["output_fields"]):
@@ -232,10 +217,10 @@ class CollectionSearcher:
                 expr=expression,
             ),
         ]
-        results = await self.collection.call(
+        results = await self.collection.call_method(
             "hybrid_search",
-            requests,
-            self.ranker,
+            reqs=requests,
+            ranker=self.ranker,
             limit=query.hybrid_top_k or top_k,
             output_fields=shared["output_fields"],
             partition_names=shared["partition_names"],
@@ -260,7 +245,7 @@ class CollectionSearcher:
             raise KeywordSearchUnavailable(self.layout.collection)
         if self.sparse_vectors is None:
             return query.query_str
-        return await self.sparse_vectors.of_query(query.query_str or "")
+        return await self.sparse_vectors.encode_query(query.query_str or "")
 
     def _condition(
         self, query: VectorStoreQuery, options: Options, found: ExistingCollection
@@ -270,7 +255,7 @@ class CollectionSearcher:
         documents = among(self.layout.doc_id_field, query.doc_ids) if query.doc_ids else ""
         return both(
             documents,
-            self.selection(query.node_ids or None, query.filters, found),
+            found.node_expression(query.node_ids or None, query.filters),
             scalar_expression(options.get("milvus_scalar_filters") or (), found.dialect),
             options.get("string_expr") or "",
         )

@@ -1,12 +1,13 @@
 """A LlamaIndex vector store over Milvus, async first.
 
-It reads what `MilvusVectorStore` wrote and the other way round, with the same constructor
-options; every call has a timeout, only the needed fields travel, and every error is one of
-`alir.errors`.
+It reads what `MilvusVectorStore` wrote, which reads what it wrote. Every call has a timeout, and
+every error is one of `alir.errors`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import BaseNode
@@ -19,10 +20,8 @@ from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
 from alir.concurrency.coalescer import CoalescerStats
-from alir.concurrency.per_loop import PerLoop
 from alir.milvus import options
 from alir.milvus.blocking import BlockingVectorStore
-from alir.milvus.call_tracker import CallTracker, counted
 from alir.milvus.client.connection import MilvusConnection
 from alir.milvus.client.raw_client import AsyncStoreClient, StoreClient
 from alir.milvus.collection.collection import Collection
@@ -36,6 +35,23 @@ from alir.milvus.writes import CollectionWriter
 from alir.models.fingerprint import Fingerprint
 
 T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
+
+
+def _tracked(method: Method) -> Method:
+    """Keep a future of each call in the store's `_calls` until it ends, for `aclose` to wait."""
+
+    @wraps(method)
+    async def call(self: "AlirMilvusStore", /, *args: Any, **kwargs: Any) -> Any:
+        ended = asyncio.get_running_loop().create_future()
+        self._calls.add(ended)
+        try:
+            return await method(self, *args, **kwargs)
+        finally:
+            self._calls.discard(ended)
+            ended.set_result(None)
+
+    return cast("Method", call)
 
 
 class AlirMilvusStore(BlockingVectorStore):
@@ -45,7 +61,7 @@ class AlirMilvusStore(BlockingVectorStore):
     something else here, or more:
 
     Args:
-        collection_name: made by the first add, if it does not exist.
+        collection_name: the first add makes it, if it does not exist.
         overwrite: drop an existing collection before the first call.
         upsert_mode: a node whose id exists replaces it; otherwise ids are not looked at.
         collection_properties: compared at open, and set where they differ. Not of Milvus Lite.
@@ -53,26 +69,23 @@ class AlirMilvusStore(BlockingVectorStore):
         dim: dimension of the embeddings; None takes the collection's, or the first node's.
         enable_sparse: None means where the server can: Milvus 2.5 for BM25.
         sparse_embedding_function: by default Milvus's BM25 over the text, also where
-            MilvusVectorStore takes BGE-M3. A client-side one runs on a thread of its own.
+            MilvusVectorStore takes BGE-M3. A Python one runs on a thread of its own.
         batch_size: rows of one request at most.
         search_config: `{"nprobe": 8}` or `{"params": {"nprobe": 8}}`.
         consistency_level: of a new collection, and of every search of this store; "Session"
             reads what this process wrote.
-        output_fields: fields that come back besides the node: into its metadata, the
-            embedding_field as its embedding. Nodes are always whole, unlike with
-            MilvusVectorStore, and only these fields make the metadata of rows that LlamaIndex
-            did not write.
+        output_fields: fields that come back besides the whole node: into its metadata, the
+            embedding_field as its embedding. Rows that LlamaIndex did not write get their
+            metadata from these fields alone.
         use_async_client: True; there is no other client.
         analyzer_params: how BM25 cuts text into words, in Milvus's terms.
         embedding_model: recorded in a new collection, compared with an existing one.
-        fingerprint: returns what else to record and compare, see `alir.models.fingerprint`;
-            called once,
-            off the event loop.
-        is_alias: collection_name is that of an index of alir's, which `alir rebuild` may replace:
-            this store is the collection it means, and goes over to the next.
+        fingerprint: returns what else to record and compare; called once, off the event loop.
+        is_alias: collection_name is an alias of the live collection version, which `alir rebuild`
+            may replace; this store follows it.
         timeout_s: longest wait for one answer.
-        outage_s: longest wait of writes, deletes and scans for a Milvus that answered before and
-            is gone; 0, the default, is never. Searches never wait.
+        outage_s: longest wait of writes, deletes and scans for a Milvus that stopped answering;
+            0 is never. Searches never wait.
         connecting: what else pymilvus's client takes: `db_name`, `user`, `server_pem_path`, ...
 
     Raises:
@@ -101,7 +114,7 @@ class AlirMilvusStore(BlockingVectorStore):
     _batches: RequestBatcher = PrivateAttr()
 
     if TYPE_CHECKING:  # each node's, plain attributes: pydantic takes 2 µs to find a private one
-        _calls: PerLoop[CallTracker]
+        _calls: set[asyncio.Future[None]]
         _searches: CollectionSearcher
         _writes: CollectionWriter
 
@@ -187,9 +200,7 @@ class AlirMilvusStore(BlockingVectorStore):
             uri, token, timeout_s=timeout_s, outage_s=outage_s, options=connecting
         )
         if connection.is_lite:
-            of_a_server = {"collection_properties": collection_properties, **connecting}
-            of_a_server.pop("grpc_options", None)
-            options.refuse_on_lite(**of_a_server)
+            options.refuse_on_lite(collection_properties=collection_properties, **connecting)
         super().__init__(
             stores_text=True,
             collection_name=collection_name,
@@ -215,9 +226,8 @@ class AlirMilvusStore(BlockingVectorStore):
             overwrite=overwrite,
         )
         self._batches = RequestBatcher(self._collection, max_rows=batch_size)
-        self._calls = PerLoop(CallTracker)
-        function = layout.sparse_function
-        sparse_vectors = None if layout.bm25 else SparseEncoder(function)
+        self._calls = set()
+        sparse_vectors = None if layout.bm25 else SparseEncoder(layout.sparse_function)
         self._writes = CollectionWriter(
             layout=layout,
             collection=self._collection,
@@ -243,7 +253,7 @@ class AlirMilvusStore(BlockingVectorStore):
 
     @property
     def connection(self) -> MilvusConnection:
-        """Return the connection."""
+        """Return the connection to Milvus."""
         return self._collection.connection
 
     @property
@@ -253,17 +263,15 @@ class AlirMilvusStore(BlockingVectorStore):
 
     @property
     def aclient(self) -> AsyncStoreClient:
-        """Return the same to be awaited, from any event loop."""
+        """Return the same with methods to await, from any event loop."""
         return AsyncStoreClient(self.connection)
 
     @property
     def coalesced(self) -> dict[str, CoalescerStats]:
-        """Return what went to Milvus together from the running event loop, by kind."""
+        """Return, by kind, how many requests of the running event loop went out together."""
         return self._batches.stats
 
-    # Writing
-
-    @counted
+    @_tracked
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Store `nodes`, each with an embedding of (dim,) floats; return their ids in order.
 
@@ -273,16 +281,16 @@ class AlirMilvusStore(BlockingVectorStore):
         Raises:
             NodeRefused: a node that Milvus cannot store; nothing of this call was written.
         """
-        return await self._writes.add(nodes, kwargs)
+        return await self._writes.add_nodes(nodes, kwargs)
 
-    @counted
+    @_tracked
     async def adelete(self, ref_doc_id: str | list[str], **kwargs: Any) -> None:
         """Delete every node that came from the document, or documents, `ref_doc_id`."""
         documents = ref_doc_id if isinstance(ref_doc_id, list) else [ref_doc_id]
         expression = among(self.doc_id_field, documents)
         await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
-    @counted
+    @_tracked
     async def adelete_nodes(
         self,
         node_ids: list[str] | None = None,
@@ -292,18 +300,16 @@ class AlirMilvusStore(BlockingVectorStore):
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
             raise ValueError("Either node_ids or filters must be given.")
-        if found := await self._collection.opened_or_none(waits=True):
-            expression = self._searches.selection(node_ids, filters, found)
+        if found := await self._collection.open_existing(waits=True):
+            expression = found.node_expression(node_ids, filters)
             await self._collection.delete(expression, partition=self._writes.partition(kwargs))
 
-    @counted
+    @_tracked
     async def aclear(self) -> None:
         """Drop the collection; the next add makes it anew."""
         await self._collection.drop()
 
-    # Reading
-
-    @counted
+    @_tracked
     async def aget_nodes(
         self,
         node_ids: list[str] | None = None,
@@ -316,9 +322,9 @@ class AlirMilvusStore(BlockingVectorStore):
         """
         if node_ids is None and filters is None:
             raise ValueError("Either node_ids or filters must be given.")
-        return await self._searches.nodes(node_ids, filters, self.output_fields, kwargs)
+        return await self._searches.get_nodes(node_ids, filters, self.output_fields, kwargs)
 
-    @counted
+    @_tracked
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Search by embedding (DEFAULT, MMR), words (SPARSE, TEXT_SEARCH) or both (HYBRID).
 
@@ -334,7 +340,7 @@ class AlirMilvusStore(BlockingVectorStore):
             KeywordSearchUnavailable: the mode needs sparse vectors and this collection has none.
             InvalidFilter: a filter that this Milvus cannot express.
         """
-        return await self._searches.answer(query, kwargs)
+        return await self._searches.query_nodes(query, kwargs)
 
     def scan(
         self,
@@ -345,9 +351,9 @@ class AlirMilvusStore(BlockingVectorStore):
         page_rows: int = 1000,
     ) -> AsyncGenerator[dict[str, Any]]:
         """Yield the rows that match a Milvus expression and `filters`; see `Collection.scan`."""
-        return self._searches.scan(expression, fields, filters, page_rows=page_rows)
+        return self._collection.scan(expression, fields, filters=filters, page_rows=page_rows)
 
-    @counted
+    @_tracked
     async def count(self, expression: str = "", *, waits: bool = False) -> int:
         """Return how many rows match a Milvus expression; 0 without a collection.
 
@@ -356,35 +362,37 @@ class AlirMilvusStore(BlockingVectorStore):
         """
         return await self._collection.count(expression, waits=waits)
 
-    @counted
+    @_tracked
     async def live(self) -> tuple[str, Fingerprint] | None:
-        """Return which collection this is, and what it is made with; None if it does not exist.
+        """Return the collection's name, and what it is made with; None if it does not exist.
 
-        With an alias it is what that means at this moment, and this store is from now on.
+        With an alias, this store is from now on the collection that it means at this moment.
 
         Raises:
             CollectionMismatch: it was made with another model, dimension or metric.
         """
-        found = await self._collection.live()
+        found = await self._collection.open_live()
         return None if found is None else (self._collection.name, found.made_with)
 
-    @counted
+    @_tracked
     async def keyword_search(self) -> bool:
         """Return whether this collection can be searched by words."""
-        found = await self._collection.opened_or_none()
+        found = await self._collection.open_existing()
         return found is not None and found.sparse
 
     async def aclose(self) -> None:
         """Close the connection when no call is under way; a later call opens it again.
 
-        It waits for the calls of the running event loop, and for what those who gave up left
-        under way; not for calls of other loops, nor for a `scan` that was not read to its end.
-        What waits for a Milvus that is gone fails now.
+        It waits for the calls of the running event loop, also for what cancelled ones left under
+        way; not for calls of other loops, nor for a `scan` that was not read to its end. Calls
+        that wait for a Milvus that is gone fail now.
         """
-        await self.connection.hurry()
-        await self._calls.here().ended()
+        await self.connection.stop_waiting()
+        loop = asyncio.get_running_loop()
+        while calls := [one for one in self._calls.copy() if one.get_loop() is loop]:
+            await asyncio.wait(calls)
         await self._batches.drain()
         await self._collection.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.connection.run(work)
+        return self.connection.run_blocking(work)

@@ -14,7 +14,7 @@ from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.collection.tenants import TENANT_FIELD
 from alir.milvus.options import refuse_on_lite
-from alir.milvus.rows import Row, to_row
+from alir.milvus.rows import Row, to_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class CollectionWriter:
     sparse_vectors: SparseEncoder | None
     operation: Operation
 
-    async def add(self, nodes: Sequence[BaseNode], options: Mapping[str, Any]) -> list[str]:
+    async def add_nodes(self, nodes: Sequence[BaseNode], options: Mapping[str, Any]) -> list[str]:
         """Store `nodes`; return their ids in order.
 
         Raises:
@@ -40,17 +40,17 @@ class CollectionWriter:
         if not nodes:
             return []
         partition = self.partition(options)
-        found = self.collection.found or await self.collection.opened(_dim(nodes[0]))
+        found = self.collection.found or await self.collection.open_or_create(_dim(nodes[0]))
         rows = self._rows(nodes, found)
         if self.sparse_vectors is not None:
             texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
-            vectors = await self.sparse_vectors.of_documents(texts)
+            vectors = await self.sparse_vectors.encode_documents(texts)
             for row, vector in zip(rows, vectors, strict=True):
                 row.columns[self.layout.sparse_embedding_field] = vector
         _need(found.required, rows)
-        await self.batches.write(self.operation, rows, partition=partition)
+        await self.batches.write_rows(self.operation, rows, partition=partition)
         if options.get("force_flush"):
-            await self.collection.call("flush")
+            await self.collection.call_method("flush")
         return [node.node_id for node in nodes]
 
     def partition(self, options: Mapping[str, Any]) -> str | None:
@@ -61,19 +61,16 @@ class CollectionWriter:
         return name
 
     def _rows(self, nodes: Sequence[BaseNode], found: ExistingCollection) -> list[Row]:
-        rows = [
-            to_row(
-                node,
-                text_key=self.layout.text_key,
-                doc_id_field=self.layout.doc_id_field,
-                dim=found.dim,
-                fields=found.fields,
-            )
-            for node in nodes
-        ]
+        rows = to_rows(
+            nodes,
+            text_key=self.layout.text_key,
+            doc_id_field=self.layout.doc_id_field,
+            dim=found.dim,
+            fields=found.fields,
+        )
         if found.tenants is not None:
             for row, node in zip(rows, nodes, strict=True):
-                row.columns[TENANT_FIELD] = found.tenants.of(node.metadata.get("file_path"))
+                row.columns[TENANT_FIELD] = found.tenants.tenant_of(node.metadata.get("file_path"))
         return rows
 
 

@@ -20,14 +20,16 @@ Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
 class FileContent:
     """What a file held when it was read, and how to tell without reading that it still does."""
 
-    hash: str
-    """SHA-256 of its bytes."""
+    hash: str = ""
+    """SHA-256 of its bytes; empty until it is compared."""
     size_bytes: int = 0
     mtime_ns: int = 0
     ctime_ns: int = 0
     """The inode's change time."""
     is_old: bool = False
     """Whether it was last written so long before it was read that a write since shows in these."""
+    is_known: bool = field(default=False, compare=False)
+    """Whether the file was not read, as its size and times are the ledger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +41,24 @@ class FilePart:
     size_bytes: int
     version: str = ""
     """Hash of the path, the content and how it is chunked; empty until compared."""
-    content: FileContent | None = None
-    """What it held when its version was made; None until compared."""
+    content: FileContent = FileContent()
+    """What it held when its version was made."""
     generation: int = 0
     """How many versions of this file the index held before this one."""
     moved: bool = False
     """Whether a file with this content is gone from the folder."""
+    reason: str = ""
+    """Why it is ingested; empty until compared."""
     cursor: Cursor | None = None
     chunks: int = 0
     """Chunks of this version that earlier parts came to."""
     first_chunk: TextNode | None = field(default=None, hash=False, repr=False)
     """The file's head, embedded, from an earlier part; it is written last."""
+    source_id: str = field(init=False, compare=False)
+    """The file's id in the index, LlamaIndex's `ref_doc_id` of its chunks; made from the path."""
 
-    @property
-    def source_id(self) -> str:
-        """The file's id in the index: LlamaIndex's `ref_doc_id` of its chunks."""
-        return source_id(self.path)
-
-    @property
-    def content_hash(self) -> str:
-        """The hash of the file's bytes; empty until compared."""
-        return "" if self.content is None else self.content.hash
-
-    @property
-    def may_be_held(self) -> bool:
-        """Whether the index may hold some of its text already, and so the vectors of it."""
-        return self.moved or self.generation > 0
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source_id", source_id(self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class FileOutcome:
     path: Path
     outcome: Outcome
     reason: str = ""
-    """Why it failed."""
+    """Why this became of it."""
     content_hash: str = ""
     """Of the file's bytes, if it was ingested."""
 

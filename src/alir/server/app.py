@@ -1,4 +1,4 @@
-"""The service, put together: its endpoints, and what every request goes through."""
+"""The HTTP service: its endpoints, and the middleware of every request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +21,6 @@ from alir.errors import AlirError
 from alir.models.key_scope import allows
 from alir.server import problems
 from alir.server.auth.caller import caller
-from alir.server.bodies import BodyLimitMiddleware
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
@@ -29,15 +28,20 @@ from alir.server.mcp.cancellation import LABEL as MCP_LABEL
 from alir.server.mcp.transport import HEADERS as MCP_HEADERS
 from alir.server.mcp.transport import McpHttpTransport
 from alir.server.middleware.auth import AuthMiddleware
+from alir.server.middleware.body_limit import BodyLimitMiddleware
+from alir.server.middleware.errors import ErrorMiddleware
 from alir.server.middleware.headers import LOOPBACK, SameOriginMiddleware, SecurityHeadersMiddleware
+from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
+from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
-from alir.server.problems import ErrorMiddleware, refusal
+from alir.server.problems import refusal
 from alir.server.routes import api_docs, page
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
 from alir.server.routes.health import HealthRoutes
+from alir.server.routes.ingestions import IngestionRoutes
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.openapi import openapi, route
 from alir.server.routes.questions import QuestionRoutes
@@ -45,10 +49,8 @@ from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
 from alir.server.routes.uploads import PATH as UPLOADS_PATH
 from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
-from alir.server.telemetry.logs import REQUEST_ID, RequestLogMiddleware
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
-from alir.server.telemetry.request_metrics import MetricsMiddleware
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
@@ -58,66 +60,71 @@ from alir.storage.service_database import ServiceDatabase
 OPENAPI_PATH = "/openapi.json"
 
 
-class Service:
-    """What serves one `Alir` over HTTP: its `app`, an ASGI application, closes it at its end.
+class HttpService:
+    """Serves one `Alir` over HTTP; `app` is the ASGI application, which closes it at its end.
 
     Args:
-        root: the folder below which files are; a real path.
-        only_loopback: whether it can be reached from this machine alone.
+        root: The folder that holds the files; a real path.
+        only_loopback: Whether only this machine can reach the service.
     """
 
     def __init__(self, alir: Alir, *, root: Path, only_loopback: bool) -> None:
         settings = alir.settings
         self._alir = alir
         self._database = ServiceDatabase(settings.service_path)
-        places = QuestionLimiter(
+        question_limiter = QuestionLimiter(
             settings.questions_at_once,
-            line=settings.questions_waiting,
-            longest_wait_s=settings.question_wait_s,
+            max_waiting=settings.questions_waiting,
+            wait_timeout_s=settings.question_wait_s,
         )
         self._lag = LoopLag()
-        self._lag.listeners.append(places.follow)
-        self.limits = RateLimiter(
+        self._lag.listeners.append(question_limiter.adjust)
+        self.rate_limiter = RateLimiter(
             self._database,
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
-            places=places,
+            question_limiter=question_limiter,
         )
-        health = HealthRoutes({"milvus": alir.catalog.chunks, "ledger": alir.ledger.counts})
+        health = HealthRoutes(
+            {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
+        )
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(
             wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
         )
-        self.ingesting = IngestionQueue(alir, self._database, root)
+        self.ingestion_queue = queue = IngestionQueue(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
-        self.metrics = Metrics(alir, limits=self.limits, ingesting=self.ingesting, lag=self._lag)
-        self._runs = WorkflowRunServer(alir, self.limits, root, meanings)
-        uploads = UploadRoutes(self.ingesting, UploadLimits.of(settings))
-        parts = (
-            *(
-                QuestionRoutes(alir, self.answers, meanings),
-                meanings,
-                ChatRoutes(alir, self.answers),
-            ),
-            *(ModelRoutes(alir), SessionRoutes(alir), FeedbackRoutes(self.answers)),
-            *(SourceRoutes(alir, self.ingesting), self.ingesting, uploads, health, self.metrics),
+        self.metrics = Metrics(alir, rate_limiter=self.rate_limiter, queue=queue, lag=self._lag)
+        self._runs = WorkflowRunServer(alir, self.rate_limiter, root, meanings)
+        routers = (
+            QuestionRoutes(alir, self.answers, meanings),
+            meanings,
+            ChatRoutes(alir, self.answers),
+            ModelRoutes(alir),
+            SessionRoutes(alir),
+            FeedbackRoutes(self.answers),
+            SourceRoutes(alir, queue),
+            IngestionRoutes(queue),
+            UploadRoutes(queue, UploadLimits.from_settings(settings)),
+            health,
+            self.metrics,
             RunRoutes(self._runs),
         )
-        self._mcp = McpHttpTransport(alir, self.limits)
-        self.endpoints: Sequence[Endpoint] = [one for part in parts for one in part.endpoints()]
-        routed = self._routed()
-        self.routes = routed.routes
-        self.app = self._guarded(routed, only_loopback=only_loopback)
+        self._mcp = McpHttpTransport(alir, self.rate_limiter)
+        self.endpoints: Sequence[Endpoint] = [one for each in routers for one in each.endpoints()]
+        app = self._starlette_app()
+        self.routes = app.routes
+        self.app = self._add_middleware(app, only_loopback=only_loopback)
 
-    def _routed(self) -> Starlette:
+    def _starlette_app(self) -> Starlette:
         description = openapi(self.endpoints, version=version("alir"))
         by_path: dict[str, dict[str, Endpoint]] = {}
         for one in self.endpoints:
             by_path.setdefault(one.path, {})[one.method] = one
-        # One for each path: of another method it then says which there are.
+        # One route for each path: for another method it answers 405 with those that exist.
         routes = [
-            Route(path, _LetIn(methods, self.limits), methods=[*methods])
+            Route(path, _EndpointDispatcher(methods, self.rate_limiter), methods=[*methods])
             for path, methods in by_path.items()
         ]
         app = Starlette(
@@ -136,14 +143,14 @@ class Service:
                 Exception: problems.on_defect,
             },
         )
-        # A path with a slash too many is an unknown one: a redirect would lose the body.
+        # A redirect to the path without a trailing slash would lose the body.
         app.router.redirect_slashes = False
         return app
 
-    def _guarded(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
-        """Return `app` behind what every request goes through, the outermost first."""
+    def _add_middleware(self, app: ASGIApp, *, only_loopback: bool) -> ASGIApp:
+        """Return the application inside its middleware, the outermost listed first."""
         settings = self._alir.settings
-        known = LOOPBACK | {*settings.allowed_hosts}
+        hosts = LOOPBACK | {*settings.allowed_hosts}
         open_paths = [one.path for one in self.endpoints if one.scope == "open"]
         cors = Middleware(
             CORSMiddleware,
@@ -152,8 +159,8 @@ class Service:
             allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
             expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
-        layers = [
-            *self._tracing.layers(untraced={*open_paths, METRICS_PATH}),
+        middleware = [
+            *self._tracing.middleware(untraced={*open_paths, METRICS_PATH}),
             Middleware(RequestLogMiddleware),
             Middleware(MetricsMiddleware, requests=self.metrics.requests),
             Middleware(SecurityHeadersMiddleware),
@@ -161,99 +168,102 @@ class Service:
             Middleware(ErrorMiddleware),
             Middleware(
                 SameOriginMiddleware,
-                hosts=known if only_loopback or settings.allowed_hosts else frozenset[str](),
+                hosts=hosts if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
             Middleware(RequestConcurrencyMiddleware, open_paths=open_paths),
             Middleware(
                 AuthMiddleware,
                 database=self._database,
-                limits=self.limits,
+                rate_limiter=self.rate_limiter,
                 root=self._root,
                 open_paths=open_paths,
-                may_be_open=only_loopback,
+                allow_anonymous=only_loopback,
             ),
             Middleware(
-                BodyLimitMiddleware, larger={UPLOADS_PATH: UploadLimits.of(settings).body_bytes}
+                BodyLimitMiddleware,
+                limits_by_path={UPLOADS_PATH: UploadLimits.from_settings(settings).body_bytes},
             ),
         ]
-        for layer in reversed(layers):
-            app = layer.cls(app, *layer.args, **layer.kwargs)
+        for each in reversed(middleware):
+            app = each.cls(app, *each.args, **each.kwargs)
         return app
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         alir = self._alir
-        runs = [alir.ask, alir.agent, alir.ingest]
         async with (
-            self._tracing.running(alone=runs),
+            self._tracing.running(roots=[alir.ask, alir.agent, alir.ingest]),
             alir,
-            self.metrics.fed(),
-            self._lag.watched(),
+            self.metrics.collecting(),
+            self._lag.watch(),
         ):
             try:
                 await asyncio.to_thread(clear_drafts, self._root)
                 await self.answers.start()
-                await self.ingesting.start()
+                await self.ingestion_queue.start()
                 await self._runs.start()
                 async with self._mcp.running():
                     yield
             finally:
                 await self._runs.stop()
-                await self.ingesting.stop()
+                await self.ingestion_queue.stop()
                 await self.answers.stop()
                 await self._database.aclose()
 
 
-class _LetIn:
-    """Serves a path to who may use it. A question's place is its own until it is answered."""
+class _EndpointDispatcher:
+    """Calls the endpoint of a path and method, if the caller's key has its scope."""
 
-    def __init__(self, methods: Mapping[str, Endpoint], limits: RateLimiter) -> None:
-        self._methods = methods
-        self._limits = limits
+    def __init__(self, endpoints: Mapping[str, Endpoint], rate_limiter: RateLimiter) -> None:
+        self._endpoints = endpoints
+        self._rate_limiter = rate_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        endpoint = self._methods["GET" if request.method == "HEAD" else request.method]
+        endpoint = self._endpoints["GET" if request.method == "HEAD" else request.method]
         if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
             detail = f"This needs a key of the scope {endpoint.scope}."
             raise refusal(403, "Scope Too Small", detail)
         if not endpoint.is_question:
-            answer = await endpoint.handler(request)
-            await answer(scope, receive, send)
+            response = await endpoint.handler(request)
+            await response(scope, receive, send)
             return
-        async with self._limits.question(caller(request)):
-            if (heard := await _while_heard(endpoint, scope, receive)) is not None:
-                await heard(scope, receive, send)
+        # A question holds its slot until its answer is sent.
+        async with self._rate_limiter.question_slot(caller(request)):
+            if (answer := await _answer_while_connected(endpoint, scope, receive)) is not None:
+                await answer(scope, receive, send)
 
 
-async def _while_heard(endpoint: Endpoint, scope: Scope, receive: Receive) -> Response | None:
-    """Return the answer of an endpoint; None, and it is ended, if the client goes before."""
-    is_read = asyncio.Event()
+async def _answer_while_connected(
+    endpoint: Endpoint, scope: Scope, receive: Receive
+) -> Response | None:
+    """Return the response of an endpoint; cancel it and return None if the client disconnects."""
+    body_is_read = asyncio.Event()
 
-    async def noted() -> Message:
+    async def receive_body() -> Message:
         message = await receive()
         if not message.get("more_body", False):
-            is_read.set()
+            body_is_read.set()
         return message
 
-    async def gone() -> None:
-        await is_read.wait()
+    async def wait_for_disconnect() -> None:
+        await body_is_read.wait()
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    answering = asyncio.ensure_future(endpoint.handler(Request(scope, noted)))
-    going = asyncio.create_task(gone())
+    answering = asyncio.ensure_future(endpoint.handler(Request(scope, receive_body)))
+    disconnecting = asyncio.create_task(wait_for_disconnect())
     try:
-        await asyncio.wait({answering, going}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answering, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         return answering.result() if answering.done() else None
     finally:
         answering.cancel()
-        going.cancel()
-        await asyncio.gather(answering, going, return_exceptions=True)
+        disconnecting.cancel()
+        await asyncio.gather(answering, disconnecting, return_exceptions=True)
 
 
 def real_root(root: Path) -> Path:
-    """Return the folder of files, made if it was not there, without links on the way to it."""
+    """Create the folder of files if it is missing, and return its real path."""
     root.expanduser().mkdir(parents=True, exist_ok=True)
     return root.expanduser().resolve()

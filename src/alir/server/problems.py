@@ -1,17 +1,11 @@
-"""Errors as answers: one shape for all of them, RFC 9457's problem details.
-
-Only clients of OpenAI's protocol and hosts of MCP get them in its own.
-"""
+"""Errors of the service: the exceptions, and the handlers that answer with a problem."""
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal
 
-from pydantic import Field
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 
 from alir.errors import (
     AlirError,
@@ -24,10 +18,8 @@ from alir.errors import (
     RunInProgress,
     ServiceFileFailed,
 )
-from alir.server.schemas.base import ApiModel
+from alir.server.schemas.problems import Problem
 
-MEDIA_TYPE = "application/problem+json"
-MCP_PATH = "/mcp"
 RETRY_AFTER_S = 5
 """After a failure that may pass."""
 DEFECT = "Something in alir went wrong; the service's log has it."
@@ -45,80 +37,6 @@ _STATUS: Mapping[type[AlirError], int] = {
     ConfigError: 500,
 }
 """By error or family; the first that fits."""
-
-
-class Problem(ApiModel):
-    """What went wrong, and what to do about it."""
-
-    type: str = "about:blank"
-    title: str
-    """Of the kind of problem: the same each time."""
-    status: int
-    detail: str
-    """Of this time, in a sentence or two."""
-    errors: list[dict[str, Any]] = Field(default_factory=list)
-    """Where the body is wrong: `at`, a JSON Pointer into it or a parameter, and `problem`."""
-
-    def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to `request` that says so."""
-        if speaks_openai(request.url.path):
-            return JSONResponse(openai_error(self), _openai_status(self.status), headers=headers)
-        if request.url.path == MCP_PATH:
-            return JSONResponse(_mcp_error(self), self.status, headers=headers)
-        return JSONResponse(
-            self.model_dump(exclude_defaults=True),
-            status_code=self.status,
-            headers=headers,
-            media_type=MEDIA_TYPE,
-        )
-
-
-class OpenAIErrorObject(ApiModel):
-    """What went wrong, as OpenAI tells it."""
-
-    message: str
-    type: Literal["invalid_request_error", "rate_limit_exceeded", "server_error"]
-    param: str | None
-    """Where the body is wrong."""
-    code: str
-    """The problem's title, in one word."""
-
-
-class OpenAIProblem(ApiModel):
-    """A problem in the shape of OpenAI's API."""
-
-    error: OpenAIErrorObject
-
-
-def speaks_openai(path: str) -> bool:
-    """Return whether a path is of OpenAI's protocol."""
-    return path.startswith(("/v1/chat/", "/v1/embeddings", "/v1/models"))
-
-
-def openai_error(problem: Problem) -> dict[str, Any]:
-    """Return a problem in the shape of OpenAI's API."""
-    kind: Any = "invalid_request_error" if problem.status < 500 else "server_error"
-    error = OpenAIErrorObject(
-        message=problem.detail,
-        type="rate_limit_exceeded" if problem.status == 429 else kind,
-        param=problem.errors[0]["at"].strip("/").replace("/", ".") if problem.errors else None,
-        code="_".join(problem.title.lower().split()),
-    )
-    return OpenAIProblem(error=error).model_dump()
-
-
-def _mcp_error(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON-RPC has it, of a request whose id was not looked at."""
-    code = -32600 if problem.status < 500 else -32603
-    data = problem.model_dump(exclude_defaults=True)
-    return {"jsonrpc": "2.0", "id": None} | {
-        "error": {"code": code, "message": problem.detail, "data": data}
-    }
-
-
-def _openai_status(status: int) -> int:
-    """OpenAI's own has no 422."""
-    return 400 if status == 422 else status
 
 
 class ProblemException(Exception):
@@ -167,42 +85,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_defect(request: Request, __: Exception) -> Response:
     """Answer what nobody foresaw; it is logged."""
-    return Problem(title="Internal Error", status=500, detail=DEFECT).response(request)
+    return internal_problem().response(request)
 
 
-class ErrorMiddleware:
-    """Answers with what is raised on the way to the routes."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        has_begun = False
-
-        async def sent(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sent)
-        except ClientDisconnect:
-            return
-        except Exception as error:  # noqa: BLE001  the last place where one can still be told
-            request = Request(scope)
-            if isinstance(error, ProblemException):
-                answer = await on_refusal(request, error)
-            elif isinstance(error, AlirError):
-                answer = await on_alir_error(request, error)
-            else:
-                _log.exception("A request failed")
-                answer = await on_defect(request, error)
-            if not has_begun:
-                await answer(scope, receive, send)
+def internal_problem() -> Problem:
+    """Return the problem of an unexpected error; the log has the rest."""
+    return Problem(title="Internal Error", status=500, detail=DEFECT)
 
 
 def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemException:

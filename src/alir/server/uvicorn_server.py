@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from alir.server.middleware.headers import SAFE
-from alir.server.problems import Problem
+from alir.server.schemas.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's first line and headers together; and of a chunked body's headers and trailers."""

@@ -38,7 +38,7 @@ class AnswerStore:
 
     async def start(self) -> None:
         """Delete the unrated answers that are too old or too many."""
-        await self._database.run(_delete_unrated, self._collection, self._most)
+        await self._database.run_in_thread(_delete_unrated, self._collection, self._most)
 
     async def stop(self) -> None:
         """Write what is not yet written."""
@@ -60,14 +60,14 @@ class AnswerStore:
         if not new:
             return
         try:
-            await self._database.run(_add, self._collection, new, self._most)
+            await self._database.run_in_thread(_add, self._collection, new, self._most)
         except AlirError as error:
             _log.error("%s %d answers cannot be rated.", error, len(new))
 
     async def rate(self, tenant: str, id_: str, rating: Rating, comment: str) -> bool:
         """Rate an answer of a tenant, in place of its last rating; False if it is not kept."""
         await self.flush()
-        return await self._database.run(
+        return await self._database.run_in_thread(
             _rate, self._collection, tenant, id_, rating=rating, comment=comment
         )
 
@@ -75,11 +75,13 @@ class AnswerStore:
         self, tenant: str | None, *, limit: int, after: tuple[int, str] | None
     ) -> list[RatedAnswer]:
         """Return rated answers, the last rated first; of all tenants if `tenant` is None."""
-        return await self._database.run(_rated_answers, self._collection, tenant, limit, after)
+        return await self._database.run_in_thread(
+            _rated_answers, self._collection, tenant, limit, after
+        )
 
     async def delete_rated(self, tenant: str | None, id_: str) -> RatedAnswer | None:
         """Delete a rated answer, and return it; None if there is none."""
-        return await self._database.run(_delete_rated, self._collection, tenant, id_)
+        return await self._database.run_in_thread(_delete_rated, self._collection, tenant, id_)
 
     async def _write(self) -> None:
         while self._new:

@@ -67,7 +67,7 @@ def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> st
     return f"alir_{identity}_{random}"
 
 
-def all_of(db: sqlite3.Connection) -> list[ApiKey]:
+def list_all(db: sqlite3.Connection) -> list[ApiKey]:
     """Return the keys, those revoked too, oldest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")  # noqa: S608
     return [ApiKey(*row) for row in rows]
@@ -87,7 +87,7 @@ def revoke(db: sqlite3.Connection, name: str) -> None:
         raise InvalidKey(name, "is the name of no key in use", "See: alir keys list.")
 
 
-def present(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
+def check_secret(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
     """Return what `secret` is the secret of."""
     if (parts := SECRET.fullmatch(secret or "")) is not None:
         query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
@@ -101,7 +101,7 @@ def present(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
     return KeyCheck(None, any_exist)
 
 
-def spend(db: sqlite3.Connection, key: str, tokens: int) -> None:
+def add_tokens(db: sqlite3.Connection, key: str, tokens: int) -> None:
     """Add to what the questions of a key have cost today, and forget other days."""
     day = _now()[:10]
     db.execute("DELETE FROM spent WHERE day <> ?", (day,))
@@ -112,7 +112,7 @@ def spend(db: sqlite3.Connection, key: str, tokens: int) -> None:
     )
 
 
-def spent(db: sqlite3.Connection, key: str) -> int:
+def tokens_today(db: sqlite3.Connection, key: str) -> int:
     """Return the tokens that the questions of a key have cost since midnight, UTC."""
     query = "SELECT tokens FROM spent WHERE key = ? AND day = ?"
     row = db.execute(query, (key, _now()[:10])).fetchone()

@@ -5,28 +5,17 @@ that is there makes an unchanged file cost a stat.
 """
 
 import re
-import sqlite3
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Concatenate, ParamSpec
 from uuid import uuid4
 
-from alir.concurrency.coalescer import Coalescer
-from alir.concurrency.per_loop import PerLoop
 from alir.errors import AlirError
 from alir.models.records import FailedFile, SourceRecord, Stage
 from alir.storage import failures, fingerprints, sources
 from alir.storage.ledger_database import LedgerDatabase
-from alir.storage.ledger_schema import transaction
 from alir.storage.lock import run_lock
-
-MAX_WRITES = 256
-"""Concurrent writes that share one transaction, at most."""
-
-P = ParamSpec("P")
-_Write = Callable[[sqlite3.Connection], None]
 
 
 class SqliteLedger:
@@ -44,26 +33,20 @@ class SqliteLedger:
     def __init__(self, path: Path, collection: str) -> None:
         self.collection = collection
         self._database = LedgerDatabase(path)
-        self._read = self._database.run
-        self._writes: PerLoop[Coalescer[None, _Write, None]] = PerLoop(
-            lambda: Coalescer(
-                self._write_together,
-                max_items=MAX_WRITES,
-                is_divisible=lambda error: not isinstance(error, AlirError),
-            )
-        )
-
-    @property
-    def path(self) -> Path:
+        self._read = self._database.run_in_thread
+        self._write = self._database.write
+        self.path = self._database.path
         """The ledger's file, absolute."""
-        return self._database.path
+        is_short = re.fullmatch(r"\w{1,64}", collection, re.ASCII)
+        name = collection if is_short else sha256(collection.encode()).hexdigest()
+        self._lock_path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
 
-    async def sources(self, ids: Collection[str]) -> dict[str, SourceRecord]:
+    async def source_records(self, ids: Collection[str]) -> dict[str, SourceRecord]:
         """Return what is known of each of `ids`; unknown ones are left out."""
         found = await self._read(sources.by_id, self.collection, ids)
         return {record.source_id: record for record in found}
 
-    async def all(self) -> AsyncIterator[SourceRecord]:
+    async def all_sources(self) -> AsyncIterator[SourceRecord]:
         """Yield every record in the order of the ids, a page in memory at a time."""
         after = ""
         while page := await self._read(sources.page, self.collection, after):
@@ -75,19 +58,19 @@ class SqliteLedger:
         """Return whether nothing is known of any source."""
         return not await self._read(sources.page, self.collection, "", limit=1)
 
-    async def counts(self) -> dict[Stage, int]:
+    async def count_by_stage(self) -> dict[Stage, int]:
         """Return how many sources there are at each stage."""
         return await self._read(sources.counts, self.collection)
 
-    async def record(self, records: Sequence[SourceRecord]) -> None:
+    async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Write `records` in one transaction, in place of those of the same sources."""
         await self._write(sources.write, self.collection, records)
 
-    async def forget(self, ids: Collection[str]) -> None:
+    async def forget_sources(self, ids: Collection[str]) -> None:
         """Delete what is known of `ids`."""
         await self._write(sources.forget, self.collection, ids)
 
-    async def replace_all(self, records: AsyncIterable[SourceRecord]) -> None:
+    async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Have `records` be all there is; if they fail to come, what was known stays.
 
         Nobody else records meanwhile: hold the lock.
@@ -107,15 +90,15 @@ class SqliteLedger:
             with suppress(AlirError):  # at the latest it goes when the file is closed
                 await self._write(sources.end, draft)
 
-    async def failed(self, reasons: Mapping[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: Mapping[Path, str], now_s: float) -> None:
         """Note one more failed attempt at each path, and when to try again."""
         await self._write(failures.write, self.collection, reasons, now_s)
 
-    async def recovered(self, paths: Collection[Path]) -> None:
+    async def forget_failures(self, paths: Collection[Path]) -> None:
         """Forget the failures of `paths`."""
         await self._write(failures.forget, self.collection, paths)
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
         return await self._read(failures.read, self.collection)
 
@@ -133,30 +116,8 @@ class SqliteLedger:
         Raises:
             RunInProgress: another run is on it, in this process or another.
         """
-        is_short = re.fullmatch(r"\w{1,64}", self.collection, re.ASCII)
-        name = self.collection if is_short else sha256(self.collection.encode()).hexdigest()
-        path = self.path.with_name(f".{self.path.name.removeprefix('.')}.{name}.lock")
-        return run_lock(path, self.collection, what)
+        return run_lock(self._lock_path, self.collection, what)
 
     async def aclose(self) -> None:
         """Close the file when what was asked of it is done."""
-        await self._writes.here().drain()
         await self._database.aclose()
-
-    async def _write(
-        self,
-        write: Callable[Concatenate[sqlite3.Connection, P], None],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> None:
-        await self._writes.here()(None, [lambda db: write(db, *args, **kwargs)])
-
-    async def _write_together(self, _: None, writes: Sequence[_Write]) -> list[None]:
-        return await self._read(_in_one_transaction, writes)
-
-
-def _in_one_transaction(db: sqlite3.Connection, writes: Sequence[_Write]) -> list[None]:
-    with transaction(db):
-        for write in writes:
-            write(db)
-    return [None] * len(writes)

@@ -5,18 +5,31 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from alir.concurrency.coalescer import Coalescer
+from alir.concurrency.per_loop import PerLoop
 from alir.errors import AlirError, LedgerFailed
-from alir.storage.ledger_schema import APPLICATION_ID, make_folder, not_a_ledger, prepare, unusable
+from alir.storage.ledger_schema import (
+    APPLICATION_ID,
+    make_folder,
+    not_a_ledger,
+    prepare,
+    transaction,
+    unusable,
+)
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_Write = Callable[[sqlite3.Connection], None]
+
+MAX_WRITES = 256
+"""Concurrent writes that share one transaction, at most."""
 BUSY_TIMEOUT_S = 30.0
 """Longest wait for another process's transaction."""
 _MAGIC = b"SQLite format 3\0"
@@ -38,8 +51,15 @@ class LedgerDatabase:
         self.path = path.expanduser().absolute()
         self._guard = threading.Lock()
         self._thread: _Thread | None = None
+        self._writes: PerLoop[Coalescer[None, _Write, None]] = PerLoop(
+            lambda: Coalescer(
+                self._write_together,
+                max_items=MAX_WRITES,
+                is_divisible=lambda error: not isinstance(error, AlirError),
+            )
+        )
 
-    async def run(
+    async def run_in_thread(
         self,
         work: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
@@ -57,12 +77,36 @@ class LedgerDatabase:
             submitted = self._thread.submit(lambda db: work(db, *args, **kwargs))
         return await asyncio.wrap_future(submitted)
 
+    async def write(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], None],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Do `work(connection, ...)` in a transaction, which concurrent writes share.
+
+        Raises:
+            InvalidSetting, LedgerFailed: as `run_in_thread` does.
+        """
+        await self._writes.on_this_loop()(None, [lambda db: work(db, *args, **kwargs)])
+
     async def aclose(self) -> None:
         """Close the file after what was asked of it so far."""
+        await self._writes.on_this_loop().drain()
         with self._guard:
             thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.wrap_future(thread.close())
+
+    async def _write_together(self, _: None, writes: Sequence[_Write]) -> list[None]:
+        return await self.run_in_thread(_in_one_transaction, writes)
+
+
+def _in_one_transaction(db: sqlite3.Connection, writes: Sequence[_Write]) -> list[None]:
+    with transaction(db):
+        for write in writes:
+            write(db)
+    return [None] * len(writes)
 
 
 class _Thread:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from alir.storage.sqlite_file import connected, told
+from alir.storage.sqlite_file import open_sqlite, translate_errors
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -82,7 +82,7 @@ class ServiceDatabase:
         self._connection: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
 
-    async def look(
+    async def read_committed(
         self,
         read: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
@@ -94,14 +94,14 @@ class ServiceDatabase:
         the thread several times as long. Where something is just being written it waits for that.
 
         Raises:
-            ServiceFileFailed: as `run`.
+            ServiceFileFailed: As `run_in_thread`.
         """
         if self._reading is not None:
             with suppress(sqlite3.Error):
                 return read(self._reading, *args, **kwargs)
-        return await self.run(read, *args, **kwargs)
+        return await self.run_in_thread(read, *args, **kwargs)
 
-    async def run(
+    async def run_in_thread(
         self,
         work: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
@@ -114,7 +114,7 @@ class ServiceDatabase:
         """
 
         def done() -> T:
-            with told(self.path):
+            with translate_errors(self.path):
                 if self._connection is None:
                     self._connection = _connected(self.path)
                     self._reading = _reading(self.path)
@@ -136,13 +136,13 @@ class ServiceDatabase:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def open_service_database(path: Path) -> Iterator[sqlite3.Connection]:
     """The open file, for a command that works with it and ends.
 
     Raises:
         ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
     """
-    with told(path):
+    with translate_errors(path):
         connection = _connected(path.expanduser().absolute())
         try:
             yield connection
@@ -163,4 +163,4 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 def _connected(path: Path) -> sqlite3.Connection:
     # FULL: what the service has acknowledged survives a power cut.
-    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))
+    return open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))

@@ -43,7 +43,7 @@ class SqliteSessions:
         self._opening = asyncio.Lock()
         self._is_open = False
 
-    async def questions(self, session: str) -> list[str]:
+    async def asked_questions(self, session: str) -> list[str]:
         """Return what was asked in `session`, each as it was understood, oldest first.
 
         Raises:
@@ -53,7 +53,7 @@ class SqliteSessions:
             messages = await memory.aget()
         return [one.content or "" for one in messages if one.role == MessageRole.USER]
 
-    async def add(self, session: str, question: str, answer: str) -> None:
+    async def add_turn(self, session: str, question: str, answer: str) -> None:
         """Keep a question of `session` and its answer.
 
         Raises:
@@ -64,7 +64,7 @@ class SqliteSessions:
         async with self._opened(session) as memory:
             await memory.aput_messages([asked, answered])
 
-    async def all_in(
+    async def list_sessions(
         self, folder: str, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[SessionRecord]:
         """Return the sessions whose names are `folder` and a slash and a name; the last used first.
@@ -93,7 +93,9 @@ class SqliteSessions:
             for key, questions, begun, last in rows
         ]
 
-    async def turns(self, session: str, *, limit: int, before_ns: int | None = None) -> list[Turn]:
+    async def list_turns(
+        self, session: str, *, limit: int, before_ns: int | None = None
+    ) -> list[Turn]:
         """Return the questions and answers of `session`, the last first.
 
         Raises:
@@ -112,7 +114,7 @@ class SqliteSessions:
                 answer = content
         return turns
 
-    async def delete(self, session: str) -> bool:
+    async def delete_session(self, session: str) -> bool:
         """Forget all that was said in `session`; False if nothing was.
 
         Raises:

@@ -14,7 +14,7 @@ Migrations = Sequence[Sequence[str]]
 """The statements that make each version of a file of the one before; the first, of an empty one."""
 
 
-def connected(
+def open_sqlite(
     path: Path,
     application_id: int,
     migrations: Migrations,
@@ -51,7 +51,7 @@ def connected(
 
 
 @contextmanager
-def told(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator[None]:
+def translate_errors(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator[None]:
     """Tell of what is wrong with a file, and what is lost with it, as an error of alir's."""
     try:
         yield

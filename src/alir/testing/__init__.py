@@ -1,4 +1,4 @@
-"""Fakes of the outside world, and a launcher for a real Milvus: for alir's tests and for yours."""
+"""Fakes, and a launcher of a real Milvus, for alir's tests and for yours."""
 
 from alir.testing.embeddings import HashEmbedding as HashEmbedding
 from alir.testing.fault_proxy import FaultProxy as FaultProxy

@@ -1,4 +1,4 @@
-"""An embedding model without a model: the words of a text, hashed."""
+"""A fake embedding model that hashes the words of a text."""
 
 import asyncio
 import math
@@ -17,8 +17,8 @@ _WORD = re.compile(r"\w+")
 class HashEmbedding(BaseEmbedding):
     """Embeds a text as the sum of its words, each word a signed axis chosen by its hash.
 
-    Deterministic everywhere, and texts that share words are near. Vectors have unit length; a
-    text whose words are none, or cancel each other, gets the first axis.
+    Deterministic on every machine; texts that share words are near. Vectors have unit length. A
+    text without words, or with words that cancel out, gets the first axis.
     """
 
     dim: int = Field(default=64, gt=0)

@@ -14,7 +14,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class FaultProxy:
-    """Hands on what clients and a server send each other, until told to fail.
+    """Forwards what clients and a server send each other, and fails on command.
 
         async with FaultProxy(server.uri) as proxy:
             client = connect(proxy.uri)
@@ -22,9 +22,9 @@ class FaultProxy:
             ...
             await proxy.fail("none")
 
-    - "none": everything is handed on.
+    - "none": everything is forwarded.
     - "drop responses": what a client sends reaches the server, which does it; the answer never
-      comes. A connection that lost bytes makes no sense any more, so it is reset afterwards.
+      comes. A connection that lost bytes is unusable, so it is reset afterwards.
     - "freeze": connections are accepted, and no byte moves until the fault is over.
     - "reset": connections end with a TCP reset; new ones do so as soon as they are accepted.
     - "refuse": connections end with a reset, and nothing listens for new ones.
@@ -35,11 +35,11 @@ class FaultProxy:
 
     latency_s: float
     fault: Fault
-    """What new connections meet."""
+    """The fault of new connections."""
     connections: "dict[int, Connection]"
-    """Those that are open, by number, the oldest first; numbers count from 0."""
+    """The open connections by number, oldest first; the first number is 0."""
     sends: int
-    """Pieces that clients have sent; a small request of gRPC is one or two."""
+    """Pieces that clients have sent; a small gRPC request is one or two."""
 
     def __init__(self, server: str, *, latency_s: float = 0.0) -> None:
         """Prepare a proxy of the server at `server`, as in http://127.0.0.1:19530."""
@@ -57,7 +57,7 @@ class FaultProxy:
 
     @property
     def uri(self) -> str:
-        """Where clients connect to: the same before, during and after a fault."""
+        """The address for clients, the same before, during and after a fault."""
         return f"http://{HOST}:{self._port}"
 
     async def __aenter__(self) -> Self:
@@ -157,7 +157,7 @@ class FaultProxy:
 
 
 class Connection:
-    """One client's connection and what it meets."""
+    """One connection of a client, and its fault."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client
@@ -189,14 +189,14 @@ class Connection:
         self.moving.set()
 
     def close(self) -> None:
-        """End the connection as its sides did."""
+        """End the connection as its two sides did."""
         for writer in filter(None, (self.client, self.server)):
             writer.close()
 
 
 @dataclass(slots=True)
 class _Plan:
-    """A fault that is to begin later."""
+    """A fault that begins later."""
 
     fault: Fault
     connection: int | None

@@ -1,4 +1,4 @@
-"""The Milvus standalone binary inside the PyPI package `milvus`: found, and unpacked once."""
+"""Find the Milvus standalone binary in the PyPI package `milvus`, and unpack it once."""
 
 import lzma
 import platform
@@ -15,7 +15,7 @@ from alir.errors import ConfigError
 
 
 class CannotLaunchMilvus(ConfigError):
-    """A real Milvus cannot be started here until someone changes something."""
+    """A real Milvus cannot be started on this machine, or without the package."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         self.problem = problem
@@ -33,7 +33,7 @@ def package_files() -> Path:
             f"{platform.machine()}",
             "Run this on such a machine, or use Milvus Lite or a server in Docker.",
         )
-    # find_spec does not import it: importing it creates two servers, which want to stop at exit.
+    # Not imported: importing it creates two servers, which stop at exit.
     spec = find_spec("milvus")
     files = Path(spec.origin).parent / "data" if spec and spec.origin else None
     if files is None or not (files / "bin" / "milvus.lzma").is_file():

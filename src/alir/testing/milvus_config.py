@@ -1,4 +1,4 @@
-"""The configuration of a Milvus standalone server of one's own: small, quick, several to a host."""
+"""The configuration of a small, quick Milvus standalone server; several fit on a host."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 _COMPONENTS = ("rootCoord", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 
 INNER_PORTS = 1 + len(_COMPONENTS)
-"""How many ports the server takes for itself."""
+"""The number of ports the server uses internally."""
 
 _SETTINGS = {
     "proxy.timeTickInterval": 20,  # ms; with the default of 200 a Strong read waits for so long
@@ -43,9 +43,9 @@ _ETCD = {
 def write_config(
     data_dir: Path, *, port: int, inner_ports: list[int], auth: bool, session_ttl_s: int
 ) -> None:
-    """Write the folder `conf` of a data directory: the package's configuration, changed by ours.
+    """Write the folder `conf` of a data directory: the package's configuration, changed.
 
-    A restart needs the same inner ports: a server calls its dead predecessor's addresses first.
+    A restart needs the same inner ports: a server first calls the addresses of the one before.
     """
     conf = data_dir / "conf"
     conf.mkdir(parents=True, exist_ok=True)

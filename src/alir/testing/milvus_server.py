@@ -37,13 +37,13 @@ class MilvusNotStarted(DependencyError):
     def __init__(self, what: str, log: Path) -> None:
         lines = log.read_text(errors="replace").splitlines()
         # A panic is followed by hundreds of lines of its goroutines.
-        told = list(takewhile(lambda line: not line.startswith("goroutine "), lines))
-        tail = "\n".join(f"  {line[:300]}" for line in told[-12:])
+        tail_lines = list(takewhile(lambda line: not line.startswith("goroutine "), lines))
+        tail = "\n".join(f"  {line[:300]}" for line in tail_lines[-12:])
         super().__init__(f"The Milvus server {what}. Its log ({log}) ends with:\n{tail}")
 
 
 class MilvusServer:
-    """A Milvus of one's own: real, alone in its data directory, gone with its parent.
+    """A real Milvus server with its own data directory, which ends with its parent process.
 
     Its methods block (2 s to start): from a coroutine use `asyncio.to_thread`. Several servers
     can run at once. `start()` after `kill()` finds the data again, at the same address, within
@@ -98,7 +98,7 @@ class MilvusServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs; a frozen one does."""
+        """Whether the process runs; a frozen one counts as running."""
         return self._waiter is not None and self._waiter.is_alive()
 
     @property
@@ -108,7 +108,7 @@ class MilvusServer:
 
     @property
     def data_dir(self) -> Path:
-        """The given data directory, or the temporary one, made when first asked for."""
+        """The given data directory, or a temporary one, made on first use."""
         if self._given_dir:
             return self._given_dir.absolute()
         if self._temporary is None:

@@ -1,4 +1,4 @@
-"""What a scripted language model replies, and how the OpenAI protocol writes it."""
+"""The replies of a scripted language model, and their form in the OpenAI protocol."""
 
 import json
 import math
@@ -41,7 +41,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A request accepted and not answered; whoever still waits at the end gets a 504."""
+    """A request accepted and not answered; a client that still waits at the end gets a 504."""
 
     seconds: float
 

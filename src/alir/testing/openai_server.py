@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
-from alir.errors import ConfigError
 from alir.testing.openai_script import (
     CallTools,
     Cut,
@@ -31,23 +30,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class TestingExtraMissing(ConfigError):
-    """The package that serves HTTP is not installed."""
-
-    __test__ = False  # pytest collects classes called Test...
-
-    def __init__(self) -> None:
-        super().__init__(
-            "OpenAIServer needs uvicorn, which is not installed. "
-            "Install it: pip install 'alir[testing]'."
-        )
-
-
 class OpenAIServer:
-    """A language model's endpoint that anyone can read: `/v1/chat/completions`, `/v1/models`."""
+    """The endpoint of a scripted language model: `/v1/chat/completions`, `/v1/models`."""
 
     requests: list[Json]
-    """The bodies of the chat requests, oldest first; the refused ones too."""
+    """The bodies of all chat requests, oldest first, also of refused ones."""
     headers: list[dict[str, str]]
     """Their headers, in the same order; names in lower case."""
 
@@ -62,8 +49,8 @@ class OpenAIServer:
         """Prepare a server; it listens from `start()` on.
 
         script: one reply for all, or replies in order, or a function from the request's body.
-        api_key: the key to demand; None takes any, or none.
-        models: the models it knows, others get a 404; by default it takes any.
+        api_key: the required key; None accepts any key, or none.
+        models: the models it knows; others get a 404. By default it accepts any.
         port: where to listen; 0 finds a port, and keeps it for the next start.
         """
         self.requests = []
@@ -88,14 +75,9 @@ class OpenAIServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def start(self) -> None:
-        """Start to listen, in a thread of its own.
+        """Start to listen, in a new thread."""
+        import uvicorn  # noqa: PLC0415  other fakes of `alir.testing` do not need it
 
-        Raises TestingExtraMissing.
-        """
-        try:
-            import uvicorn  # noqa: PLC0415 - the extra `testing` may not be installed
-        except ImportError as exc:
-            raise TestingExtraMissing from exc
         config = uvicorn.Config(
             self._answer,
             interface="asgi3",  # it does not recognize a method as one

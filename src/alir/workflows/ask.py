@@ -81,7 +81,7 @@ class AskCorpus(Retrieval):
     @step
     async def report_nothing(self, ctx: Context, ev: NothingFound) -> Answer:
         """Answer that no passage was found; raise if the index is empty."""
-        if await self.catalog.chunks() == 0:
+        if await self.catalog.count_chunks() == 0:
             raise NothingIngested(self.catalog.collection)
         ctx.write_event_to_stream(Sources(sources=[]))
         ctx.write_event_to_stream(Token(text=NOT_ANSWERED))

@@ -1,9 +1,10 @@
 """Make the index mirror files and folders: survey, pump the shards through, sweep."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
@@ -13,9 +14,7 @@ from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
     FilesIngested,
-    IndexRecovered,
     Ingest,
-    IngestFiles,
     IngestPaused,
     IngestProgress,
     IngestReport,
@@ -24,15 +23,15 @@ from alir.events.ingest import (
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models.files import FileOutcome, FilePart, Roots
+from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import journal_failures
+from alir.steps.ingest.journal import journal_failures, relearn
 from alir.steps.ingest.recover import look, recover
-from alir.steps.ingest.relearn import relearn
 from alir.steps.ingest.sweep import sweep
-from alir.steps.ingest.walk import groups, survey, walk
+from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.pump import pump
 
 SHARDS_IN_FLIGHT = 4
 """Child runs at once: one computes vectors while others read and write."""
@@ -77,33 +76,17 @@ class IngestCorpus(Workflow):
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def recover(self, ctx: Context, ev: PathsSurveyed) -> IndexRecovered:
-        """Finish what a run that died left undone, and see what is gone."""
-        roots = ev.roots.paths
-        # What is wrong with Milvus is to be said before what is wrong with a ledger beside it.
-        await self.catalog.chunks()
-        async with self._alone(ctx):
-            held = await look(roots, catalog=self.catalog)
-            await recover(held.superseded, vector_store=self.vector_store)
-            if self.ledger is not None and held.versions and await self.ledger.is_empty():
-                files = await relearn(catalog=self.catalog, ledger=self.ledger)
-                ctx.write_event_to_stream(LedgerRelearned(files=files))
-        return IndexRecovered(
-            roots=ev.roots,
-            gone=held.gone,
-            started=ev.started,
-            delete_many=ev.delete_many,
-        )
-
-    @step
-    async def pump(self, ctx: Context, ev: IndexRecovered) -> FilesIngested:
+    async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
+        roots = ev.roots.paths
+        # A problem with Milvus is reported before one with a ledger beside it.
+        await self.catalog.count_chunks()
         async with self._alone(ctx):
-            run = await self.ingest_all(ctx, ev.roots, ev.gone)
-            roots = ev.roots.paths
+            gone = await self._recover(ctx, roots)
+            run = await self.ingest_all(ctx, ev.roots, gone)
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
-            roots=ev.roots,
+            survey=ev,
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
@@ -111,9 +94,16 @@ class IngestCorpus(Workflow):
             reused=run.reused,
             chunks_written=run.chunks,
             seconds=dict(run.seconds),
-            started=ev.started,
-            delete_many=ev.delete_many,
         )
+
+    async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
+        """Finish what a run that died left undone; return the content hashes of what is gone."""
+        held = await look(roots, catalog=self.catalog)
+        await recover(held.superseded, vector_store=self.vector_store)
+        if self.ledger is not None and held.versions and await self.ledger.is_empty():
+            files = await relearn(catalog=self.catalog, ledger=self.ledger)
+            ctx.write_event_to_stream(LedgerRelearned(files=files))
+        return frozenset(source.content_hash for source in held.gone)
 
     async def ingest_all(
         self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
@@ -123,52 +113,29 @@ class IngestCorpus(Workflow):
         Args:
             gone: content hashes of the files held that are gone from there.
         """
-        run = IngestionTotals(ctx, roots.files, gone)
+        run = IngestionTotals(ctx, roots.files)
         with _stop_told(run.progress):
-            await self._pump(roots, run)
+            await pump(self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight)
         return run
-
-    async def _pump(self, roots: Roots, run: "IngestionTotals") -> None:
-        files = groups(walk(roots.paths))
-        waiting: deque[list[FilePart]] = deque()
-        running: set[asyncio.Task[ShardIngested]] = set()
-        try:
-            while True:
-                while len(running) < self.shards_in_flight:
-                    group = waiting.popleft() if waiting else await run.next_group(files)
-                    if not group:
-                        break
-                    running.add(asyncio.create_task(self._ingest(group, run)))
-                if not running:
-                    break
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    rest = run.settle(task.result())
-                    if rest:
-                        waiting.append(rest)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
 
     @step
     async def sweep(self, ctx: Context, ev: FilesIngested) -> IngestReport:
         """Take out what is gone from the folders, and report."""
         started = perf_counter()
-        files = sum(ev.counts.values())
+        roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
         async with self._alone(ctx):
             with _stop_told(lambda: progress):
                 swept = await sweep(
-                    ev.roots.paths,
+                    roots.paths,
                     catalog=self.catalog,
                     vector_store=self.vector_store,
                     moved=ev.moved,
-                    empty=ev.roots.empty,
-                    delete_many=ev.delete_many,
+                    empty=roots.empty,
+                    delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None and swept.source_ids:
-                await self.ledger.forget(swept.source_ids)
+                await self.ledger.forget_sources(swept.source_ids)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -181,7 +148,7 @@ class IngestCorpus(Workflow):
             failed=ev.failed,
             embedded=ev.embedded,
             reused=ev.reused,
-            seconds={**ev.seconds, "sweep": now - started, "total": now - ev.started},
+            seconds={**ev.seconds, "sweep": now - started, "total": now - ev.survey.started},
         )
 
     @asynccontextmanager
@@ -204,20 +171,7 @@ class IngestCorpus(Workflow):
         def resumed(after_s: float) -> None:
             ctx.write_event_to_stream(IngestResumed(after_s=after_s))
 
-        return nullcontext() if self.outages is None else self.outages.listened(paused, resumed)
-
-    async def _ingest(self, group: list[FilePart], run: "IngestionTotals") -> ShardIngested:
-        handler = self.shard.run(start_event=IngestFiles(parts=group, gone=run.gone))
-        try:
-            async for event in handler.stream_events():
-                if isinstance(event, ChunksAdded):
-                    run.wrote(len(event.written))
-            result = await handler
-        except asyncio.CancelledError:
-            await handler.cancel_run()
-            raise
-        assert isinstance(result, ShardIngested)  # noqa: S101  the engine types results as Any
-        return result
+        return nullcontext() if self.outages is None else self.outages.listen(paused, resumed)
 
 
 @contextmanager
@@ -235,57 +189,39 @@ def _stop_told(progress: Callable[[], IngestProgress]) -> Iterator[None]:
 
 
 class IngestionTotals:
-    """What one run of the pump has done so far, and the stream it tells it to."""
+    """What an ingestion has done so far, and the stream that it is reported to."""
 
-    def __init__(self, ctx: Context, files: int, gone: frozenset[str]) -> None:
-        self.gone = gone
+    def __init__(self, ctx: Context, files: int) -> None:
         self.counts: Counter[str] = Counter()
         self.failed: list[FileOutcome] = []
         self.moved: set[str] = set()
-        self.embedded = self.reused = 0
+        self.embedded = self.reused = self.chunks = 0
         self.seconds: Counter[str] = Counter()
         self._ctx = ctx
         self._files = files
-        self.chunks = 0
 
-    async def next_group(self, groups: Iterator[list[FilePart | FileOutcome]]) -> list[FilePart]:
-        """Return the next files to ingest; an empty list at the end."""
-        while (group := await asyncio.to_thread(next, groups, None)) is not None:
-            self._settle([one for one in group if isinstance(one, FileOutcome)])
-            parts = [one for one in group if isinstance(one, FilePart)]
-            if parts:
-                return parts
-        return []
+    def add_batch(self, batch: ChunksAdded) -> None:
+        """Note that a batch of chunks is in the store."""
+        self.chunks += len(batch.written)
+        self._ctx.write_event_to_stream(self.progress())
 
-    def settle(self, shard: ShardIngested) -> list[FilePart]:
-        """Take in a shard's result; return what it left."""
+    def add_shard(self, shard: ShardIngested) -> None:
+        """Note what a shard did."""
         self.seconds.update(shard.seconds)
         self.chunks += shard.written
         self.embedded += shard.embedded
         self.reused += shard.reused
-        self._settle(shard.outcomes)
-        return shard.remaining
-
-    def wrote(self, chunks: int) -> None:
-        """Take in that a batch is in the store."""
-        self.chunks += chunks
-        self._tell([])
+        self.counts.update(one.outcome for one in shard.outcomes)
+        failed = [one for one in shard.outcomes if one.outcome == "failed"]
+        self.failed += failed
+        self.moved |= {one.content_hash for one in shard.outcomes if one.outcome == "moved"}
+        self._ctx.write_event_to_stream(self.progress(failed))
 
     def progress(self, failed: Sequence[FileOutcome] = ()) -> IngestProgress:
-        """Return how far the run has come; `failed` since it was last told."""
+        """Return how far the run has come; `failed` since it was last reported."""
         return IngestProgress(
-            files_done=sum(self.counts.values()),
+            files_done=self.counts.total(),
             files=self._files,
             chunks_written=self.chunks,
             failed=list(failed),
         )
-
-    def _settle(self, outcomes: list[FileOutcome]) -> None:
-        self.counts.update(one.outcome for one in outcomes)
-        failed = [one for one in outcomes if one.outcome == "failed"]
-        self.failed += failed
-        self.moved |= {one.content_hash for one in outcomes if one.outcome == "moved"}
-        self._tell(failed)
-
-    def _tell(self, failed: list[FileOutcome]) -> None:
-        self._ctx.write_event_to_stream(self.progress(failed))

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
@@ -24,16 +26,15 @@ from alir.events.ingest import (
 )
 from alir.models.files import FilePart, SplitPart
 from alir.models.records import SourceRecord
-from alir.ports import Catalog, Ledger, ReaderPool
-from alir.steps.ingest.add import add
+from alir.ports import ReaderPool, ShardCatalog, ShardLedger
+from alir.steps.ingest.add import add, verify
 from alir.steps.ingest.compare import compare, fingerprint
-from alir.steps.ingest.confirm import confirm
+from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
-from alir.steps.ingest.load import load
+from alir.steps.ingest.load import confirm, load
 from alir.steps.ingest.publish import publish
 from alir.steps.ingest.split import batches, split
-from alir.steps.ingest.verify import verify
 
 SHARD_CHARS = 500_000
 """Text of one shard; what is beyond it is left for another."""
@@ -50,13 +51,13 @@ class IngestShard(Workflow):
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        catalog: ShardCatalog,
         readers: ReaderPool,
         node_parser: NodeParser,
         chunking: str,
         embedding: BaseEmbedding,
         vector_store: BasePydanticVectorStore,
-        ledger: Ledger | None = None,
+        ledger: ShardLedger | None = None,
         shard_chars: int = SHARD_CHARS,
         batch_chunks: int = BATCH_CHUNKS,
     ) -> None:
@@ -71,6 +72,20 @@ class IngestShard(Workflow):
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
+
+    def dry_run(self) -> "IngestShard":
+        """Return a shard that reports what this one would do, embeds nothing and writes nothing."""
+        return IngestShard(
+            catalog=DryRunCatalog(self.catalog),
+            readers=self.readers,
+            node_parser=self.node_parser,
+            chunking=self.chunking,
+            embedding=MockEmbedding(embed_dim=1),
+            vector_store=DryRunStore(),
+            ledger=None if self.ledger is None else DryRunLedger(self.ledger),
+            shard_chars=self.shard_chars,
+            batch_chunks=self.batch_chunks,
+        )
 
     @step
     async def compare(self, ev: IngestFiles) -> FilesCompared:
@@ -91,7 +106,7 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run(
+        read = await self.readers.run_job(
             lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
         )
         read = await asyncio.to_thread(confirm, read)
@@ -111,7 +126,7 @@ class IngestShard(Workflow):
         chunks, parts = [], []
         for loaded in ev.loaded:
             # One at a time: threads that fight for Python's lock split less than one alone.
-            async with self._splitting.here():
+            async with self._splitting.on_this_loop():
                 of_part = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
             chunks += of_part
             parts.append(SplitPart(loaded, len(of_part)))
@@ -122,7 +137,8 @@ class IngestShard(Workflow):
             settled=ev.settled,
             seconds={**ev.seconds, "split": perf_counter() - started},
         )
-        held = frozenset(one.part.source_id for one in ev.loaded if one.part.may_be_held)
+        parts_held = [one.part for one in ev.loaded if one.part.moved or one.part.generation]
+        held = frozenset(part.source_id for part in parts_held)
         cut = [
             ChunksSplit(chunks=batch, may_be_held=held)
             for batch in batches(chunks, self.batch_chunks)
@@ -137,8 +153,8 @@ class IngestShard(Workflow):
         new = [chunk for chunk in ev.chunks if chunk.ref_doc_id not in ev.may_be_held]
         new += await reuse(held, catalog=self.catalog)
         await embed(new, embedding=self.embedding)
-        reused = len(ev.chunks) - len(new)
-        return ChunksEmbedded(chunks=ev.chunks, reused=reused, seconds=perf_counter() - started)
+        seconds = perf_counter() - started
+        return ChunksEmbedded(chunks=ev.chunks, embedded=_by_source(new), seconds=seconds)
 
     @step
     async def add(self, ctx: Context, ev: ChunksEmbedded) -> ChunksAdded:
@@ -149,8 +165,8 @@ class IngestShard(Workflow):
             written=added.written,
             first_chunks=added.first_chunks,
             refused=added.refused,
-            embedded=len(ev.chunks) - ev.reused,
-            reused=ev.reused,
+            chunks=_by_source(ev.chunks),
+            embedded=ev.embedded,
             seconds={"embed": ev.seconds, "add": perf_counter() - started},
         )
         ctx.write_event_to_stream(event)
@@ -170,12 +186,13 @@ class IngestShard(Workflow):
         whole = [part for part in ended if part.source_id not in refused]
         await journal(whole, "verified", ledger=self.ledger)
         seconds = _summed([shard.seconds, *(batch.seconds for batch in added)])
+        embedded = sum(sum(batch.embedded.values()) for batch in added)
         return ChunksVerified(
             shard=shard,
             first_chunks=[chunk for batch in added for chunk in batch.first_chunks],
             refused=refused,
-            embedded=sum(batch.embedded for batch in added),
-            reused=sum(batch.reused for batch in added),
+            embedded=embedded,
+            reused=sum(sum(batch.chunks.values()) for batch in added) - embedded,
             seconds={**seconds, "verify": perf_counter() - started},
         )
 
@@ -205,19 +222,23 @@ class IngestShard(Workflow):
 
     async def _known(self, parts: Sequence[FilePart]) -> dict[str, SourceRecord]:
         new = [part.source_id for part in parts if not part.version]
-        return {} if self.ledger is None else await self.ledger.sources(new)
+        return {} if self.ledger is None else await self.ledger.source_records(new)
 
 
 def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
     """Whether the ledger does not know, or not from its times, that `part` is what it is."""
     record = known.get(part.source_id)
-    if record is None or part.content is None:
+    if record is None or not part.content.hash:
         return True
     return (record.stage, record.version, record.mtime_ns) != (
         "settled",
         part.version,
         part.content.mtime_ns if part.content.is_old else 0,
     )
+
+
+def _by_source(chunks: Sequence[TextNode]) -> Counter[str]:
+    return Counter(chunk.ref_doc_id or "" for chunk in chunks)
 
 
 def _summed(seconds: Sequence[Mapping[str, float]]) -> dict[str, float]:

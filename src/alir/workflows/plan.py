@@ -1,37 +1,37 @@
-"""Say what an ingestion would do, with the steps it would do it with, and write nothing."""
+"""Say what an ingestion would do: run its shards, with stand-ins for the model and the store."""
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import get_args
 
-from llama_index.core.schema import TextNode
 from workflows import Context, Workflow, step
 
-from alir.events.ingest import PathsSurveyed
+from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
-from alir.models.files import Action, FileOutcome, FilePart, FilePlan, LoadedPart
+from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
 from alir.ports import Catalog
-from alir.steps.ingest.compare import compare, fingerprint
-from alir.steps.ingest.confirm import confirm
-from alir.steps.ingest.embed import reuse
-from alir.steps.ingest.load import load
-from alir.steps.ingest.plan import find_gone, plan_changed, plan_failed, plan_unchanged
-from alir.steps.ingest.publish import NO_TEXT
 from alir.steps.ingest.recover import look
-from alir.steps.ingest.split import batches, split
 from alir.steps.ingest.sweep import brake
-from alir.steps.ingest.walk import groups, survey, walk
+from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
+from alir.workflows.pump import pump
+
+_ACTIONS: dict[Outcome, Action] = {
+    "added": "add",
+    "updated": "change",
+    "moved": "move",
+    "unchanged": "unchanged",
+    "failed": "fail",
+}
 
 
 class PlanIngest(Workflow):
-    """Plan an ingestion in bounded memory: walk, compare, load and split as it would.
+    """Plan an ingestion in bounded memory, by a dry run of its shards.
 
-    It takes no lock: of a run that writes meanwhile it may see a part. What only writing shows,
-    such as a chunk that Milvus refuses, it does not know.
+    It takes no lock: of a run that writes meanwhile it may see a part. It does not know what only
+    writing shows, such as a chunk that Milvus refuses.
 
     Args:
         shard: what would ingest the groups of files.
@@ -63,128 +63,90 @@ class PlanIngest(Workflow):
         if self.check is not None:
             await self.check()
         held = await look(ev.roots.paths, catalog=self.catalog)
+        superseded = {*held.superseded}
         return IndexSeen(
-            roots=ev.roots,
-            gone=await find_gone(ev.roots.paths, held, catalog=self.catalog),
-            files_held=held.below - len(held.superseded),
-            superseded=len(held.superseded),
-            started=ev.started,
-            delete_many=ev.delete_many,
+            survey=ev,
+            gone=[one for one in held.gone if (one.source_id, one.generation) not in superseded],
+            files_held=held.below - len(superseded),
+            superseded=len(superseded),
         )
 
     @step
     async def plan(self, ctx: Context, ev: IndexSeen) -> IngestPlan:
         """Plan every file, group by group, then the deletions."""
-        planning = _Planning(ctx, ev, self.shard, self.catalog)
-        files = groups(walk(ev.roots.paths))
-        waiting: deque[list[FilePart | FileOutcome]] = deque()
-        while group := (waiting.popleft() if waiting else await asyncio.to_thread(next, files, [])):
-            planning.tell(plan_failed([one for one in group if isinstance(one, FileOutcome)]))
-            parts = [one for one in group if isinstance(one, FilePart)]
-            if rest := await planning.plan(parts):
-                waiting.append([*rest])
-        return planning.end()
+        run = _PlanTotals(ctx, ev, texts_per_call=self.shard.embedding.embed_batch_size)
+        gone = frozenset(run.origins)
+        await pump(self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1)
+        return run.end()
 
 
-class _Planning:
-    """What was planned so far, and the stream it is told to."""
+class _PlanTotals:
+    """What was planned so far, and the stream that it is reported to."""
 
-    def __init__(self, ctx: Context, seen: IndexSeen, shard: IngestShard, catalog: Catalog) -> None:
+    def __init__(self, ctx: Context, seen: IndexSeen, *, texts_per_call: int) -> None:
+        self.origins = {source.content_hash: source.path for source in seen.gone}
         self._ctx = ctx
         self._seen = seen
-        self._shard = shard
-        self._catalog = catalog
-        self._origins = {source.content_hash: source.path for source in seen.gone}
+        self._texts_per_call = texts_per_call
         self._actions: Counter[str] = Counter()
         self._moved: set[str] = set()
-        self._unfinished: Counter[str] = Counter()
-        """Source id to chunks to embed, of files of which a part was planned."""
+        self._chunks_of: Counter[str] = Counter()
+        """Source id to chunks, of files that are not settled; `_to_embed_of` likewise."""
+        self._to_embed_of: Counter[str] = Counter()
         self._chunks = self._to_embed = self._calls = 0
 
-    async def plan(self, parts: Sequence[FilePart]) -> list[FilePart]:
-        """Plan a group of files as `IngestShard` would ingest it; return what it would leave."""
-        shard = self._shard
-        new = [part.source_id for part in parts if not part.version]
-        known = {} if shard.ledger is None else await shard.ledger.sources(new)
-        read = await asyncio.to_thread(fingerprint, parts, chunking=shard.chunking, known=known)
-        compared = await compare(read.changed, catalog=self._catalog, gone=self._origins.keys())
-        self.tell(plan_failed(read.settled) + plan_unchanged(compared.unchanged, known))
+    def add_batch(self, batch: ChunksAdded) -> None:
+        """Count the chunks of a batch, and those that would be embedded."""
+        self._chunks_of.update(batch.chunks)
+        self._to_embed_of.update(batch.embedded)
+        to_embed = sum(batch.embedded.values())
+        self._to_embed += to_embed
+        self._calls += -(-to_embed // self._texts_per_call)
 
-        found = await shard.readers.run(
-            lambda read: load(compared.changed, budget_chars=shard.shard_chars, read=read)
-        )
-        found = await asyncio.to_thread(confirm, found)
-        cut = [
-            await asyncio.to_thread(split, one, node_parser=shard.node_parser)
-            for one in found.loaded
-        ]
-        await self._count([chunk for chunks in cut for chunk in chunks], found.loaded)
-        failed = {failure.part: failure.reason for failure in found.failures}
-        ended, remaining = [], []
-        for one, chunks in zip(found.loaded, cut, strict=True):
-            part = replace(one.part, chunks=one.part.chunks + len(chunks), cursor=one.next)
-            if one.next is not None:
-                remaining.append(part)
-            elif part.chunks:
-                ended.append(part)
-            else:
-                failed[part] = NO_TEXT
-        self.tell([self._failed(part, reason) for part, reason in failed.items()])
-        self.tell(
-            await plan_changed(
-                ended, self._unfinished, catalog=self._catalog, origins=self._origins
-            )
-        )
-        self._moved |= {part.content_hash for part in ended if part.moved}
-        for part in [*ended, *failed]:
-            self._unfinished.pop(part.source_id, None)
-        return remaining + found.untouched
-
-    async def _count(self, chunks: Sequence[TextNode], loaded: Sequence[LoadedPart]) -> None:
-        """Count what would be embedded of `chunks`, batch by batch."""
-        may_be_held = {one.part.source_id for one in loaded if one.part.may_be_held}
-        texts = self._shard.embedding.embed_batch_size
-        for batch in batches(chunks, self._shard.batch_chunks):
-            held = [chunk for chunk in batch if chunk.ref_doc_id in may_be_held]
-            new = [chunk for chunk in batch if chunk.ref_doc_id not in may_be_held]
-            new += await reuse(held, catalog=self._catalog)
-            self._unfinished.update(chunk.ref_doc_id or "" for chunk in new)
-            self._to_embed += len(new)
-            self._calls += -(-len(new) // texts)
-
-    def _failed(self, part: FilePart, reason: str) -> FilePlan:
-        to_embed = self._unfinished[part.source_id]
-        return FilePlan(part.path, "fail", reason, part.chunks, to_embed)
-
-    def tell(self, planned: Sequence[FilePlan]) -> None:
-        """Stream what would be done to some files."""
-        if not planned:
-            return
-        self._actions.update(one.action for one in planned)
-        self._chunks += sum(one.chunks for one in planned if one.action != "fail")
-        event = FilesPlanned(
-            planned=list(planned),
-            files_done=self._actions.total() - self._actions["delete"],
-            files=self._seen.roots.files,
-            to_embed=self._to_embed,
-        )
-        self._ctx.write_event_to_stream(event)
+    def add_shard(self, shard: ShardIngested) -> None:
+        """Stream what would become of the files that a shard settled, changed ones last."""
+        self._moved |= {one.content_hash for one in shard.outcomes if one.outcome == "moved"}
+        planned = [self._plan(one) for one in shard.outcomes]
+        self._stream(sorted(planned, key=lambda one: one.action in {"add", "change", "move"}))
 
     def end(self) -> IngestPlan:
         """Plan the deletions, and sum up."""
-        seen = self._seen
+        seen, survey = self._seen, self._seen.survey
         going = [one.path for one in seen.gone if one.content_hash not in self._moved]
         held = seen.files_held + self._actions["add"] + self._actions["move"]
-        refused = None if seen.delete_many else brake(going, held=held, empty=seen.roots.empty)
-        self.tell([FilePlan(path, "delete", "gone from the folder") for path in going])
-        files = self._actions.total() - self._actions["delete"]
+        refused = None if survey.delete_many else brake(going, held=held, empty=survey.roots.empty)
+        self._stream([FilePlan(path, "delete", "gone from the folder") for path in going])
         return IngestPlan(
-            files=files,
+            files=self._files_done,
             actions={action: self._actions[action] for action in get_args(Action)},
             chunks=self._chunks,
             to_embed=self._to_embed,
             embedding_calls=self._calls,
             superseded=seen.superseded,
             refusal="" if refused is None else str(refused),
-            seconds=perf_counter() - seen.started,
+            seconds=perf_counter() - survey.started,
         )
+
+    @property
+    def _files_done(self) -> int:
+        return self._actions.total() - self._actions["delete"]
+
+    def _plan(self, one: FileOutcome) -> FilePlan:
+        source = source_id(one.path)
+        chunks, to_embed = self._chunks_of.pop(source, 0), self._to_embed_of.pop(source, 0)
+        moved_from = self.origins.get(one.content_hash) if one.outcome == "moved" else None
+        reason = f"moved from {moved_from}" if moved_from else one.reason
+        return FilePlan(one.path, _ACTIONS[one.outcome], reason, chunks, to_embed, moved_from)
+
+    def _stream(self, planned: list[FilePlan]) -> None:
+        if not planned:
+            return
+        self._actions.update(one.action for one in planned)
+        self._chunks += sum(one.chunks for one in planned if one.action != "fail")
+        event = FilesPlanned(
+            planned=planned,
+            files_done=self._files_done,
+            files=self._seen.survey.roots.files,
+            to_embed=self._to_embed,
+        )
+        self._ctx.write_event_to_stream(event)

@@ -19,7 +19,7 @@ from alir.events.rebuild import (
 from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
 from alir.ports import CollectionVersions, Ledger
-from alir.steps.ingest.prune import prune
+from alir.steps.ingest.recover import prune
 from alir.steps.ingest.sweep import FEW_FILES
 from alir.steps.ingest.walk import is_listed, survey, walk
 from alir.workflows.ingest import IngestCorpus
@@ -43,12 +43,12 @@ class RebuildCorpus(Workflow):
     def __init__(
         self,
         *,
-        indexes: CollectionVersions,
+        collection_versions: CollectionVersions,
         corpus_at: Callable[[str], IngestCorpus],
         ledger: Ledger,
     ) -> None:
         super().__init__(timeout=None, num_concurrent_runs=1)
-        self.indexes = indexes
+        self.collection_versions = collection_versions
         self.corpus_at = corpus_at
         self.ledger = ledger
 
@@ -58,14 +58,21 @@ class RebuildCorpus(Workflow):
         started = perf_counter()
         async with self._alone():
             old = await self._live()
-            held = {source.path async for source in self.indexes.catalog(old.collection).sources()}
+            held = {
+                source.path
+                async for source in self.collection_versions.catalog_of(
+                    old.collection
+                ).complete_versions()
+            }
         there, gone = await asyncio.to_thread(_there_and_gone, held)
         if ev.paths:
             roots = await asyncio.to_thread(survey, ev.paths)
         else:
             roots = Roots(tuple(there), len(there), 0)
         if not roots.files:
-            raise NothingToRebuild(self.indexes.name, "holds no file that is still there")
+            raise NothingToRebuild(
+                self.collection_versions.name, "holds no file that is still there"
+            )
         return OldIndexSurveyed(
             collection=old.collection,
             roots=roots,
@@ -78,7 +85,7 @@ class RebuildCorpus(Workflow):
     async def build(self, ctx: Context, ev: OldIndexSurveyed) -> NewIndexBuilt:
         """Ingest everything into a collection of its own."""
         async with self._alone():
-            collection = await self.indexes.begin()
+            collection = await self.collection_versions.begin_version()
             corpus = self.corpus_at(collection)
             with corpus.pauses_told(ctx):
                 run = await corpus.ingest_all(ctx, ev.roots)
@@ -98,26 +105,29 @@ class RebuildCorpus(Workflow):
         """Read the new index back, and see that it lacks nothing which the old one holds."""
         started = perf_counter()
         async with self._alone():
-            census = await self.indexes.census(ev.collection)
+            audit = await self.collection_versions.audit(ev.collection)
             live = await self._live()
             held = {
-                s.source_id: s.path async for s in self.indexes.catalog(live.collection).sources()
+                s.source_id: s.path
+                async for s in self.collection_versions.catalog_of(
+                    live.collection
+                ).complete_versions()
             }
-        missing = [path for one, path in held.items() if one not in census.files]
+        missing = [path for one, path in held.items() if one not in audit.files]
         lacking, gone = await asyncio.to_thread(_there_and_gone, missing)
-        if not census.is_whole:
-            problem = f"{census.chunks} of its {census.chunks_due} chunks could be read back"
-            raise RebuildIncomplete(self.indexes.name, problem)
-        if not census.files:
-            raise RebuildIncomplete(self.indexes.name, "no file could be read")
+        if not audit.is_whole:
+            problem = f"{audit.chunks} of its {audit.chunks_due} chunks could be read back"
+            raise RebuildIncomplete(self.collection_versions.name, problem)
+        if not audit.files:
+            raise RebuildIncomplete(self.collection_versions.name, "no file could be read")
         if not ev.old.switch_anyway:
             self._refuse(lacking, gone, ev.failed, held=len(held))
         return NewIndexVerified(
             built=ev.model_copy(
                 update={"seconds": {**ev.seconds, "verify": perf_counter() - started}}
             ),
-            files=len(census.files),
-            chunks=census.chunks,
+            files=len(audit.files),
+            chunks=audit.chunks,
             lacking=lacking,
         )
 
@@ -126,7 +136,7 @@ class RebuildCorpus(Workflow):
         """Have the index's name mean the new one; the old one stays for a rollback."""
         built = ev.built
         async with self._alone():
-            await self.indexes.switch(built.collection)
+            await self.collection_versions.make_live(built.collection)
         return RebuildReport(
             collection=built.collection,
             previous=built.old.collection,
@@ -140,9 +150,9 @@ class RebuildCorpus(Workflow):
         )
 
     async def _live(self) -> CollectionVersion:
-        live = await self.indexes.live()
+        live = await self.collection_versions.live_version()
         if live is None:
-            raise NothingToRebuild(self.indexes.name, "does not exist")
+            raise NothingToRebuild(self.collection_versions.name, "does not exist")
         return live
 
     def _refuse(
@@ -159,10 +169,10 @@ class RebuildCorpus(Workflow):
             named = [f"{path} ({reasons.get(path, 'not named')})" for path in lacking[:NAMED]]
             more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             problem = f"it lacks {', '.join(named)}{more}, which the old one holds"
-            raise RebuildIncomplete(self.indexes.name, problem)
+            raise RebuildIncomplete(self.collection_versions.name, problem)
         if len(gone) > max(FEW_FILES, held / 2):
             problem = f"{len(gone)} of the {held} files held are gone, {gone[0]} for one"
-            raise RebuildIncomplete(self.indexes.name, problem)
+            raise RebuildIncomplete(self.collection_versions.name, problem)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

@@ -97,7 +97,7 @@ class Retrieval(Workflow):
         if not 1 <= top_k <= MAX_TOP_K:
             raise InvalidTopK(top_k, MAX_TOP_K)
         # Once: an empty index is an error before the model is loaded, but not looked for each time.
-        self._has_content = self._has_content or await self.catalog.chunks() > 0
+        self._has_content = self._has_content or await self.catalog.count_chunks() > 0
         if not self._has_content:
             raise NothingIngested(self.catalog.collection)
         return _branches(

@@ -35,7 +35,7 @@ class SearchCorpus(Retrieval):
     @step
     async def report_nothing(self, ev: NothingFound) -> Passages:
         """Return no passages; raise if the index is empty."""
-        if await self.catalog.chunks() == 0:
+        if await self.catalog.count_chunks() == 0:
             raise NothingIngested(self.catalog.collection)
         seconds = {**ev.seconds, "total": perf_counter() - ev.plan.started}
         return Passages(passages=[], degraded=ev.degraded, seconds=seconds)

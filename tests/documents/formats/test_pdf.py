@@ -9,8 +9,9 @@ import pytest
 from alir.documents.formats import document_text, read
 from alir.errors import UnreadableFile
 from alir.models.reading import Reading
+from tests.shared_data import SEED, needs_seed
 
-UBER = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "seed" / "uber_2021.pdf"
+UBER = SEED / "uber_2021.pdf"
 ENCRYPTION = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>/ID[<00><00>]" % (
     b"28" * 32,
     b"5e" * 32,
@@ -151,7 +152,7 @@ def test_a_pdf_replaced_by_a_shorter_one_between_two_parts_is_refused(tmp_path: 
         read(path, cursor)
 
 
-@pytest.mark.skipif(not UBER.exists(), reason="shared/data/seed is not here")
+@needs_seed
 def test_a_report_of_307_pages_is_read_in_parts() -> None:
     whole = document_text(UBER)
     found = [segment for part in parts(UBER, 500_000) for segment in part.segments]

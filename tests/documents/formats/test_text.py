@@ -12,15 +12,9 @@ from alir.documents.formats import document_text, read
 from alir.documents.formats.blocks import BLOCK_CHARS
 from alir.errors import UnreadableFile
 from alir.models.reading import Reading, Segment
+from tests.shared_data import SEED, needs_seed
 
-ESSAY = (
-    Path(__file__).resolve().parents[3]
-    / ".."
-    / "shared"
-    / "data"
-    / "seed"
-    / "paul_graham_essay.txt"
-)
+ESSAY = SEED / "paul_graham_essay.txt"
 
 FRENCH = "Voilà l'été : les élèves dînent à l'hôtel, près du château où naît le goût.\n"
 CHINESE = "昨天我们去了一家很大的书店,买了许多关于中国历史的书籍。\n"
@@ -166,7 +160,7 @@ def test_a_file_cut_short_between_two_parts_is_refused(tmp_path: Path) -> None:
         read(path, cursor)
 
 
-@pytest.mark.skipif(not ESSAY.exists(), reason="shared/data/seed is not here")
+@needs_seed
 def test_the_essay_is_read_to_the_character() -> None:
     found = segments(ESSAY)
     assert "".join(segment.text for segment in found) == ESSAY.read_text(encoding="utf-8")

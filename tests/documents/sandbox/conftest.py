@@ -40,7 +40,7 @@ def read(pool: ParserPool) -> Callable[..., Awaitable[list[str]]]:
 
     async def said(*paths: Path, budget_chars: int = 1_000_000) -> list[str]:
         places = [DocumentPosition(path) for path in paths]
-        answers = await pool.run(lambda read: list(read(places, budget_chars=budget_chars)))
+        answers = await pool.run_job(lambda read: list(read(places, budget_chars=budget_chars)))
         return [
             one.reason if isinstance(one, UnreadableFile) else "".join(s.text for s in one.segments)
             for one in answers

@@ -21,7 +21,7 @@ async def main():
     pool = ParserPool(processes=1)
     while path := sys.stdin.readline().strip():
         job = lambda read: list(read([DocumentPosition(Path(path))], budget_chars=10_000))
-        await asyncio.wait([asyncio.ensure_future(pool.run(job))], timeout=1)
+        await asyncio.wait([asyncio.ensure_future(pool.run_job(job))], timeout=1)
         print(*[one.pid for one in pool._all], flush=True)
 
 signal.signal(signal.SIGINT, lambda *_: None)

@@ -18,7 +18,7 @@ from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import ParserUnavailable
 from alir.models.reading import DocumentPosition
-from alir.ports import Read as ReadGroup
+from alir.ports import ReadGroup
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="all limits hold on Linux alone")
 
@@ -78,7 +78,7 @@ async def test_a_bomb_fails_alone_and_says_of_what(
     pool = ParserPool(SandboxLimits(cpu_s=20, memory_mib=200), processes=1)
     places = [DocumentPosition(one) for one in (good, path, good)]
 
-    first, failed, last = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
+    first, failed, last = await pool.run_job(lambda read: list(read(places, budget_chars=1_000)))
     await pool.aclose()
 
     assert first == last
@@ -117,7 +117,7 @@ async def test_a_file_that_waits_instead_of_computing_is_ended_by_the_clock(
     places = [DocumentPosition(obedient("import time; time.sleep(600)"))]
     pool = ParserPool(SandboxLimits(cpu_s=20, waits=0.05), processes=1)
 
-    [failed] = await pool.run(lambda read: list(read(places, budget_chars=1_000)))
+    [failed] = await pool.run_job(lambda read: list(read(places, budget_chars=1_000)))
     await pool.aclose()
 
     assert failed.reason.startswith("takes more than 1 s to read; ")
@@ -162,7 +162,7 @@ async def test_a_large_file_goes_on_where_its_last_part_ended(
     path.write_text("".join(f"зима {n}\n" for n in range(2_000)), "utf-8")
     text, place = "", DocumentPosition(path)
     while True:
-        [part] = await pool.run(partial(whole, place, budget_chars=5_000))
+        [part] = await pool.run_job(partial(whole, place, budget_chars=5_000))
         text += "".join(segment.text for segment in part.segments)
         if part.next is None:
             break
@@ -191,11 +191,11 @@ async def test_the_pool_starts_what_it_needs_and_closing_ends_it_at_once(
     pool = ParserPool(processes=2)
     assert parsers() == []
     for _ in range(3):
-        await pool.run(lambda read: list(read([DocumentPosition(good)], budget_chars=10)))
+        await pool.run_job(lambda read: list(read([DocumentPosition(good)], budget_chars=10)))
     assert len(parsers()) == 1
     endless = [DocumentPosition(obedient("while True: pass"))]
     runs = [
-        asyncio.create_task(pool.run(lambda read: list(read(endless, budget_chars=10))))
+        asyncio.create_task(pool.run_job(lambda read: list(read(endless, budget_chars=10))))
         for _ in range(3)
     ]
     while len(parsers()) < 2:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sentence_transformers import SentenceTransformer
 
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings import LocalEmbedding, find_model
@@ -31,6 +30,8 @@ def embedding() -> LocalEmbedding:
 def test_vectors_are_the_model_s_own_in_the_order_of_the_texts(
     embedding: LocalEmbedding,
 ) -> None:
+    from sentence_transformers import SentenceTransformer
+
     model = SentenceTransformer(str(find_model(DEFAULT_MODEL).folder), device="cpu")
     expected = model.encode(TEXTS, normalize_embeddings=True)
     got = np.asarray(embedding.get_text_embedding_batch(TEXTS))

@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
-from sentence_transformers import SentenceTransformer
 
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings import LocalEmbedding, ModelFolder, find_model
@@ -24,6 +21,8 @@ TEXTS = ["Cats sleep.", "Bees make honey and live in hives.", "", "日本語", "
 
 @pytest.mark.parametrize("pooling", ["mean_tokens", "cls_token"])
 def test_in_full_precision_the_vectors_are_those_of_torch(pooling: str, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
     from alir.inference.embeddings.openvino_bert import OpenVinoBert
 
     folder = tmp_path / "model"
@@ -78,11 +77,14 @@ def test_as_installed_it_is_close_and_neither_loads_torch_nor_reports_to_anyone(
     assert list(tmp_path.iterdir()) == []
 
 
-def with_weights_of(dtype: torch.dtype, folder: Path) -> ModelFolder:
+def with_weights_of(dtype: str, folder: Path) -> ModelFolder:
     """The default model, its weights in another type."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
     shutil.copytree(find_model(DEFAULT_MODEL).folder, folder)
     file = folder / "model.safetensors"
-    save_file({name: one.to(dtype) for name, one in load_file(file).items()}, file)
+    save_file({name: one.to(getattr(torch, dtype)) for name, one in load_file(file).items()}, file)
     return ModelFolder("m", folder)
 
 
@@ -111,7 +113,7 @@ def test_texts_of_every_length_are_computed_in_few_widths() -> None:
 
 
 def test_weights_of_half_the_bits_are_computed_with(tmp_path: Path) -> None:
-    half = LocalEmbedding(with_weights_of(torch.float16, tmp_path / "model"), backend="openvino")
+    half = LocalEmbedding(with_weights_of("float16", tmp_path / "model"), backend="openvino")
     full = LocalEmbedding(find_model(DEFAULT_MODEL), backend="openvino")
 
     vectors = [one.get_text_embedding_batch(TEXTS) for one in (half, full)]
@@ -122,7 +124,7 @@ def test_weights_of_half_the_bits_are_computed_with(tmp_path: Path) -> None:
 
 
 def test_weights_of_a_type_numpy_has_not_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    model = with_weights_of(torch.bfloat16, tmp_path / "model")
+    model = with_weights_of("bfloat16", tmp_path / "model")
 
     with pytest.raises(ModelUnavailable, match=r"type BF16.*ALIR_EMBED_BACKEND to torch"):
         LocalEmbedding(model, backend="openvino").get_text_embedding("Cats sleep.")

@@ -32,24 +32,24 @@ def guarded_server(milvus_binary: Path) -> Iterator[MilvusServer]:
 async def test_nothing_at_the_address_is_an_error_at_once() -> None:
     connection = MilvusConnection("http://127.0.0.1:1", timeout_s=5)
     with pytest.raises(MilvusUnavailable, match=r"No Milvus answers at http://127\.0\.0\.1:1"):
-        await connection.call("list_collections")
+        await connection.call_method("list_collections")
 
 
 async def test_a_frozen_server_is_an_error_within_the_timeout(
     guarded_server: MilvusServer,
 ) -> None:
     connection = MilvusConnection(guarded_server.uri, "root:Milvus", timeout_s=1.5)
-    await connection.call("list_collections")
+    await connection.call_method("list_collections")
     guarded_server.freeze()
     try:
         started = time.monotonic()
         with pytest.raises(MilvusTimeout, match=r"did not answer within 1\.5 s"):
-            await connection.call("list_collections")
+            await connection.call_method("list_collections")
         waited = time.monotonic() - started
     finally:
         guarded_server.thaw()
     assert waited < 15, "far beyond the timeout: it did not bound the call"
-    assert await connection.call("has_collection", "nothing") is False
+    assert await connection.call_method("has_collection", "nothing") is False
     await connection.close()
 
 
@@ -58,7 +58,7 @@ async def test_an_error_of_milvus_says_which_call_failed_and_why(
 ) -> None:
     connection = MilvusConnection(milvus_server.uri, timeout_s=5)
     with pytest.raises(MilvusFailed, match=r"failed in describe_collection: .*nothing"):
-        await connection.call("describe_collection", "nothing")
+        await connection.call_method("describe_collection", "nothing")
     await connection.close()
 
 
@@ -75,15 +75,15 @@ async def test_an_address_milvus_cannot_use_names_the_setting(
 ) -> None:
     connection = MilvusConnection(uri if "://" in uri else str(tmp_path / uri))
     with pytest.raises(InvalidSetting, match=f"ALIR_MILVUS_URI: .*{why}"):
-        await connection.call("list_collections")
+        await connection.call_method("list_collections")
 
 
 def test_it_can_be_called_from_one_event_loop_after_another(milvus_server: MilvusServer) -> None:
     connection = MilvusConnection(milvus_server.uri)
     for _ in range(3):
-        assert asyncio.run(connection.call("has_collection", "nothing")) is False
-    assert connection.run(connection.call("has_collection", "nothing")) is False
-    connection.run(connection.close())
+        assert asyncio.run(connection.call_method("has_collection", "nothing")) is False
+    assert connection.run_blocking(connection.call_method("has_collection", "nothing")) is False
+    connection.run_blocking(connection.close())
 
 
 async def test_a_wrong_password_names_the_setting_and_not_the_password(
@@ -92,11 +92,11 @@ async def test_a_wrong_password_names_the_setting_and_not_the_password(
     for token in ("root:wrong-password", ""):
         connection = MilvusConnection(guarded_server.uri, token, timeout_s=5)
         with pytest.raises(AccessRefused, match="ALIR_MILVUS_TOKEN") as refused:
-            await connection.call("list_collections")
+            await connection.call_method("list_collections")
         assert "wrong-password" not in str(refused.value)
         await connection.close()
     connection = MilvusConnection(guarded_server.uri, "root:Milvus", timeout_s=5)
-    assert await connection.call("list_collections") == []
+    assert await connection.call_method("list_collections") == []
     await connection.close()
 
 
@@ -129,7 +129,7 @@ async def test_a_request_goes_out_before_its_caller_computes_on(
 ) -> None:
     monkeypatch.setattr("alir.milvus.client.connection.BEGINS_WITHIN_S", 30)
     connection = MilvusConnection(str(tmp_path / "new.db"), timeout_s=5)
-    await connection.call("list_collections")
+    await connection.call_method("list_collections")
     sent = []
 
     async def work(client: object) -> None:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from alir.errors import DependencyError, MilvusFailed, MilvusTimeout, MilvusUnavailable
-from alir.milvus.client.retries import FIRST_DELAY_S, LONGEST_DELAY_S, Retrier
+from alir.errors import AlirError, DependencyError, MilvusFailed, MilvusTimeout, MilvusUnavailable
+from alir.milvus.client.retries import FIRST_DELAY_S, LONGEST_DELAY_S, Retrier, always
 from alir.models.outage import Outage
 
 URI = "http://localhost:19530"
@@ -53,15 +53,31 @@ def make(time: Time, outage_s: float = 100.0) -> Retrier:
     return Retrier(outage_s=outage_s, sleep=time.sleep, clock=time.clock)
 
 
+async def run(
+    retries: Retrier,
+    call: Callable[[], Awaitable[object]],
+    *,
+    waits: bool = False,
+    repeatable: Callable[[], bool] = always,
+) -> object:
+    """Make a call as `MilvusConnection.begin_attempts` does."""
+    try:
+        result = await call()
+    except AlirError as error:
+        return await retries.repeat(call, error, waits=waits, repeatable=repeatable)
+    retries.has_answered = True
+    return result
+
+
 async def answered(retries: Retrier) -> Retrier:
     """As after a first call that Milvus answered."""
-    await retries.run(Calls())
+    await run(retries, Calls())
     return retries
 
 
 async def test_a_call_that_succeeds_is_made_once(time: Time) -> None:
     call = Calls()
-    assert await make(time).run(call, waits=True) == "answer"
+    assert await run(make(time), call, waits=True) == "answer"
     assert (call.count, time.delays) == (1, [])
 
 
@@ -71,14 +87,14 @@ async def test_an_error_that_cannot_pass_is_raised_at_once(time: Time, waits: bo
     for error in (refused, ValueError("a defect of ours")):
         call = Calls(error)
         with pytest.raises(type(error)):
-            await (await answered(make(time))).run(call, waits=waits)
+            await run(await answered(make(time)), call, waits=waits)
         assert (call.count, time.delays) == (1, [])
 
 
 async def test_an_error_that_turns_into_one_that_cannot_pass_ends_the_wait(time: Time) -> None:
     call = Calls(GONE, GONE, MilvusFailed(URI, "query", "no such collection", retryable=False))
     with pytest.raises(MilvusFailed, match="no such collection"):
-        await (await answered(make(time))).run(call, waits=True)
+        await run(await answered(make(time)), call, waits=True)
     assert call.count == 3
 
 
@@ -87,7 +103,7 @@ async def test_delays_are_random_below_a_bound_that_doubles_up_to_the_cap(time: 
     for _ in range(200):
         time.delays.clear()
         retries = await answered(make(time, outage_s=1e9))
-        await retries.run(Calls(*[GONE] * 12), waits=True)
+        await run(retries, Calls(*[GONE] * 12), waits=True)
         runs.append(list(time.delays))
     longest = [max(delays) for delays in zip(*runs, strict=True)]
     bounds = [min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**n) for n in range(12)]
@@ -102,14 +118,14 @@ async def test_delays_are_random_below_a_bound_that_doubles_up_to_the_cap(time: 
 async def test_waiting_ends_after_the_set_time_with_the_last_error(time: Time) -> None:
     retries = await answered(make(time, outage_s=60))
     with pytest.raises(MilvusTimeout):
-        await retries.run(Calls(*[GONE] * 5, *[MilvusTimeout(URI, 10)] * 1000), waits=True)
+        await run(retries, Calls(*[GONE] * 5, *[MilvusTimeout(URI, 10)] * 1000), waits=True)
     assert 60 <= sum(time.delays) < 60 + LONGEST_DELAY_S
 
 
 async def test_a_question_is_repeated_twice_and_never_waits(time: Time) -> None:
     call = Calls(*[GONE] * 100)
     with pytest.raises(MilvusUnavailable):
-        await (await answered(make(time))).run(call)
+        await run(await answered(make(time)), call)
     assert call.count == 3
     assert sum(time.delays) <= 0.3
 
@@ -117,7 +133,7 @@ async def test_a_question_is_repeated_twice_and_never_waits(time: Time) -> None:
 async def test_a_question_that_timed_out_has_waited_enough(time: Time) -> None:
     call = Calls(*[MilvusTimeout(URI, 10)] * 100)
     with pytest.raises(MilvusTimeout):
-        await (await answered(make(time))).run(call)
+        await run(await answered(make(time)), call)
     assert (call.count, time.delays) == (1, [])
 
 
@@ -130,7 +146,7 @@ async def test_nothing_waits_when_that_is_off_nor_for_a_milvus_that_never_answer
         await answered(retries)
     call = Calls(*[GONE] * 100)
     with pytest.raises(MilvusUnavailable):
-        await retries.run(call, waits=True)
+        await run(retries, call, waits=True)
     assert call.count == 3
 
 
@@ -147,7 +163,7 @@ async def test_what_may_have_reached_milvus_is_not_repeated_if_that_would_double
         raise MilvusUnavailable(URI)  # the acknowledgement got lost
 
     with pytest.raises(MilvusUnavailable):
-        await (await answered(make(time))).run(insert, waits=True, repeatable=lambda: not sent)
+        await run(await answered(make(time)), insert, waits=True, repeatable=lambda: not sent)
     assert (len(time.delays), sent) == (2, True)
 
 
@@ -161,7 +177,7 @@ class Heard:
 
 async def hearing(retries: Retrier, work: Callable[[], Awaitable[object]]) -> Heard:
     heard = Heard()
-    with retries.outages.listened(heard.paused.append, heard.resumed.append):
+    with retries.outages.listen(heard.paused.append, heard.resumed.append):
         await work()
         await asyncio.sleep(0)
     return heard
@@ -171,7 +187,7 @@ async def test_an_outage_is_told_once_and_so_is_its_end(time: Time) -> None:
     retries = await answered(make(time))
 
     async def calls() -> None:
-        waiting = (retries.run(Calls(*[GONE] * n), waits=True) for n in (3, 5, 9))
+        waiting = (run(retries, Calls(*[GONE] * n), waits=True) for n in (3, 5, 9))
         await asyncio.gather(*waiting)
 
     heard = await hearing(retries, calls)
@@ -182,12 +198,12 @@ async def test_an_outage_is_told_once_and_so_is_its_end(time: Time) -> None:
 
 async def test_a_hiccup_is_not_news_and_giving_up_is_no_return(time: Time) -> None:
     retries = await answered(make(time))
-    heard = await hearing(retries, lambda: retries.run(Calls(GONE), waits=True))
+    heard = await hearing(retries, lambda: run(retries, Calls(GONE), waits=True))
     assert (heard.paused, heard.resumed) == ([], [])
 
     async def give_up() -> None:
         with pytest.raises(DependencyError):
-            await retries.run(Calls(*[GONE] * 10_000), waits=True)
+            await run(retries, Calls(*[GONE] * 10_000), waits=True)
 
     heard = await hearing(retries, give_up)
     assert (len(heard.paused), heard.resumed) == (1, [])
@@ -195,10 +211,10 @@ async def test_a_hiccup_is_not_news_and_giving_up_is_no_return(time: Time) -> No
 
 async def test_who_begins_to_listen_during_an_outage_is_told_of_it() -> None:
     retries = await answered(Retrier(outage_s=1000))
-    waiting = asyncio.create_task(retries.run(Calls(*[GONE] * 10_000), waits=True))
+    waiting = asyncio.create_task(run(retries, Calls(*[GONE] * 10_000), waits=True))
     heard = Heard()
     while not heard.paused:
-        with retries.outages.listened(heard.paused.append, heard.resumed.append):
+        with retries.outages.listen(heard.paused.append, heard.resumed.append):
             await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -214,24 +230,24 @@ async def test_hurrying_ends_a_wait_and_also_a_call_that_hangs() -> None:
 
     first, hanging = [GONE], asyncio.Event()
     retries = await answered(Retrier(outage_s=1000))
-    hung = asyncio.create_task(retries.run(hang, waits=True))
-    asleep = asyncio.create_task(retries.run(Calls(*[GONE] * 10_000), waits=True))
+    hung = asyncio.create_task(run(retries, hang, waits=True))
+    asleep = asyncio.create_task(run(retries, Calls(*[GONE] * 10_000), waits=True))
     await hanging.wait()
-    retries.hurry()
+    retries.stop_waiting()
     for waiting in (hung, asleep):
         with pytest.raises(MilvusUnavailable):
             await waiting
     call = Calls(*[GONE] * 100)
     with pytest.raises(MilvusUnavailable):
-        await retries.run(call, waits=True)
+        await run(retries, call, waits=True)
     assert call.count == 3, "and nothing waits from then on"
 
 
 async def test_each_attempt_that_failed_is_counted_by_its_kind(time: Time) -> None:
     refused = MilvusFailed(URI, "insert", "no", retryable=False)
     retries = make(time)
-    await retries.run(Calls(GONE, GONE))
+    await run(retries, Calls(GONE, GONE))
     with pytest.raises(MilvusFailed):
-        await retries.run(Calls(refused))
+        await run(retries, Calls(refused))
 
     assert retries.failures == {"MilvusUnavailable": 2, "MilvusFailed": 1}

@@ -12,7 +12,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from alir import AlirMilvusStore
 from alir.errors import CollectionMismatch, FingerprintMismatch
-from alir.milvus.collection.aliases import aliases, members, number
+from alir.milvus.collection.aliases import aliases_of, collections_of, version_number
 from alir.testing import MilvusServer
 
 LITE = pytest.mark.parametrize("uri", ["lite"], indirect=True)
@@ -53,7 +53,7 @@ async def asked(store: AlirMilvusStore, dim: int = 4) -> str:
 
 def switched(store: AlirMilvusStore, name: str, collection: str) -> Any:
     connection = store.connection
-    return connection.begin_all(partial(aliases(connection, name).switch, collection))
+    return connection.begin_attempts(partial(aliases_of(connection, name).switch_to, collection))
 
 
 async def test_a_store_goes_over_to_what_its_name_means_if_that_suits(
@@ -67,7 +67,7 @@ async def test_a_store_goes_over_to_what_its_name_means_if_that_suits(
 
     await switched(reader, name, f"{name}__7")
     assert await asked(reader) == "new"
-    assert [*await members(reader.connection, name)] == sorted(
+    assert [*await collections_of(reader.connection, name)] == sorted(
         [f"{name}__7", name if reader.connection.is_lite else f"{name}__1"]
     )
 
@@ -89,12 +89,12 @@ async def test_a_store_of_another_model_stays_where_it_is_until_that_is_dropped(
     with pytest.raises(FingerprintMismatch, match="alir rebuild"):
         await asked(store_of("a", is_alias=True))
 
-    known = aliases(old.connection, name)
-    previous = await known.previous()
+    known = aliases_of(old.connection, name)
+    previous = await known.previous_collection()
     assert previous is not None
-    await known.release(previous)
+    await known.release_collection(previous)
     await new.aclient.drop_collection(previous)
-    assert await known.previous() is None
+    assert await known.previous_collection() is None
     with pytest.raises(CollectionMismatch, match="the embedding model b, not a"):
         await asked(old)
 
@@ -107,7 +107,9 @@ async def test_a_dropped_collection_is_not_missed_by_who_can_go_over(
     await put(reader, "old")
     await put(new, "new")
     await switched(reader, name, f"{name}__7")
-    await new.aclient.drop_collection(await aliases(reader.connection, name).previous())
+    await new.aclient.drop_collection(
+        await aliases_of(reader.connection, name).previous_collection()
+    )
     found = await reader.aget_nodes(node_ids=["one"])  # it has not looked yet
     assert [node.get_content() for node in found] == ["new"]
 
@@ -121,8 +123,8 @@ async def test_clearing_an_index_drops_all_that_its_name_has_meant(
     await put(store_of("a", collection=f"{name}__7"), "new")
     await switched(store, name, f"{name}__7")
     await store.aclear()
-    assert await members(store.connection, name) == {}
-    assert await aliases(store.connection, name).live() is None
+    assert await collections_of(store.connection, name) == {}
+    assert await aliases_of(store.connection, name).live_collection() is None
     await put(store, "again")
     assert await asked(store) == "again"
 
@@ -134,9 +136,9 @@ async def test_somebody_else_s_collection_of_such_a_name_is_none_of_an_index(
     await put(store_of("a", is_alias=True), "ours")
     theirs = make_store(collection_name=f"{name}__3")
     await put(theirs, "theirs")
-    assert f"{name}__3" not in await members(theirs.connection, name)
-    assert number(f"{name}__3", name) == 3
-    assert number(f"{name}_3", name) is None
+    assert f"{name}__3" not in await collections_of(theirs.connection, name)
+    assert version_number(f"{name}__3", name) == 3
+    assert version_number(f"{name}_3", name) is None
 
 
 async def test_a_collection_of_that_very_name_becomes_an_alias_under_open_eyes(
@@ -147,7 +149,7 @@ async def test_a_collection_of_that_very_name_becomes_an_alias_under_open_eyes(
     await put(plain, "old")
     reader, idle = opened(name, is_alias=True), opened(name, is_alias=True)
     assert (await asked(reader), await asked(idle)) == ("old", "old")
-    known = aliases(reader.connection, name)
+    known = aliases_of(reader.connection, name)
 
     found = {await asked(reader)}
 
@@ -156,28 +158,28 @@ async def test_a_collection_of_that_very_name_becomes_an_alias_under_open_eyes(
             found.add(await asked(reader))
 
     asking = asyncio.create_task(ask_all_the_while())
-    assert await known.prepare()
-    assert not await known.prepare()
+    assert await known.prepare_switch()
+    assert not await known.prepare_switch()
     await asyncio.sleep(0.05)
     assert not asking.done(), "in the gap, too, the old index is found"
     asking.cancel()
     assert found == {"old"}
-    assert await known.live() == f"{name}__0"
-    assert await known.previous() is None
+    assert await known.live_collection() == f"{name}__0"
+    assert await known.previous_collection() is None
     assert (await asked(reader), await asked(plain)) == ("old", "old")
 
     await put(opened(f"{name}__1"), "new")
-    await known.switch(f"{name}__1")
+    await known.switch_to(f"{name}__1")
     assert (await asked(reader), await asked(idle)) == ("new", "new")
-    assert await known.previous() == f"{name}__0"
+    assert await known.previous_collection() == f"{name}__0"
 
     # Between its two calls a process died: the name means nothing, and its index is found.
-    await known.switch(f"{name}__0")
+    await known.switch_to(f"{name}__0")
     await plain.aclient.alter_alias(f"{name}__0", f"{name}__previous")
     await plain.aclient.drop_alias(name)
-    assert await known.live() == f"{name}__0"
+    assert await known.live_collection() == f"{name}__0"
     assert await asked(reader) == "old"
-    assert not await known.prepare()
+    assert not await known.prepare_switch()
     assert await asked(plain) == "old"
     for store in (plain, reader, idle):
         await store.aclose()

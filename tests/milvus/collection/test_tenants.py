@@ -49,12 +49,12 @@ PASSES: dict[FilterOperator, Callable[[Any, Any], bool]] = {
 def test_a_file_is_of_the_first_folder_on_the_way_to_it() -> None:
     whose = ["acme", "acme", "", "acme-2", "acme0", "", "", "", "", ""]
 
-    assert [TENANTS.of(path) for path in PATHS] == whose
+    assert [TENANTS.tenant_of(path) for path in PATHS] == whose
 
 
 def test_what_has_no_path_is_the_houses() -> None:
-    assert TENANTS.of(None) == TENANTS.of(7) == ""
-    assert TenantPartitions("/").of("/acme/a.txt") == "acme"
+    assert TENANTS.tenant_of(None) == TENANTS.tenant_of(7) == ""
+    assert TenantPartitions("/").tenant_of("/acme/a.txt") == "acme"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_has_no_path_is_the_houses() -> None:
 def test_a_search_in_one_tenants_folder_is_told_from_others(
     filters: MetadataFilters | None, whose: str | None
 ) -> None:
-    assert TENANTS.only(filters) == whose
+    assert TENANTS.only_tenant(filters) == whose
 
 
 async def test_a_row_lies_with_the_tenant_of_its_path_whatever_it_claims(
@@ -142,10 +142,10 @@ def test_what_it_says_holds_of_every_path_that_passes(
 ) -> None:
     whole = chosen if isinstance(chosen, MetadataFilters) else MetadataFilters(filters=[chosen])
 
-    whose = TENANTS.only(whole)
+    whose = TENANTS.only_tenant(whole)
 
     if whose is not None:
-        assert {TENANTS.of(path) for path in PATHS if _passes(path, whole)} <= {whose}
+        assert {TENANTS.tenant_of(path) for path in PATHS if _passes(path, whole)} <= {whose}
 
 
 def _passes(path: str, one: MetadataFilter | MetadataFilters) -> bool:

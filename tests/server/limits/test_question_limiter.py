@@ -8,26 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.server.limits import question_limiter as places_module
-from alir.server.limits.question_limiter import FEWEST, LATE_S, QuestionLimiter
-from alir.server.middleware.request_concurrency import BEGUN_A_TURN, RequestConcurrencyMiddleware
+from alir.server.limits import question_limiter as limiter_module
+from alir.server.limits.question_limiter import LATE_S, MIN_ALLOWED, QuestionLimiter
+from alir.server.middleware.request_concurrency import STARTS_PER_TURN, RequestConcurrencyMiddleware
 from alir.server.problems import ProblemException
 
 
 async def held(
-    places: QuestionLimiter, key: str, name: str, order: list[str], release: asyncio.Event
+    limiter: QuestionLimiter, key: str, name: str, order: list[str], release: asyncio.Event
 ) -> None:
-    async with places.place(key):
+    async with limiter.slot(key):
         order.append(name)
         await release.wait()
 
 
 def begin(
-    places: QuestionLimiter, order: list[str], release: asyncio.Event, *names: str
+    limiter: QuestionLimiter, order: list[str], release: asyncio.Event, *names: str
 ) -> list["asyncio.Task[None]"]:
     """Ask for a place for each of `names`; the letter is the key."""
     return [
-        asyncio.create_task(held(places, name[0], name, order, release), name=name)
+        asyncio.create_task(held(limiter, name[0], name, order, release), name=name)
         for name in names
     ]
 
@@ -38,30 +38,30 @@ async def turns(count: int = 5) -> None:
 
 
 async def test_places_are_given_in_order_and_between_keys_in_turns() -> None:
-    places = QuestionLimiter(1, line=10, longest_wait_s=60)
+    limiter = QuestionLimiter(1, max_waiting=10, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
-    async with places.place("z"):
-        asking = begin(places, order, release, "a1", "a2", "a3", "b1", "b2", "c1")
+    async with limiter.slot("z"):
+        asking = begin(limiter, order, release, "a1", "a2", "a3", "b1", "b2", "c1")
         await turns()
-        waiting = places.waiting
+        waiting = limiter.waiting
     await asyncio.gather(*asking)
 
     assert waiting == 6
     assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    assert (places.under_way, places.waiting) == (0, 0)
+    assert (limiter.active, limiter.waiting) == (0, 0)
 
 
 async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
-    places = QuestionLimiter(3, line=10, longest_wait_s=60)
+    limiter = QuestionLimiter(3, max_waiting=10, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
     async with AsyncExitStack() as stack:
         for _ in range(2):
-            await stack.enter_async_context(places.place("a"))
-        async with places.place("z"):
-            asking = begin(places, order, release, "a1", "b1")
+            await stack.enter_async_context(limiter.slot("a"))
+        async with limiter.slot("z"):
+            asking = begin(limiter, order, release, "a1", "b1")
             await turns()
         await turns()
         first = list(order)
@@ -72,12 +72,12 @@ async def test_a_free_place_goes_to_the_key_that_has_the_fewest() -> None:
 
 
 async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() -> None:
-    places = QuestionLimiter(1, line=3, longest_wait_s=60)
+    limiter = QuestionLimiter(1, max_waiting=3, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
-    async with places.place("z"):
-        asking = begin(places, order, release, "a1", "a2", "a3", "a4", "b1", "b2")
+    async with limiter.slot("z"):
+        asking = begin(limiter, order, release, "a1", "a2", "a3", "a4", "b1", "b2")
         await turns()
     ends = await asyncio.gather(*asking, return_exceptions=True)
 
@@ -92,90 +92,90 @@ async def test_a_full_line_refuses_but_makes_room_for_a_key_that_waits_less() ->
 
 
 async def test_who_waits_too_long_is_refused_and_leaves_the_line() -> None:
-    places = QuestionLimiter(1, line=3, longest_wait_s=0.01)
-    async with places.place("a"):
+    limiter = QuestionLimiter(1, max_waiting=3, wait_timeout_s=0.01)
+    async with limiter.slot("a"):
         with pytest.raises(ProblemException) as refused:
-            async with places.place("a"):
+            async with limiter.slot("a"):
                 pass
-        left = places.waiting
+        left = limiter.waiting
 
     assert refused.value.problem.status == 429
     assert refused.value.headers == {"Retry-After": "2"}
-    assert (left, places.under_way) == (0, 0)
+    assert (left, limiter.active) == (0, 0)
 
 
 async def test_a_place_that_comes_free_as_the_wait_for_it_ends_is_given_to_the_next() -> None:
-    places = QuestionLimiter(1, line=2, longest_wait_s=60)
+    limiter = QuestionLimiter(1, max_waiting=2, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
     release.set()
-    async with places.place("z"):
-        asking = begin(places, order, release, "a1", "b1")
+    async with limiter.slot("z"):
+        asking = begin(limiter, order, release, "a1", "b1")
         await turns()
         asking[0].cancel()  # it does not know that yet when the place comes free
     ends = await asyncio.gather(*asking, return_exceptions=True)
 
     assert isinstance(ends[0], asyncio.CancelledError)
     assert order == ["b1"]
-    assert (places.under_way, places.waiting) == (0, 0)
+    assert (limiter.active, limiter.waiting) == (0, 0)
 
 
 async def test_while_the_event_loop_is_late_fewer_are_under_way_and_none_is_sent_away() -> None:
-    places = QuestionLimiter(16, line=20, longest_wait_s=60)
+    limiter = QuestionLimiter(16, max_waiting=20, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
-    asking = begin(places, order, release, *(f"a{n}" for n in range(20)))
+    asking = begin(limiter, order, release, *(f"a{n}" for n in range(20)))
     await turns()
     for _ in range(3):
-        places.follow(2 * LATE_S)
-    late = places.allowed, places.under_way, places.waiting
-    places.follow(LATE_S * 0.75)  # neither late nor in time
+        limiter.adjust(2 * LATE_S)
+    late = limiter.allowed, limiter.active, limiter.waiting
+    limiter.adjust(LATE_S * 0.75)  # neither late nor in time
     release.set()
     await asyncio.gather(*asking)
 
-    assert late == (FEWEST, 16, 4)
-    assert places.allowed == FEWEST
+    assert late == (MIN_ALLOWED, 16, 4)
+    assert limiter.allowed == MIN_ALLOWED
 
 
 async def test_a_late_event_loop_with_room_for_questions_is_not_late_because_of_them() -> None:
-    places = QuestionLimiter(16, line=20, longest_wait_s=60)
-    async with places.place("a"):
-        places.follow(2 * LATE_S)
+    limiter = QuestionLimiter(16, max_waiting=20, wait_timeout_s=60)
+    async with limiter.slot("a"):
+        limiter.adjust(2 * LATE_S)
 
-    assert places.allowed == 16
+    assert limiter.allowed == 16
 
 
 async def test_in_time_again_it_gives_one_place_more_at_each_look_up_to_all() -> None:
-    places = QuestionLimiter(12, line=20, longest_wait_s=60)
+    limiter = QuestionLimiter(12, max_waiting=20, wait_timeout_s=60)
     order: list[str] = []
     release = asyncio.Event()
-    asking = begin(places, order, release, *(f"a{n}" for n in range(14)))
+    asking = begin(limiter, order, release, *(f"a{n}" for n in range(14)))
     await turns()
     for _ in range(2):
-        places.follow(2 * LATE_S)
+        limiter.adjust(2 * LATE_S)
     for task in asking[:5]:
         task.cancel()
     await turns()
-    seen = [(places.allowed, places.under_way, places.waiting)]
+    seen = [(limiter.allowed, limiter.active, limiter.waiting)]
     for _ in range(6):
-        places.follow(0.0)
-        seen.append((places.allowed, places.under_way, places.waiting))
+        limiter.adjust(0.0)
+        seen.append((limiter.allowed, limiter.active, limiter.waiting))
     release.set()
     await asyncio.gather(*asking, return_exceptions=True)
 
-    assert seen[0] == (FEWEST, FEWEST, 1)
+    assert seen[0] == (MIN_ALLOWED, MIN_ALLOWED, 1)
     assert seen[1:] == [(9, 9, 0), (10, 9, 0), (11, 9, 0), (12, 9, 0), (12, 9, 0), (12, 9, 0)]
 
 
-@pytest.mark.parametrize("most", [1, FEWEST])
+@pytest.mark.parametrize("most", [1, MIN_ALLOWED])
 async def test_few_places_stay_as_many(most: int) -> None:
-    places = QuestionLimiter(most, line=0, longest_wait_s=60)
+    limiter = QuestionLimiter(most, max_waiting=0, wait_timeout_s=60)
     async with AsyncExitStack() as stack:
         for _ in range(most):
-            await stack.enter_async_context(places.place("a"))
-        places.follow(2 * LATE_S)
+            await stack.enter_async_context(limiter.slot("a"))
+        limiter.adjust(2 * LATE_S)
 
-    assert places.allowed == most
+    assert limiter.allowed == most
 
 
 @given(
@@ -189,13 +189,13 @@ async def test_few_places_stay_as_many(most: int) -> None:
 )
 def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> None:
     async def play() -> None:
-        places = QuestionLimiter(3, line=3, longest_wait_s=60)
+        limiter = QuestionLimiter(3, max_waiting=3, wait_timeout_s=60)
         asking: list[asyncio.Task[None]] = []
         held: list[AsyncExitStack] = []
 
         async def ask(key: str) -> None:
             stack = AsyncExitStack()
-            await stack.enter_async_context(places.place(key))
+            await stack.enter_async_context(limiter.slot(key))
             held.append(stack)
 
         for key, act in acts:
@@ -208,11 +208,11 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
             elif act == "turn":
                 await turns(1)
             elif act in {"late", "in time"}:
-                places.follow(2 * LATE_S if act == "late" else 0.0)
-            assert 0 <= places.under_way <= 3
-            assert 0 <= places.waiting <= 3
-            assert 1 <= places.allowed <= 3
-            assert places.under_way >= places.allowed or not places.waiting
+                limiter.adjust(2 * LATE_S if act == "late" else 0.0)
+            assert 0 <= limiter.active <= 3
+            assert 0 <= limiter.waiting <= 3
+            assert 1 <= limiter.allowed <= 3
+            assert limiter.active >= limiter.allowed or not limiter.waiting
         while not all(task.done() for task in asking) or held:
             await turns()
             while held:
@@ -220,14 +220,14 @@ def test_no_place_is_ever_lost_or_given_twice(acts: list[tuple[str, str]]) -> No
         ends = await asyncio.gather(*asking, return_exceptions=True)
         allowed = type(None), ProblemException, asyncio.CancelledError
         assert [end for end in ends if not isinstance(end, allowed)] == []
-        assert (places.under_way, places.waiting) == (0, 0)
-        places.follow(0.0)
-        places.follow(0.0)
-        async with places.place("a"), places.place("b"), places.place("c"):
+        assert (limiter.active, limiter.waiting) == (0, 0)
+        limiter.adjust(0.0)
+        limiter.adjust(0.0)
+        async with limiter.slot("a"), limiter.slot("b"), limiter.slot("c"):
             pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(places_module, "FEWEST", 1)
+        patch.setattr(limiter_module, "MIN_ALLOWED", 1)
         asyncio.run(play())
 
 
@@ -241,7 +241,7 @@ async def test_a_crowd_is_refused_with_429_and_health_is_told_all_the_same() -> 
     async def none(*_: Any) -> Any:
         raise AssertionError
 
-    crowd = RequestConcurrencyMiddleware(app, open_paths=["/health/live"], most=2)
+    crowd = RequestConcurrencyMiddleware(app, open_paths=["/health/live"], max_requests=2)
     asking = [
         asyncio.create_task(crowd({"type": "http", "path": path}, none, none))
         for path in ("/a", "/b", "/health/live", "/c")
@@ -273,21 +273,21 @@ async def test_of_a_crowd_a_few_begin_in_a_turn_in_order_and_what_has_left_takes
         scope = {"type": "http", "path": path, "number": number}
         return asyncio.create_task(crowd(scope, none, none))
 
-    count = 5 * BEGUN_A_TURN
+    count = 5 * STARTS_PER_TURN
     asking = [asked(number) for number in range(count)]
     asking.append(asked(count, "/health/live"))
     await asyncio.sleep(0)
     at_once = list(begun)
-    gone = asking[BEGUN_A_TURN]
+    gone = asking[STARTS_PER_TURN]
     gone.cancel()
     most, seen = 0, len(begun)
     while not all(task.done() for task in asking):
         await asyncio.sleep(0)
         most, seen = max(most, len(begun) - seen), len(begun)
 
-    assert at_once == [*range(BEGUN_A_TURN), count]
-    assert most == BEGUN_A_TURN
-    assert begun == [*at_once, *range(BEGUN_A_TURN + 1, count)]
+    assert at_once == [*range(STARTS_PER_TURN), count]
+    assert most == STARTS_PER_TURN
+    assert begun == [*at_once, *range(STARTS_PER_TURN + 1, count)]
     assert gone.cancelled()
     again = asked(count + 1)
     await again

@@ -13,7 +13,7 @@ from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import ProblemException
 from alir.storage import keys
-from alir.storage.service_database import ServiceDatabase, opened
+from alir.storage.service_database import ServiceDatabase, open_service_database
 from alir.testing import OpenAIServer, Say, Stall
 
 QUESTION = {"question": "What is there?"}
@@ -42,29 +42,29 @@ def test_requests_come_back_with_time(desk: Path) -> None:
         ServiceDatabase(desk / "x"),
         requests_per_minute=60,
         tokens_per_day=0,
-        places=QuestionLimiter(1, line=0, longest_wait_s=1),
+        question_limiter=QuestionLimiter(1, max_waiting=0, wait_timeout_s=1),
         clock=lambda: now,
     )
     for _ in range(60):
-        limits.admit("a")
+        limits.count_request("a")
     with pytest.raises(ProblemException):
-        limits.admit("a")
+        limits.count_request("a")
     now = 2.0
-    limits.admit("a")
-    limits.admit("a")
+    limits.count_request("a")
+    limits.count_request("a")
     with pytest.raises(ProblemException):
-        limits.admit("a")
+        limits.count_request("a")
     now = 1e6  # no more than a minute's are saved
     for _ in range(60):
-        limits.admit("a")
+        limits.count_request("a")
     with pytest.raises(ProblemException):
-        limits.admit("a")
+        limits.count_request("a")
 
 
 async def settled(served: Any) -> None:
     """Wait until what was asked has been counted: that is after the answer's last byte."""
     async with asyncio.timeout(20):
-        while served.service.limits.under_way:
+        while served.service.rate_limiter.active_questions:
             await asyncio.sleep(0.01)
 
 
@@ -82,8 +82,8 @@ async def test_a_key_whose_tokens_are_spent_asks_no_more_today(
                 answers.append(await one.post("/v1/ask", **ask))
                 await settled(served)
             listed = await client.get("/v1/sources")
-            with opened(served.path) as db:
-                costs = {one.id: keys.spent(db, one.id) for one in keys.all_of(db)}
+            with open_service_database(served.path) as db:
+                costs = {one.id: keys.tokens_today(db, one.id) for one in keys.list_all(db)}
 
     sent = "".join(one["content"] for one in model.requests[0]["messages"])
     assert [answer.status_code for answer in answers] == [200, 429, 200]
@@ -112,7 +112,7 @@ async def test_one_question_too_many_is_refused_and_the_place_comes_back(
     async with serving(questions_at_once=2, questions_waiting=0) as served:
         async with AsyncExitStack() as stack:
             for _ in range(2):
-                await stack.enter_async_context(served.service.limits.question(HOUSE))
+                await stack.enter_async_context(served.service.rate_limiter.question_slot(HOUSE))
             busy = await served.client.post("/v1/ask", json=QUESTION)
             listed = await served.client.get("/v1/sources")
         answers = []
@@ -131,10 +131,10 @@ async def test_a_question_waits_for_a_place_and_is_then_answered(
     serving: Callable[..., Any],
 ) -> None:
     async with serving(questions_at_once=1) as served:
-        async with served.service.limits.question(HOUSE):
+        async with served.service.rate_limiter.question_slot(HOUSE):
             asking = asyncio.create_task(served.client.post("/v1/ask", json=QUESTION))
             async with asyncio.timeout(20):
-                while not served.service.limits.places.waiting:
+                while not served.service.rate_limiter.question_limiter.waiting:
                     await asyncio.sleep(0.01)
         answer = await asking
         await settled(served)
@@ -150,7 +150,7 @@ async def test_a_streamed_question_keeps_its_place_until_its_end(
         events = {"Accept": "text/event-stream"}
         ask = {"json": {"question": "Where is tea grown?"}, "headers": events}
         async with served.client.stream("POST", "/v1/ask", **ask) as stream:
-            places = served.service.limits.under_way
+            places = served.service.rate_limiter.active_questions
             lines = [line async for line in stream.aiter_lines()]
         await settled(served)
         async with served.client.stream("POST", "/v1/ask", **ask) as again:
@@ -173,7 +173,7 @@ async def test_a_question_whose_asker_has_gone_is_ended(serving: Callable[..., A
             async with asyncio.timeout(20):
                 while not model.requests:
                     await asyncio.sleep(0.01)
-            before = served.service.limits.under_way
+            before = served.service.rate_limiter.active_questions
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             await settled(served)

@@ -16,10 +16,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from alir.errors import NothingIngested
 from alir.server.auth.caller import Caller, Tenant
-from alir.server.mcp.protocol import McpTransport, protocol
+from alir.server.mcp.protocol import McpTransport, mcp_server
 from alir.server.problems import DEFECT
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 from alir.testing import OpenAIServer, Stall
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
@@ -71,7 +71,7 @@ def text_of(result: Any) -> str:
 async def settled(served: Any) -> None:
     """Wait until no question is under way."""
     async with asyncio.timeout(20):
-        while served.service.limits.under_way:
+        while served.service.rate_limiter.active_questions:
             await asyncio.sleep(0.01)
 
 
@@ -135,7 +135,7 @@ async def test_what_goes_wrong_is_told_in_a_sentence(
         host(served) as new,
         host(served, mode="legacy") as old,
     ):
-        limits = served.service.limits
+        limits = served.service.rate_limiter
         hosts = (new, old)
         refused = [await one.call_tool(*call) for one in hosts for call in MISUSED]
         empty = [await one.call_tool("ask", {"question": QUESTION}) for one in hosts]
@@ -145,7 +145,7 @@ async def test_what_goes_wrong_is_told_in_a_sentence(
         await served.hold(served.client, bees=BEES)
         async with AsyncExitStack() as stack:
             for _ in range(served.alir.settings.questions_at_once):
-                await stack.enter_async_context(limits.question(HOUSE))
+                await stack.enter_async_context(limits.question_slot(HOUSE))
             busy = [await one.call_tool("search", {"query": QUESTION}) for one in hosts]
             listed = await new.call_tool("list_sources")
         served.alir.__dict__["search"] = None  # what nobody foresaw
@@ -212,8 +212,8 @@ async def test_nobody_is_let_in_without_a_key_or_from_another_sites_page(served:
             pass
     async with host(served, secret) as client:
         await client.list_tools()
-        with opened(served.path) as db:
-            [key] = keys.all_of(db)
+        with open_service_database(served.path) as db:
+            [key] = keys.list_all(db)
             keys.revoke(db, key.id)
         with pytest.raises(MCPError, match=NO_KEY):
             await client.call_tool("list_sources")
@@ -261,15 +261,15 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
         async with serving(llm_base_url=model.base_url, tokens_per_day=100_000) as served:
             await served.hold(served.client, bees=BEES)
             secret = served.secret("read")
-            with opened(served.path) as db:
-                [key] = keys.all_of(db)
+            with open_service_database(served.path) as db:
+                [key] = keys.list_all(db)
             who = Caller(key.id, "read", Tenant("", served.root))
-            door = McpTransport(lambda _: who, served.service.limits.question, str)
+            transport = McpTransport(lambda _: who, served.service.rate_limiter.question_slot, str)
             gone = host(served, secret, "legacy")
             hosts: list[Any] = [
                 host(served, secret),
                 host(served, secret, "legacy"),
-                Client(protocol(served.alir, door), mode="legacy"),
+                Client(mcp_server(served.alir, transport), mode="legacy"),
                 gone,
             ]
             costs = []
@@ -283,8 +283,8 @@ async def test_a_call_that_is_cancelled_ends_its_run_and_counts(
                         await settled(served)
                 await asyncio.gather(asking, return_exceptions=True)
                 await settled(served)
-                with opened(served.path) as db:
-                    costs.append(keys.spent(db, key.id))
+                with open_service_database(served.path) as db:
+                    costs.append(keys.tokens_today(db, key.id))
 
     assert 0 < costs[0] < costs[1] < costs[2] < costs[3]  # what the model was sent each time
 
@@ -309,4 +309,4 @@ async def forge_a_cancellation(served: Any, secret: str) -> None:
                 "/mcp", json={"jsonrpc": "2.0"} | cancel, headers=headers | label
             )
             assert answer.status_code == 202
-    assert served.service.limits.under_way == 1
+    assert served.service.rate_limiter.active_questions == 1

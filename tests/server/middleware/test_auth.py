@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from alir.storage import keys
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 
 Walk = Callable[..., Awaitable[list[tuple[str, str, int]]]]
 OPEN = {"/health/live", "/health/ready"}
@@ -63,8 +63,8 @@ async def test_what_is_no_key_in_use_is_refused(served: Any) -> None:
 async def test_a_key_that_is_revoked_is_refused_by_the_service_that_runs(served: Any) -> None:
     client = await served.caller()
     before = await client.get("/v1/sources")
-    with opened(served.path) as db:
-        [key] = keys.all_of(db)
+    with open_service_database(served.path) as db:
+        [key] = keys.list_all(db)
         keys.revoke(db, key.id)
     after = await client.get("/v1/sources")
     nobody = await served.client.get("/v1/sources")
@@ -101,7 +101,7 @@ async def test_without_keys_only_loopback_is_open(serving: Callable[..., Any]) -
 async def test_a_service_that_cannot_read_its_keys_lets_nobody_in(served: Any) -> None:
     await served.client.get("/v1/sources")
     client = await served.caller()
-    with opened(served.path) as db:
+    with open_service_database(served.path) as db:
         db.execute("DROP TABLE key")
 
     answers = [await one.get("/v1/sources") for one in (client, served.client)]

@@ -227,5 +227,5 @@ async def test_a_client_that_goes_away_ends_its_question(held: Any) -> None:
             "/v1/chat/completions", json={"model": "alir", "messages": USER}, timeout=0.001
         )
     async with asyncio.timeout(10):
-        while held.service.limits.under_way:
+        while held.service.rate_limiter.active_questions:
             await asyncio.sleep(0.01)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from alir.storage.service_database import opened
+from alir.storage.service_database import open_service_database
 
 BEES = "Bees keep their honey in combs of wax."
 QUESTION = "Where do bees keep their honey?"
@@ -76,5 +76,5 @@ async def test_an_answer_is_rated_after_a_restart_and_none_is_kept_where_none_is
             assert (await rate(served.client, id_, rating="up")).status_code == 404
         [kept] = (await served.client.get("/v1/feedback")).json()["feedback"]
         assert kept["id"] == rated
-        with opened(served.path) as db:
+        with open_service_database(served.path) as db:
             assert db.execute("SELECT count(*) FROM answer").fetchone() == (1,)

@@ -30,7 +30,7 @@ class Dependency:
 async def asked(one: HealthRoutes) -> tuple[int, dict[str, Any]]:
     import json
 
-    answer = await one.ready(None)  # type: ignore[arg-type]  it does not look at the request
+    answer = await one.get_readiness(None)  # type: ignore[arg-type]  it does not look at the request
     told: dict[str, Any] = json.loads(bytes(answer.body))
     return answer.status_code, told
 

@@ -46,7 +46,7 @@ async def test_a_conversation_is_listed_read_and_forgotten(served: Any) -> None:
 async def test_no_name_reaches_another_tenants_conversation(served: Any) -> None:
     sessions = served.alir.sessions
     for name in ("acme/talk", "acme/second", "acme-2/talk", "acm/e", "house", "zeta/own"):
-        await sessions.add(name, f"What is {name}?", "It is.")
+        await sessions.add_turn(name, f"What is {name}?", "It is.")
     acme, zeta, house = [await served.caller("write", one) for one in ("acme", "zeta", "")]
 
     assert await names(acme) == ["second", "talk"]
@@ -68,8 +68,8 @@ async def test_no_name_reaches_another_tenants_conversation(served: Any) -> None
 
 async def test_conversations_come_in_pages_the_last_used_first(served: Any) -> None:
     for number in range(5):
-        await served.alir.sessions.add(f"s{number}", "Who?", "Nobody.")
-    await served.alir.sessions.add("s0", "And who else?", "Nobody else.")
+        await served.alir.sessions.add_turn(f"s{number}", "Who?", "Nobody.")
+    await served.alir.sessions.add_turn("s0", "And who else?", "Nobody else.")
     found, after = [], ""
     while True:
         page = (await served.client.get(f"/v1/sessions?limit=2&after={after}")).json()

@@ -182,7 +182,7 @@ async def test_a_run_is_cancelled_and_forgotten(serving: Callable[..., Any]) -> 
                 await waiting
             after = await client.get_handler(run.handler_id)
             events = await told(client, run)
-            await until(lambda: not served.service.limits.under_way)
+            await until(lambda: not served.service.rate_limiter.active_questions)
             purged = await client.cancel_handler(run.handler_id, purge=True)
             gone = await client.httpx_client.get(f"/handlers/{run.handler_id}")
 
@@ -215,9 +215,9 @@ async def test_a_run_has_a_place_until_it_ends_and_costs_its_key(
                 busy = await who.post(path, json={"start_event": QUESTION})
                 await until(lambda: model.requests)
                 await client.cancel_handler(begun.handler_id)
-                await until(lambda: not served.service.limits.under_way)
+                await until(lambda: not served.service.rate_limiter.active_questions)
                 answer = await client.run_workflow("ask", start_event=QUESTION)
-                await until(lambda: not served.service.limits.under_way)
+                await until(lambda: not served.service.rate_limiter.active_questions)
                 spent = await who.post(path, json={"start_event": QUESTION})
 
     assert [one.status_code for one in (busy, spent)] == [429, 429]
@@ -270,7 +270,7 @@ async def test_a_service_that_stops_leaves_its_runs_for_the_next_start(
             events = await told(client, begun)
             ended = await client.get_handler(begun.handler_id)
             agents = await client.wait_for_handler(agent.handler_id, poll_interval=0.05)
-            await until(lambda: not served.service.limits.under_way)
+            await until(lambda: not served.service.rate_limiter.active_questions)
             spent = await client.httpx_client.post(
                 "/workflows/search/run", json={"start_event": QUESTION}
             )
@@ -303,17 +303,19 @@ class Unkept(ServedWorkflow):
 
     @step
     async def go(self, ctx: Context, ev: Begin) -> Unserializable:
-        async with self.work(ctx) as (_, telling):
+        async with self.work(ctx) as (_, relay):
             if ev.how == "breaks":
                 raise RuntimeError("a secret of the house")
             if ev.how == "tells":
-                telling.tell("x", {"x": object()})
+                relay.send("x", {"x": object()})
             return Unserializable(value=object() if ev.how == "gives" else 1)
 
 
 async def test_a_run_whose_events_cannot_be_kept_comes_to_an_end(served: Any, desk: Path) -> None:
     meanings = MeaningRoutes(wait_s=1, most=1)
-    runs = WorkflowRunServer(served.alir, served.service.limits, desk, meanings, {"unkept": Unkept})
+    runs = WorkflowRunServer(
+        served.alir, served.service.rate_limiter, desk, meanings, {"unkept": Unkept}
+    )
     runs._file.path = desk / "other.runs"
     endpoints = RunRoutes(runs).endpoints()
 

@@ -12,8 +12,8 @@ from llama_agents.server import HandlerQuery, PersistentHandler
 from alir.errors import ServiceFileFailed
 from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.events import RunAnswer, RunEvent
-from alir.server.workflow_runs.owner import RunOwner, asking
-from alir.server.workflow_runs.rows import KEPT, KEPT_FOR
+from alir.server.workflow_runs.owner import RunOwner, acting_as
+from alir.server.workflow_runs.rows import KEPT_FOR, MAX_ENDED
 from alir.server.workflow_runs.store import RunStore
 
 ALL = HandlerQuery()
@@ -52,7 +52,7 @@ def envelope(event: RunEvent | RunAnswer) -> EventEnvelopeWithMetadata:
 async def kept(store: RunStore, owner: RunOwner, *ended: datetime) -> None:
     for number, at in enumerate(ended):
         id_ = f"{owner.tenant}{number}"
-        with asking(owner):
+        with acting_as(owner):
             await store.update(run(id_))
             await store.update(run(id_, ended=at))
 
@@ -60,13 +60,13 @@ async def kept(store: RunStore, owner: RunOwner, *ended: datetime) -> None:
 async def test_a_tenant_finds_changes_and_forgets_its_own_runs_alone(store: RunStore) -> None:
     await kept(store, ACME, datetime.now(UTC))
     of_acme = HandlerQuery(handler_id_in=["acme0"], run_id_in=["run-acme0"])
-    with asking(ZETA):
+    with acting_as(ZETA):
         found = await store.query(of_acme)
         deleted = await store.delete(of_acme)
         with pytest.raises(PermissionError):
             await store.update(run("acme0"))
         everything = await store.query(ALL)
-    with asking(RunOwner("", "3")):
+    with acting_as(RunOwner("", "3")):
         of_house = await store.query(ALL)
     [after_a_restart] = await store.query(of_acme)
 
@@ -88,20 +88,20 @@ async def test_other_collections_have_runs_of_their_own(store: RunStore, file: R
 async def test_old_runs_are_forgotten_with_their_events_and_others_stay(store: RunStore) -> None:
     now = datetime.now(UTC)
     await kept(store, ZETA, now)
-    with asking(ACME):
+    with acting_as(ACME):
         await store.update(run("old"))
         await store.append_event("run-old", envelope(RunEvent(event="x", data={})))
         await store.update(run("old", ended=now - KEPT_FOR - timedelta(minutes=1)))
         await store.update(run("lives"))
     forgotten = await store.query(HandlerQuery(handler_id_in=["old"]))
-    await kept(store, ACME, *(now + timedelta(seconds=n) for n in range(KEPT + 3)))
-    with asking(ACME):
+    await kept(store, ACME, *(now + timedelta(seconds=n) for n in range(MAX_ENDED + 3)))
+    with acting_as(ACME):
         of_acme = await store.query(ALL)
 
     assert forgotten == []
     assert await store.query_events("run-old") == []
-    assert len(of_acme) == KEPT + 1
-    assert {"lives", f"acme{KEPT + 2}"} <= {one.handler_id for one in of_acme}
+    assert len(of_acme) == MAX_ENDED + 1
+    assert {"lives", f"acme{MAX_ENDED + 2}"} <= {one.handler_id for one in of_acme}
     assert "acme0" not in {one.handler_id for one in of_acme}
     assert len(await store.query(HandlerQuery(handler_id_in=["zeta0"]))) == 1
 
@@ -110,12 +110,12 @@ async def test_what_is_written_together_is_one_transaction(
     store: RunStore, file: RunDatabase
 ) -> None:
     await store.update(run("a"))
-    before = file._together.stats.calls
+    before = file._coalescer.stats.calls
     tokens = [envelope(RunEvent(event="token", data={"text": str(n)})) for n in range(100)]
     await asyncio.gather(*(store.append_event("run-a", token) for token in tokens))
     events = await store.query_events("run-a", 97)
 
-    assert file._together.stats.calls - before <= 3
+    assert file._coalescer.stats.calls - before <= 3
     assert [one.sequence for one in events] == [98, 99]
     assert events[0].event == tokens[98]
     assert await store.query_events("run-a", 10**30) == []
@@ -152,7 +152,7 @@ async def test_what_nobody_can_go_on_with_is_given_up_at_the_start(store: RunSto
         await store.append_tick(f"run-{id_}", TICK)
     for id_ in ("a", "c"):
         await store.append_tick(f"run-{id_}", TICK)
-    await store.give_up(["ask"])
+    await store.fail_unresumable(["ask"])
     found = {one.handler_id: one for one in await store.query(ALL)}
 
     assert {id_: one.status for id_, one in found.items()} == {
@@ -166,8 +166,8 @@ async def test_what_nobody_can_go_on_with_is_given_up_at_the_start(store: RunSto
 async def test_one_that_ended_without_a_word_is_kept_as_failed(store: RunStore) -> None:
     await kept(store, ACME, datetime.now(UTC))
     await store.update(run("a"))
-    await store.see_ended("run-a")
-    await store.see_ended("run-acme0")
+    await store.ensure_ended("run-a")
+    await store.ensure_ended("run-acme0")
     statuses = {one.handler_id: one.status for one in await store.query(ALL)}
     [last] = await store.query_events("run-a")
 

@@ -90,6 +90,7 @@ def test_a_file_whose_reading_fails_says_what_the_system_said() -> None:
 A = FilePart(Path("/docs/a.txt"), 5, version="a2")
 B = FilePart(Path("/docs/b.txt"), 5, version="b1")
 C = FilePart(Path("/docs/c.txt"), 5, version="c1")
+NEW = "the index does not hold it"
 
 
 def held(store: Any, part: FilePart, version: str, generation: int = 0) -> None:
@@ -119,7 +120,9 @@ async def test_a_file_held_in_its_present_version_is_unchanged(store: Any, catal
     compared = await compare([A, B], catalog=catalog)
 
     assert compared.changed == []
-    assert compared.settled == [FileOutcome(A.path, "unchanged"), FileOutcome(B.path, "unchanged")]
+    assert compared.settled == [
+        FileOutcome(one.path, "unchanged", "same content") for one in (A, B)
+    ]
 
 
 async def test_a_new_file_is_of_the_first_generation(store: Any, catalog: Any) -> None:
@@ -127,7 +130,7 @@ async def test_a_new_file_is_of_the_first_generation(store: Any, catalog: Any) -
 
     compared = await compare([A], catalog=catalog)
 
-    assert compared.changed == [A]
+    assert compared.changed == [replace(A, reason=NEW)]
     assert compared.settled == []
 
 
@@ -135,15 +138,19 @@ async def test_a_changed_file_is_of_the_generation_after_the_one_held(
     store: Any, catalog: Any
 ) -> None:
     held(store, A, "a1", generation=3)
+    changed = replace(A, content=FileContent("other words"))
 
-    compared = await compare([A, B], catalog=catalog)
+    compared = await compare([changed, B], catalog=catalog)
 
-    assert compared.changed == [replace(A, generation=4), B]
+    assert compared.changed == [
+        replace(changed, generation=4, reason="its content changed"),
+        replace(B, reason=NEW),
+    ]
 
 
 @pytest.mark.parametrize(
     ("older", "newer", "changed"),
-    [("a1", "a2", []), ("a2", "a1", [replace(A, generation=2)])],
+    [("a1", "a2", []), ("a2", "a1", [replace(A, generation=2, reason="the chunking changed")])],
     ids=["unchanged", "back to what it was"],
 )
 async def test_of_two_versions_held_the_newer_counts(
@@ -163,7 +170,7 @@ async def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved(
 
     compared = await compare(parts, catalog=catalog, gone={"words"})
 
-    assert compared.changed == [replace(parts[0], moved=True)]
+    assert compared.changed == [replace(parts[0], moved=True, reason=NEW)]
     assert [one.path for one in compared.settled] == [C.path], "a file that is there was not"
 
 
@@ -173,8 +180,10 @@ async def test_the_rest_of_a_file_is_never_unchanged(store: Any, catalog: Any) -
 
     compared = await compare([rest, A], catalog=catalog)
 
-    assert compared.changed == [rest], "it keeps the generation of its beginning"
-    assert compared.settled == [FileOutcome(A.path, "unchanged")]
+    assert compared.changed == [replace(rest, reason=NEW)], (
+        "it keeps the generation of its beginning"
+    )
+    assert compared.settled == [FileOutcome(A.path, "unchanged", "same content")]
 
 
 async def test_the_catalog_is_asked_about_each_new_part_in_one_call(catalog: Any) -> None:

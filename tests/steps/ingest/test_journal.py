@@ -1,12 +1,17 @@
 """Journal: what is recorded of a file, and which failures are forgotten."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alir.models.files import FileContent, FileOutcome, FilePart
+import pytest
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+from alir.models.files import FileContent, FileOutcome, FilePart, source_id
 from alir.models.records import FailedFile, SourceRecord
-from alir.steps.ingest.journal import journal, journal_failures
+from alir.steps.ingest.journal import journal, journal_failures, relearn
+from alir.storage.ledger import SqliteLedger
 
 
 @dataclass
@@ -16,18 +21,18 @@ class Notebook:
     records: list[SourceRecord] = field(default_factory=list)
     reasons: dict[Path, str] = field(default_factory=dict)
 
-    async def record(self, records: list[SourceRecord]) -> None:
+    async def record_sources(self, records: list[SourceRecord]) -> None:
         self.records += records
 
-    async def failed(self, reasons: dict[Path, str], now_s: float) -> None:
+    async def record_failures(self, reasons: dict[Path, str], now_s: float) -> None:
         assert now_s == 17.0
         self.reasons |= reasons
 
-    async def recovered(self, paths: list[Path]) -> None:
+    async def forget_failures(self, paths: list[Path]) -> None:
         for path in paths:
             del self.reasons[path]
 
-    async def failures(self) -> list[FailedFile]:
+    async def failed_files(self) -> list[FailedFile]:
         return [FailedFile(path, why, 1, 0, 0, 0) for path, why in self.reasons.items()]
 
 
@@ -82,3 +87,50 @@ async def test_failures_are_noted_and_those_that_ended_forgotten(tmp_path: Path)
     await journal_failures(failed, [root], ledger=book, now_s=17.0)
 
     assert book.reasons == {bad: "is bad again", elsewhere: "was bad"}
+
+
+HERE = Path("/docs/here.txt")
+
+
+def chunk(path: Path, index: int, **metadata: Any) -> TextNode:
+    source = RelatedNodeInfo(node_id=source_id(path))
+    return TextNode(
+        id_=f"{path} {index}",
+        metadata={"file_path": str(path), "version": "v1", **metadata},
+        relationships={NodeRelationship.SOURCE: source},
+    )
+
+
+async def test_what_the_index_holds_is_known_and_what_it_does_not_is_forgotten(
+    store: Any, catalog: Any, ledger: SqliteLedger
+) -> None:
+    await ledger.record_sources(
+        [SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "written")]
+    )
+    await ledger.record_failures({Path("/docs/bad.txt"): "cannot be read"}, 17.0)
+    store.add([chunk(HERE, 0, chunk_count=2, content_hash="words"), chunk(HERE, 1)])
+    store.add([chunk(Path("/docs/half.txt"), 1)])
+
+    assert await relearn(catalog=catalog, ledger=ledger) == 1
+
+    assert [one async for one in ledger.all_sources()] == [
+        SourceRecord(source_id(HERE), HERE, 0, 0, "words", "v1", 2, "settled")
+    ]
+    assert [one.path for one in await ledger.failed_files()] == [Path("/docs/bad.txt")]
+
+
+async def test_an_index_that_cannot_be_read_leaves_the_ledger_as_it_was(
+    catalog: Any, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = SourceRecord("old", Path("/docs/old.txt"), 1, 1, "h", "v", 1, "settled")
+    await ledger.record_sources([known])
+
+    async def failing() -> AsyncIterator[Any]:
+        raise ConnectionError
+        yield
+
+    monkeypatch.setattr(catalog, "complete_versions", failing)
+    with pytest.raises(ConnectionError):
+        await relearn(catalog=catalog, ledger=ledger)
+
+    assert [one async for one in ledger.all_sources()] == [known]

@@ -39,7 +39,7 @@ class Forgetful:
     def __init__(self, store: Any, loses: Sequence[str]) -> None:
         self.store, self.loses = store, loses
 
-    async def held(self, chunk_ids: Sequence[str]) -> set[str]:
+    async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
         for lost in self.loses:
             self.store.nodes.pop(lost, None)
         return self.store.nodes.keys() & set(chunk_ids)

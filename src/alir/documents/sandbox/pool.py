@@ -36,7 +36,7 @@ class ParserPool:
         self._is_closed = False
         self._closing = weakref.finalize(self, _close, self._all)
 
-    async def run(self, job: Callable[[ReadGroup], T]) -> T:
+    async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
         """Do `job` on a thread of the pool, with a way to read documents in its process.
 
         Raises:

@@ -1,1 +1,1 @@
-"""What `alir eval` found, as tables, plots and a page."""
+"""The report of an evaluation or a benchmark: tables, plots and a page."""

@@ -1,4 +1,4 @@
-"""The machine a figure was measured on."""
+"""The machine that a figure was measured on."""
 
 import os
 import platform
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine as every bench's JSON has it, with the load as it is now.
+    """Return what the JSON of a report says of the machine, with its present load.
 
     `cpu`, `cores`, `memory_gib`, `os`, `python`, `packages` (name to version) and `load_average`
     (of 1, 5 and 15 minutes).

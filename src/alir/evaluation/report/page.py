@@ -1,4 +1,4 @@
-"""What was measured as one HTML page: tables and plots, no script, nothing from the network."""
+"""A report as one HTML page: tables and plots, without scripts and without a network."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from alir.evaluation.report.plot import svg
 from alir.evaluation.report.tables import Chart, Table
-from alir.evaluation.report.terminal import on
+from alir.evaluation.report.terminal import machine_line
 
 _ROLES = {"ours": "alir", "theirs": "LlamaIndex", "limit": "the limit"}
 
@@ -23,7 +23,7 @@ def write_page(
     charts: Sequence[Chart],
     found: dict[str, Any],
 ) -> None:
-    """Write a page to `file`; `found` is the JSON that is shown on it.
+    """Write a page to `file`; it also shows the JSON `found`.
 
     Raises:
         OSError: it cannot be written.
@@ -33,7 +33,7 @@ def write_page(
         title=escape(title),
         tables="\n".join(map(_table, tables)),
         charts="\n".join(map(_chart, charts)),
-        machine=escape(on(found["machine"])),
+        machine=escape(machine_line(found["machine"])),
         json=escape(json.dumps(found, indent=1)),
     )
     file.write_text(page, encoding="utf-8")

@@ -15,7 +15,7 @@ AXIS = 34
 
 
 def svg(chart: Chart) -> str:
-    """Return the drawing; its colours are the page's."""
+    """Return the drawing; the page sets its colours."""
     bars = [bar for group in chart.groups.values() for bar in group]
     low, high = min(min(bar.spread) for bar in bars), max(max(bar.spread) for bar in bars)
     scale = UnitAxis(low, high) if chart.linear else LogAxis(low, high)
@@ -55,11 +55,11 @@ class LogAxis:
         self.last = max(math.ceil(math.log10(high)), self.first + 1)
 
     def x(self, value: float) -> float:
-        """Return where `value` stands."""
+        """Return the x coordinate of `value`."""
         return _across((math.log10(value) - self.first) / (self.last - self.first))
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Yield the values that are marked, and their names."""
+        """Yield the marked values and their labels."""
         for power in range(self.first, self.last + 1):
             yield 10.0**power, f"{10.0**power:g}" if power < 4 else f"{10**power:,}"
 
@@ -72,11 +72,11 @@ class UnitAxis:
         self.last = max(math.ceil(high * 10), self.first + 1)
 
     def x(self, value: float) -> float:
-        """Return where `value` stands."""
+        """Return the x coordinate of `value`."""
         return _across((value * 10 - self.first) / (self.last - self.first))
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Yield the values that are marked, and their names."""
+        """Yield the marked values and their labels."""
         for tenth in range(self.first, self.last + 1):
             yield tenth / 10, f"{tenth / 10:g}"
 

@@ -1,6 +1,6 @@
-"""How a person who waits is told what is being measured."""
+"""How a measurement reports its progress."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str], None]
-"""Told what is being measured."""
+"""Called with a line on what is being measured."""

@@ -1,11 +1,11 @@
-"""What a bench shows, on the terminal and on a page: tables, and bars with their spread."""
+"""The tables and charts of a report, for the terminal and the page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Role = Literal["ours", "theirs", "limit"]
-"""Whose figure it is: alir's, LlamaIndex's, or that of what both are made of."""
+"""A figure of alir, of LlamaIndex, or of the library below both, which is the limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The tables of a bench on the terminal, and its progress on stderr."""
+"""The tables of a report on the terminal, and the progress on stderr."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from alir.evaluation.report.tables import Table
 
 
 def show(tables: Sequence[Table], machine: dict[str, Any]) -> None:
-    """Print tables to stdout, and below them what they were measured on."""
+    """Print tables to stdout, and below them the machine."""
     console = Console(highlight=False)
     for table in tables:
         drawn = RichTable(box=box.SIMPLE_HEAD, title=table.title, title_justify="left")
@@ -25,10 +25,10 @@ def show(tables: Sequence[Table], machine: dict[str, Any]) -> None:
         for note in table.notes:
             console.print(note, markup=False, style="dim")
         console.print()
-    console.print(on(machine), markup=False, style="dim")
+    console.print(machine_line(machine), markup=False, style="dim")
 
 
-def on(machine: dict[str, Any]) -> str:
+def machine_line(machine: dict[str, Any]) -> str:
     """Return the machine in a sentence or two."""
     load = ", ".join(f"{one:g}" for one in machine["load_average"])
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
@@ -41,7 +41,7 @@ def on(machine: dict[str, Any]) -> str:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Tell on stderr what is being measured: one line that changes, or a line each in a log."""
+    """Show on stderr what is being measured: one line that changes, or in a log a line each."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield lambda what: console.print(what, markup=False, soft_wrap=True)

@@ -44,7 +44,7 @@ class LocalEmbedding(BaseEmbedding):
 
     _threads: dict[TextKind, ModelThreads] = PrivateAttr()
     _texts_are: TextKind = PrivateAttr(default=TextKind.DOCUMENT)
-    _handovers: PerLoop[LoopBridge] = PrivateAttr(default_factory=lambda: PerLoop(LoopBridge))
+    _bridges: PerLoop[LoopBridge] = PrivateAttr(default_factory=lambda: PerLoop(LoopBridge))
 
     def __init__(
         self, model: ModelFolder, *, batch_size: int = 64, backend: EmbedBackend = "auto"
@@ -97,7 +97,7 @@ class LocalEmbedding(BaseEmbedding):
         return _result(self._submit(texts, self._texts_are))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._handovers.here().awaited(self._submit(texts, self._texts_are))
+        return await self._bridges.on_this_loop().wrap_future(self._submit(texts, self._texts_are))
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -109,7 +109,9 @@ class LocalEmbedding(BaseEmbedding):
         return _result(self._submit([query], TextKind.QUESTION))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return (await self._handovers.here().awaited(self._submit([query], TextKind.QUESTION)))[0]
+        return (
+            await self._bridges.on_this_loop().wrap_future(self._submit([query], TextKind.QUESTION))
+        )[0]
 
     def _submit(self, texts: list[str], kind: TextKind) -> Future[list[list[float]]]:
         return self._threads[kind].submit(texts, kind)

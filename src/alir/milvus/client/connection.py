@@ -8,28 +8,18 @@ serialization, and a script may call `asyncio.run` as often as it likes.
 import asyncio
 import logging
 import threading
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from pymilvus import AsyncMilvusClient
-from pymilvus.client.types import Status
-from pymilvus.exceptions import ConnectionConfigException, ErrorCode, MilvusException
-from pymilvus.grpc_gen import common_pb2
+from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
-from alir.errors import (
-    AccessRefused,
-    AlirError,
-    InvalidSetting,
-    MilvusFailed,
-    MilvusTimeout,
-    MilvusUnavailable,
-)
+from alir.errors import AlirError, InvalidSetting, MilvusFailed, MilvusUnavailable
 from alir.milvus.client import lite, wire
-from alir.milvus.client.outages import OutageMonitor
+from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.retries import Retrier, always
 
 T = TypeVar("T")
@@ -38,12 +28,6 @@ T = TypeVar("T")
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
-PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
-PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
-"""Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
-a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
-LITE_STARTS = "has not been init"
-"""In what Milvus Lite says that is asked for its first collection while it still starts."""
 BEGINS_WITHIN_S = 0.002
 """How long a caller waits at most for the client's thread to send its request."""
 SENT_AFTER_TURNS = 2
@@ -90,6 +74,16 @@ class _ClientLoop:
 _CLIENT_LOOP = _ClientLoop()
 
 
+class NamedCollection(Protocol):
+    """A collection by the name that it has at the moment."""
+
+    name: str
+
+    async def find_again(self) -> bool:
+        """Return, after a call that failed, whether it may succeed now, maybe by another name."""
+        ...
+
+
 class MilvusConnection:
     """A lazily connected Milvus client; the constructor does no I/O.
 
@@ -117,27 +111,19 @@ class MilvusConnection:
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
         self._connecting: asyncio.Lock | None = None
-        self._retries = Retrier(outage_s=outage_s)
+        self._is_connected = False
         self._lite_may_be_dead = False
-        self.lives = 1
+        self._retries = Retrier(outage_s=outage_s)
+        self.outages = self._retries.outages
+        """The times when calls wait for Milvus to come back."""
+        self.failures = self._retries.failures
+        """Calls that failed, each attempt, by the name of the error."""
+        self.is_lite = "://" not in uri
+        """Whether this is a Milvus Lite file, not a server."""
+        self.lite_starts = 1
         """How often Milvus Lite's process was started; a new one has no collection loaded."""
 
-    @property
-    def outages(self) -> OutageMonitor:
-        """The times when calls wait for Milvus to come back."""
-        return self._retries.outages
-
-    @property
-    def failures(self) -> Counter[str]:
-        """Calls that failed, each attempt, by the name of the error."""
-        return self._retries.failures
-
-    @property
-    def is_lite(self) -> bool:
-        """Whether this is a Milvus Lite file, not a server."""
-        return "://" not in self.uri
-
-    async def call(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+    async def call_method(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
 
         It may be any of them: it is not made again once it may have reached Milvus.
@@ -167,41 +153,68 @@ class MilvusConnection:
         """Begin `work` with the client, on its loop; `operation` names it in errors.
 
         Args:
-            waits, repeatable: as in `Retrier.run`.
+            waits, repeatable: as in `Retrier.repeat`.
 
         Raises:
-            ConfigError, DependencyError: as `call` does.
+            ConfigError, DependencyError: as `call_method` does.
         """
+        attempt = partial(self._perform, operation, work)
+        return self.begin_attempts(attempt, waits=waits, repeatable=repeatable)
 
-        def attempt() -> Awaitable[T]:
-            return self._perform(operation, work)
-
-        return self.begin_all(attempt, waits=waits, repeatable=repeatable)
-
-    def begin_all(
+    def begin_attempts(
         self,
         attempt: Callable[[], Awaitable[T]],
         *,
         waits: bool = False,
         repeatable: Callable[[], bool] = always,
     ) -> Awaitable[T]:
-        """Begin several calls (`call_once`) that are made again together, as `begin` does."""
-        retried = self._retries.run(attempt, waits=waits, repeatable=repeatable)
-        return self.on_client_loop(retried)
+        """Begin several calls that are made again together, as `begin` does.
+
+        `attempt` makes them with `call_once` and `call_on`.
+        """
+        return self.on_client_loop(self._attempted(attempt, waits, repeatable))
+
+    async def _attempted(
+        self, attempt: Callable[[], Awaitable[T]], waits: bool, repeatable: Callable[[], bool]
+    ) -> T:
+        try:
+            result = await attempt()
+        except AlirError as error:
+            return await self._retries.repeat(attempt, error, waits=waits, repeatable=repeatable)
+        self._retries.has_answered = True
+        return result
 
     async def call_once(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Call as `call` does, but never again: it is part of what is begun again as a whole."""
+        """Call as `call_method` does, and never again."""
 
-        async def call(client: AsyncMilvusClient) -> Any:
-            return await self._method(client, operation)(*args, **kwargs)
+        def work(client: AsyncMilvusClient) -> Awaitable[Any]:
+            return self._method(client, operation)(*args, **kwargs)
 
-        return await self.once(operation, call)
+        return await self.on_client_loop(self._perform(operation, work))
 
-    def once(
-        self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
-    ) -> Awaitable[T]:
-        """Begin `work` as `begin` does, but never again."""
-        return self.on_client_loop(self._perform(operation, work))
+    async def call_on(
+        self,
+        collection: NamedCollection,
+        operation: str,
+        method: Callable[..., Awaitable[Any]] | None = None,
+        /,
+        **kwargs: Any,
+    ) -> Any:
+        """Call the client's method on a collection, or `method(client, name)`, on its loop.
+
+        The call is made once more if the collection was renamed or dropped meanwhile.
+        """
+
+        def work(client: AsyncMilvusClient) -> Awaitable[Any]:
+            call = partial(method, client) if method else self._method(client, operation)
+            return call(collection.name, **kwargs)
+
+        try:
+            return await self._perform(operation, work)
+        except MilvusFailed:
+            if not await collection.find_again():
+                raise
+            return await self._perform(operation, work)
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
@@ -210,7 +223,7 @@ class MilvusConnection:
             return work
         return asyncio.wrap_future(_CLIENT_LOOP.begin(work))
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
         return asyncio.run_coroutine_threadsafe(work, _CLIENT_LOOP.get()).result()
 
@@ -218,12 +231,12 @@ class MilvusConnection:
         """Close the client; a later call connects again."""
         await self.on_client_loop(self._close())
 
-    async def hurry(self) -> None:
+    async def stop_waiting(self) -> None:
         """Let no call wait for Milvus to come back any longer, until this is closed."""
-        await self.on_client_loop(self._hurry())
+        await self.on_client_loop(self._stop_waiting())
 
-    async def _hurry(self) -> None:
-        self._retries.hurry()
+    async def _stop_waiting(self) -> None:
+        self._retries.stop_waiting()
 
     def _method(self, client: AsyncMilvusClient, operation: str) -> Callable[..., Awaitable[Any]]:
         # A server that is too busy says so, and pymilvus would ask it again: `retries.py` does.
@@ -240,7 +253,7 @@ class MilvusConnection:
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:
-            translated = self._translated(error, operation)
+            translated = translate_error(error, operation, uri=self.uri, timeout_s=self.timeout_s)
             if self.is_lite and isinstance(translated, MilvusUnavailable):
                 self._lite_may_be_dead = True
             raise translated from error
@@ -252,10 +265,11 @@ class MilvusConnection:
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
             elif self._lite_may_be_dead and self._lite_path is not None:
-                self.lives += await asyncio.to_thread(lite.revive, self._lite_path)
+                self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
                 self._lite_may_be_dead = False
-            if not wire.is_connected(self._client):
+            if not self._is_connected:
                 await wire.connect(self._client)
+                self._is_connected = True
             return self._client
 
     def _new_client(self) -> AsyncMilvusClient:
@@ -280,59 +294,19 @@ class MilvusConnection:
             )
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(
-                "ALIR_MILVUS_URI", f"{self.uri!r} is not usable: {_sentence(error)}", "Correct it."
+                "ALIR_MILVUS_URI",
+                f"{self.uri!r} is not usable: {sentence_of(error)}",
+                "Correct it.",
             ) from error
 
     async def _close(self) -> None:
-        client, self._client = self._client, None
+        client, self._client, self._is_connected = self._client, None, False
         if client is not None:
             await client.close()
         path, self._lite_path = self._lite_path, None
         if path is not None:
             await asyncio.to_thread(lite.release, path)
-        self._retries.relax()
-
-    def _translated(self, error: BaseException, operation: str) -> AlirError:
-        chain = _chain(error)
-        codes = {one.code() for one in chain if isinstance(one, grpc.RpcError)}
-        if grpc.StatusCode.UNAUTHENTICATED in codes:
-            return AccessRefused(f"Milvus at {self.uri}", "ALIR_MILVUS_TOKEN")
-        timed_out = any(isinstance(one, TimeoutError) for one in chain)
-        if timed_out or grpc.StatusCode.DEADLINE_EXCEEDED in codes:
-            return MilvusTimeout(self.uri, self.timeout_s)
-        not_connected = getattr(error, "code", None) == Status.CONNECT_FAILED
-        if not_connected or grpc.StatusCode.UNAVAILABLE in codes:
-            return MilvusUnavailable(self.uri)
-        return MilvusFailed(
-            self.uri,
-            operation,
-            _sentence(error),
-            retryable=bool(codes & PASSING) or _may_pass(error),
-        )
-
-
-def _may_pass(error: BaseException) -> bool:
-    if not isinstance(error, MilvusException):
-        return False
-    if error.code in PASSING_ANSWERS or error.compatible_code == common_pb2.NotReadyServe:
-        return True
-    return LITE_STARTS in str(error.message)
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        cause = current.__cause__ if current.__cause__ is not current else None
-        current = cause or current.__context__
-    return chain
-
-
-def _sentence(error: BaseException) -> str:
-    message = getattr(error, "message", None) or str(error) or type(error).__name__
-    return str(message).strip().splitlines()[0].rstrip(".")
+        self._retries.wait_again()
 
 
 async def _waited_for(work: Coroutine[Any, Any, T]) -> T:

@@ -17,13 +17,13 @@ class _Listener:
     resumed: Callable[[float], None]
     listens: bool = True
 
-    def hear(self, told: Callable[[Any], None], value: object) -> None:
-        def hear() -> None:
+    def notify(self, callback: Callable[[Any], None], value: object) -> None:
+        def call() -> None:
             if self.listens:
-                told(value)
+                callback(value)
 
         if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(hear)
+            self.loop.call_soon_threadsafe(call)
 
 
 class OutageMonitor:
@@ -40,14 +40,14 @@ class OutageMonitor:
         self._listeners: list[_Listener] = []
 
     @contextmanager
-    def listened(
+    def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> Iterator[None]:
         """Have each outage, and after how many seconds it ended, told on the running loop."""
         listener = _Listener(asyncio.get_running_loop(), paused, resumed)
         self._listeners.append(listener)
         if (outage := self._now) is not None:
-            listener.hear(paused, outage)
+            listener.notify(paused, outage)
         try:
             yield
         finally:
@@ -70,13 +70,13 @@ class OutageMonitor:
                 self._now = None
                 if came_back:
                     for listener in list(self._listeners):
-                        listener.hear(listener.resumed, self._clock() - self._began)
+                        listener.notify(listener.resumed, self._clock() - self._began)
 
-    def tell(self, reason: str, *, waits_s: float) -> None:
+    def announce(self, reason: str, *, waits_s: float) -> None:
         """Tell, once for each outage, why calls wait, and for how long at most."""
         if self._now is not None:
             return
         since = time.time() - (self._clock() - self._began)
         self._now = Outage(reason, since, waits_s)
         for listener in list(self._listeners):
-            listener.hear(listener.paused, self._now)
+            listener.notify(listener.paused, self._now)

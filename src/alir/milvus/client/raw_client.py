@@ -25,7 +25,7 @@ class AsyncStoreClient:
             return method  # create_schema, prepare_index_params: they need no connection
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await self._connection.call(name, *args, **kwargs)
+            return await self._connection.call_method(name, *args, **kwargs)
 
         return call
 
@@ -38,7 +38,7 @@ class StoreClient:
 
     def close(self) -> None:
         """Close the store's connection; a later call opens it again."""
-        self._connection.run(self._connection.close())
+        self._connection.run_blocking(self._connection.close())
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = _method(name)
@@ -46,9 +46,9 @@ class StoreClient:
             return method
 
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            return await self._connection.call(name, *args, **kwargs)
+            return await self._connection.call_method(name, *args, **kwargs)
 
-        return lambda *args, **kwargs: self._connection.run(awaited(*args, **kwargs))
+        return lambda *args, **kwargs: self._connection.run_blocking(awaited(*args, **kwargs))
 
 
 def _method(name: str) -> Callable[..., Any]:

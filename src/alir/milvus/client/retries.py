@@ -54,21 +54,23 @@ class Retrier:
         self.outages = OutageMonitor(clock)
         self.failures: Counter[str] = Counter()
         """Attempts that failed, by the name of the error."""
+        self.has_answered = False
+        """Whether a call has ever succeeded."""
         self._outage_s = outage_s
         self._sleep = sleep
         self._clock = clock
-        self._has_answered = False
-        self._hurries = False
+        self._may_wait = True
         self._waits: set[asyncio.Timeout] = set()
 
-    async def run(
+    async def repeat(
         self,
         attempt: Callable[[], Awaitable[T]],
+        error: AlirError,
         *,
         waits: bool = False,
         repeatable: Callable[[], bool] = always,
     ) -> T:
-        """Make a call, again while its error may pass.
+        """Make a call again that failed with `error`, while its error may pass.
 
         Args:
             waits: for a Milvus that is gone, once it has answered: one that never did is more
@@ -76,43 +78,43 @@ class Retrier:
             repeatable: asked after a failure whether the call may be made again.
 
         Raises:
-            DependencyError: the last failure.
+            AlirError: the last failure.
         """
-        attempt = self._counted(attempt)
-        try:
-            result = await attempt()
-        except DependencyError as error:
-            if not (error.retryable and repeatable()):
-                raise
-            failed = error
-        else:
-            self._has_answered = True
-            return result
-        if waits and self._outage_s and self._has_answered and not self._hurries:
-            return await self._wait(attempt, failed, repeatable)
-        return await self._repeat(attempt, failed, repeatable)
+        self.failures[type(error).__name__] += 1
+        if not (isinstance(error, DependencyError) and error.retryable and repeatable()):
+            raise error
+        waits = waits and self._outage_s > 0 and self.has_answered and self._may_wait
+        repeat = self._wait if waits else self._repeat_quickly
+        return await repeat(attempt, error, repeatable)
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Let no call wait any longer, from now on: the connection is to be closed."""
-        self._hurries = True
+        self._may_wait = False
         while self._waits:
             self._waits.pop().reschedule(0)
 
-    def relax(self) -> None:
+    def wait_again(self) -> None:
         """Let calls wait again."""
-        self._hurries = False
+        self._may_wait = True
 
-    def _counted(self, attempt: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
-        async def counted() -> T:
+    def _resumed(
+        self, attempt: Callable[[], Awaitable[T]], failed: DependencyError
+    ) -> Callable[[], Awaitable[T]]:
+        """Return `attempt` as if it had not failed yet: for tenacity the first failure comes."""
+        first = [failed]
+
+        async def resumed() -> T:
+            if first:
+                raise first.pop()
             try:
                 return await attempt()
             except AlirError as error:
                 self.failures[type(error).__name__] += 1
                 raise
 
-        return counted
+        return resumed
 
-    async def _repeat(
+    async def _repeat_quickly(
         self,
         attempt: Callable[[], Awaitable[T]],
         failed: DependencyError,
@@ -129,7 +131,7 @@ class Retrier:
             sleep=self._sleep,
             reraise=True,
         )
-        return await retrying(_resumed(attempt, failed))
+        return await retrying(self._resumed(attempt, failed))
 
     async def _wait(
         self,
@@ -146,7 +148,7 @@ class Retrier:
             last = error
             # A hiccup that one quick repeat gets over is nobody's news.
             if state.attempt_number > 1 or isinstance(error, MilvusTimeout):
-                self.outages.tell(str(error), waits_s=self._outage_s)
+                self.outages.announce(str(error), waits_s=self._outage_s)
 
         retrying: AsyncRetrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: _may_pass(error) and repeatable()),
@@ -161,26 +163,12 @@ class Retrier:
                 self._waits.add(wait)
                 try:
                     with self.outages.waiting():
-                        return await retrying(_resumed(attempt, failed))
+                        return await retrying(self._resumed(attempt, failed))
                 finally:
                     self._waits.discard(wait)
-        except TimeoutError:  # it was told to hurry
+        except TimeoutError:  # `stop_waiting` was called
             raise last from None
 
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, DependencyError) and error.retryable
-
-
-def _resumed(
-    attempt: Callable[[], Awaitable[T]], failed: DependencyError
-) -> Callable[[], Awaitable[T]]:
-    """Return `attempt` as if it had not failed yet: for tenacity the first failure is to come."""
-    failures = [failed]
-
-    async def resumed() -> T:
-        if failures:
-            raise failures.pop()
-        return await attempt()
-
-    return resumed

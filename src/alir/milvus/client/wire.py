@@ -34,18 +34,13 @@ Hit = dict[str, Any]
 
 
 async def connect(client: AsyncMilvusClient) -> None:
-    """Connect `client`, and have it raise each error at once."""
+    """Connect `client`, which then raises each error at once."""
     handler = await client._get_connection()
     # pymilvus asks this before it makes a failed call again, for up to the call's timeout, inserts
     # too; it would also close the connection under the other calls.
     handler._on_rpc_error = _raise
     # pymilvus first looks after half a second; an index of an empty collection is made at once.
     handler.wait_for_creating_index = partial(index_made, handler)
-
-
-def is_connected(client: AsyncMilvusClient) -> bool:
-    """Whether `connect` has been done."""
-    return client._handler is not None
 
 
 async def reached(client: AsyncMilvusClient) -> None:
@@ -97,8 +92,8 @@ async def write(
 async def search(
     client: AsyncMilvusClient,
     collection: str,
-    sought: Sequence[Any],
     *,
+    sought: Sequence[Any],
     timeout_s: float,
     consistency_level: str,
     **options: Any,

@@ -14,52 +14,52 @@ from pymilvus.client.types import LoadState
 
 from alir.errors import MilvusFailed
 from alir.milvus.client.connection import MilvusConnection
-from alir.milvus.collection.schema import recorded
+from alir.milvus.collection.schema import recorded_fingerprint
 from alir.milvus.filters import among
 from alir.models.fingerprint import Fingerprint
 
-JOURNAL = "alir__aliases"
+LITE_COLLECTION = "alir__aliases"
 """The collection in which Milvus Lite keeps what its names mean."""
 _OF_A_REBUILD = re.compile(r"(.+)__(\d+)")
 
 
 class Aliases(Protocol):
-    """What one name means. No method repeats a call that fails: `MilvusConnection.begin_all` may.
+    """What one name means. Failed calls are not made again: see `MilvusConnection.begin_attempts`.
 
     A collection that was never live is not meant by it, even while it is the only one.
     """
 
-    async def live(self) -> str | None:
+    async def live_collection(self) -> str | None:
         """Return the live collection; None while there is none."""
         ...
 
-    async def previous(self) -> str | None:
+    async def previous_collection(self) -> str | None:
         """Return the one that was live before; None where it does not exist any more."""
         ...
 
-    async def first(self) -> str:
+    async def first_collection(self) -> str:
         """Return what the first collection is to be called."""
         ...
 
-    async def prepare(self) -> bool:
-        """See to it that `switch` is possible; return whether that has renamed the live one."""
+    async def prepare_switch(self) -> bool:
+        """See to it that `switch_to` is possible; return whether that has renamed the live one."""
         ...
 
-    async def switch(self, collection: str) -> None:
+    async def switch_to(self, collection: str) -> None:
         """Have the name mean `collection` from now on, for everybody at once."""
         ...
 
-    async def release(self, collection: str) -> None:
+    async def release_collection(self, collection: str) -> None:
         """Have nothing mean `collection`, which is to be dropped."""
         ...
 
 
-def aliases(connection: MilvusConnection, name: str) -> Aliases:
+def aliases_of(connection: MilvusConnection, name: str) -> Aliases:
     """Return the aliases that this Milvus has."""
-    return (_Journal if connection.is_lite else _ServerAliases)(connection, name)
+    return (_LiteAliases if connection.is_lite else _ServerAliases)(connection, name)
 
 
-def number(collection: str, name: str) -> int | None:
+def version_number(collection: str, name: str) -> int | None:
     """Return which of those called `name` a collection is; None if it is none of them."""
     if collection == name:
         return 0
@@ -67,7 +67,7 @@ def number(collection: str, name: str) -> int | None:
     return int(found[2]) if found and found[1] == name else None
 
 
-async def members(connection: MilvusConnection, name: str) -> dict[str, Fingerprint]:
+async def collections_of(connection: MilvusConnection, name: str) -> dict[str, Fingerprint]:
     """Return what each collection that `name` means, has meant or is to mean is made with.
 
     They are told by what they are called, and by what they say of themselves: somebody else's
@@ -75,10 +75,10 @@ async def members(connection: MilvusConnection, name: str) -> dict[str, Fingerpr
     """
     found: dict[str, Fingerprint] = {}
     for collection in sorted(await connection.call_once("list_collections")):
-        if (of_name := number(collection, name)) is None:
+        if (of_name := version_number(collection, name)) is None:
             continue
         description = await connection.call_once("describe_collection", collection)
-        made_with = recorded(description.get("description", ""))
+        made_with = recorded_fingerprint(description.get("description", ""))
         if made_with.get("index", "" if of_name else name) == name:
             found[collection] = made_with
     return found
@@ -97,19 +97,19 @@ class _ServerAliases:
         self._name = name
         self._previous = f"{name}__previous"
 
-    async def live(self) -> str | None:
+    async def live_collection(self) -> str | None:
         return await self._meant(self._name) or await self._meant(self._previous)
 
-    async def previous(self) -> str | None:
+    async def previous_collection(self) -> str | None:
         previous = await self._meant(self._previous)
-        return None if previous == await self.live() else previous
+        return None if previous == await self.live_collection() else previous
 
-    async def first(self) -> str:
+    async def first_collection(self) -> str:
         return f"{self._name}__1"
 
-    async def prepare(self) -> bool:
+    async def prepare_switch(self) -> bool:
         if not await self._meant(self._name):  # a process that died between the two calls
-            await self._point(self._name, await self.live())
+            await self._point(self._name, await self.live_collection())
         renames = await self._meant(self._name) == self._name
         if renames:
             first = f"{self._name}__0"
@@ -119,13 +119,13 @@ class _ServerAliases:
             await self._point(self._name, first)
         return renames
 
-    async def switch(self, collection: str) -> None:
-        live = await self.live()
+    async def switch_to(self, collection: str) -> None:
+        live = await self.live_collection()
         if live not in {None, collection}:
             await self._point(self._previous, live)
         await self._point(self._name, collection)
 
-    async def release(self, collection: str) -> None:
+    async def release_collection(self, collection: str) -> None:
         for alias in (self._previous, self._name):
             if alias != collection and await self._meant(alias) == collection:
                 await self._call("drop_alias", alias)
@@ -151,7 +151,7 @@ class _ServerAliases:
                 raise
 
 
-class _Journal:
+class _LiteAliases:
     """A row for each switch, the last of which holds: a row is there or is not.
 
     To change one would take Milvus Lite two writes, and a reader sees what is between them.
@@ -163,22 +163,22 @@ class _Journal:
         self._name = name
         self._life = 0
 
-    async def live(self) -> str | None:
+    async def live_collection(self) -> str | None:
         _, live, _ = await self._last()
         return live if await self._call("has_collection", live) else None
 
-    async def previous(self) -> str | None:
+    async def previous_collection(self) -> str | None:
         _, live, previous = await self._last()
         there = previous and previous != live and await self._call("has_collection", previous)
         return previous if there else None
 
-    async def first(self) -> str:
+    async def first_collection(self) -> str:
         return self._name
 
-    async def prepare(self) -> bool:
+    async def prepare_switch(self) -> bool:
         return False
 
-    async def switch(self, collection: str) -> None:
+    async def switch_to(self, collection: str) -> None:
         count, live, _ = await self._last()
         if live == collection:
             return
@@ -191,22 +191,22 @@ class _Journal:
             "previous": live,
             "vector": [0.0, 0.0],  # Milvus has no collection without one
         }
-        await self._call("insert", JOURNAL, [row])
+        await self._call("insert", LITE_COLLECTION, [row])
 
-    async def release(self, collection: str) -> None:
+    async def release_collection(self, collection: str) -> None:
         """Nothing to do: a collection that does not exist is not meant."""
 
     async def _last(self) -> tuple[int, str, str]:
         """The number of the last switch, and what is live since and was before."""
-        if not await self._call("has_collection", JOURNAL):
+        if not await self._call("has_collection", LITE_COLLECTION):
             return 0, self._name, ""
-        if self._life != self._connection.lives:
-            if (await self._call("get_load_state", JOURNAL))["state"] != LoadState.Loaded:
-                await self._call("load_collection", JOURNAL)
-            self._life = self._connection.lives
+        if self._life != self._connection.lite_starts:
+            if (await self._call("get_load_state", LITE_COLLECTION))["state"] != LoadState.Loaded:
+                await self._call("load_collection", LITE_COLLECTION)
+            self._life = self._connection.lite_starts
         rows = await self._call(
             "query",
-            JOURNAL,
+            LITE_COLLECTION,
             filter=among("name", [self._name]),
             output_fields=["switch", "live", "previous"],
             limit=16_384,
@@ -216,7 +216,7 @@ class _Journal:
         return max(switches, default=(0, self._name, ""))
 
     async def _make(self) -> None:
-        if await self._call("has_collection", JOURNAL):
+        if await self._call("has_collection", LITE_COLLECTION):
             return
         schema = AsyncMilvusClient.create_schema(auto_id=False, enable_dynamic_field=True)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=300)
@@ -224,6 +224,6 @@ class _Journal:
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)
         indexes = AsyncMilvusClient.prepare_index_params()
         indexes.add_index("vector", index_type="FLAT", metric_type="L2")
-        await self._call("create_collection", JOURNAL, schema=schema)
-        await self._call("create_index", JOURNAL, indexes)
-        await self._call("load_collection", JOURNAL)
+        await self._call("create_collection", LITE_COLLECTION, schema=schema)
+        await self._call("create_index", LITE_COLLECTION, indexes)
+        await self._call("load_collection", LITE_COLLECTION)

@@ -5,17 +5,18 @@ name is looked at again and means another that suits: see `_choose`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
+from llama_index.core.vector_stores.types import MetadataFilters
 from pymilvus import AsyncMilvusClient
 
 from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus.client import wire
 from alir.milvus.client.connection import MilvusConnection
-from alir.milvus.collection.aliases import aliases, members
+from alir.milvus.collection.aliases import aliases_of, collections_of
 from alir.milvus.collection.opening import CollectionOpener
 from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.filters import after, among, both
@@ -23,8 +24,6 @@ from alir.milvus.rows import ID_FIELD, Row
 
 LOOKS_AGAIN_S = 2.0
 """How long a search may go on without a look at what an alias means."""
-
-T = TypeVar("T")
 
 
 class Collection:
@@ -49,38 +48,34 @@ class Collection:
         self.name = layout.collection
         """The collection's own name, once it is open."""
         self._layout = layout
-        self._opening = CollectionOpener(
+        self._opener = CollectionOpener(
             connection, layout, consistency_level=consistency_level, sparse=sparse
         )
-        self._aliases = aliases(connection, layout.collection) if layout.is_alias else None
+        self._aliases = aliases_of(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
         self._found: ExistingCollection | None = None
         self._life = 0
         self._look_at = 0.0
         self._one_at_a_time: asyncio.Lock | None = None
 
-    async def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        """Call the client's method `operation`, one that may be repeated, on this collection."""
-        return await self.connection.begin_all(partial(self._call, operation, *args, **kwargs))
+    def call_method(self, operation: str, *, waits: bool = False, **kwargs: Any) -> Awaitable[Any]:
+        """Begin the client's method `operation`, one that may be repeated, on this collection."""
+        call = partial(self.connection.call_on, self, operation, **kwargs)
+        return self.connection.begin_attempts(call, waits=waits)
 
-    async def _call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        return await self._found_again(
-            lambda: self.connection.call_once(operation, self.name, *args, **kwargs)
-        )
+    async def find_again(self) -> bool:
+        """After a call that failed, look if what an alias meant was renamed or dropped meanwhile.
 
-    async def _found_again(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work`; once more, if what an alias meant was renamed or dropped meanwhile."""
-        try:
-            return await work()
-        except MilvusFailed:
-            if self._aliases is None or await self._aliases.live() == self.name:
-                raise
-            # Its name may be an alias by now, and then of another.
-            is_own = self.name != self._layout.collection
-            if is_own and await self._exists(self.name):
-                raise
-            await self._look_again()
-            return await work()
+        Return whether to make the call again, by the name that this collection has now.
+        """
+        if self._aliases is None or await self._aliases.live_collection() == self.name:
+            return False
+        # Its name may be an alias by now, and then of another.
+        is_own = self.name != self._layout.collection
+        if is_own and await self._exists(self.name):
+            return False
+        await self._look_again()
+        return True
 
     async def _exists(self, name: str) -> bool:
         return bool(await self.connection.call_once("has_collection", name))
@@ -148,20 +143,16 @@ class Collection:
 
     def search(self, sought: Sequence[Any], **options: Any) -> Awaitable[list[list[wire.Hit]]]:
         """Begin a search for each of `sought`, vectors or texts; `options` as in `wire.search`."""
-
-        async def search(client: AsyncMilvusClient) -> list[list[wire.Hit]]:
-            timeout_s = self.connection.timeout_s
-            return await wire.search(client, self.name, sought, timeout_s=timeout_s, **options)
-
-        once = partial(self.connection.once, "search", search)
-        return self.connection.begin_all(partial(self._found_again, once))
+        options |= {"sought": sought, "timeout_s": self.connection.timeout_s}
+        search = partial(self.connection.call_on, self, "search", wire.search, **options)
+        return self.connection.begin_attempts(search)
 
     @property
     def found(self) -> ExistingCollection | None:
         """What the collection turned out to be; None until it is open."""
-        return self._found if self._life == self.connection.lives else None
+        return self._found if self._life == self.connection.lite_starts else None
 
-    async def opened(self, dim: int | None) -> ExistingCollection:
+    async def open_or_create(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
 
         Raises:
@@ -169,9 +160,9 @@ class Collection:
         """
         if (found := self.found) is not None:
             return found
-        return await self.connection.begin_all(partial(self._opened, dim), waits=True)
+        return await self.connection.begin_attempts(partial(self._opened, dim), waits=True)
 
-    async def opened_or_none(self, *, waits: bool = False) -> ExistingCollection | None:
+    async def open_existing(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
 
         Args:
@@ -180,28 +171,28 @@ class Collection:
         if (found := self.found) is not None:
             return found
         opening = partial(self._open, self._layout.dim, create=False)
-        await self.connection.begin_all(opening, waits=waits)
+        await self.connection.begin_attempts(opening, waits=waits)
         return self.found
 
-    async def looked_at(self) -> ExistingCollection | None:
-        """Open the collection as `opened_or_none` does; every now and then see what it is by now.
+    async def open_current(self) -> ExistingCollection | None:
+        """Open the collection as `open_existing` does; every now and then see what it is by now.
 
         A name that means another collection since is followed there, if that suits. If not, this
         stays what it is for as long as it exists.
         """
         if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
-            await self.connection.begin_all(self._look_again)
-        return self.found or await self.opened_or_none()
+            await self.connection.begin_attempts(self._look_again)
+        return self.found or await self.open_existing()
 
-    async def live(self) -> ExistingCollection | None:
+    async def open_live(self) -> ExistingCollection | None:
         """Open what the name means at this moment; None while that does not exist.
 
         Raises:
             CollectionMismatch: it was made with another model; what was open stays so.
         """
         if self._aliases is None:
-            return await self.opened_or_none(waits=True)
-        await self.connection.begin_all(partial(self._look_again, only_live=True), waits=True)
+            return await self.open_existing(waits=True)
+        await self.connection.begin_attempts(partial(self._look_again, only_live=True), waits=True)
         return self.found
 
     async def scan(
@@ -210,26 +201,29 @@ class Collection:
         fields: Sequence[str],
         *,
         page_rows: int = 1000,
+        filters: MetadataFilters | None = None,
         partitions: Sequence[str] | None = None,
     ) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the rows that match `expression`, by id, reading `page_rows` at a time.
+        """Yield the rows that match `expression` and `filters`, by id, `page_rows` at a time.
 
         Reads are strongly consistent: what any process wrote before is seen.
         """
-        if not await self.opened_or_none(waits=True):
+        found = await self.open_existing(waits=True)
+        if found is None:
             return
+        if filters is not None:
+            expression = both(expression, found.node_expression(None, filters))
         last = ""
         while True:
-            query = partial(
-                self._call,
+            page = await self.call_method(
                 "query",
-                filter=both(after(ID_FIELD, last), expression),
+                waits=True,
+                filter=after(ID_FIELD, last, expression),
                 output_fields=[ID_FIELD, *fields],
                 limit=page_rows,
                 partition_names=partitions,
                 consistency_level="Strong",
             )
-            page = await self.connection.begin_all(query, waits=True)
             if not page:  # a short page may still be followed by another
                 return
             for row in page:
@@ -244,13 +238,15 @@ class Collection:
         Args:
             waits: for a Milvus that is gone.
         """
-        if not await self.opened_or_none(waits=waits):
+        if not await self.open_existing(waits=waits):
             return 0
-        counting = partial(self._count, expression, partitions)
-        return await self.connection.begin_all(counting, waits=waits)
+        return await self.connection.begin_attempts(
+            partial(self._count, expression, partitions), waits=waits
+        )
 
     async def _count(self, expression: str, partitions: Sequence[str] | None) -> int:
-        rows = await self._call(
+        rows = await self.connection.call_on(
+            self,
             "query",
             filter=expression,
             output_fields=["count(*)"],
@@ -261,13 +257,13 @@ class Collection:
 
     async def delete(self, expression: str, *, partition: str | None = None) -> None:
         """Delete the rows that match `expression`, and see to it that they are gone."""
-        if not await self.opened_or_none(waits=True):
+        if not await self.open_existing(waits=True):
             return
         deleting = partial(self._delete, expression, partition)
-        await self.connection.begin_all(deleting, waits=True)
+        await self.connection.begin_attempts(deleting, waits=True)
 
     async def _delete(self, expression: str, partition: str | None) -> None:
-        await self._call("delete", filter=expression, partition_name=partition)
+        await self.connection.call_on(self, "delete", filter=expression, partition_name=partition)
         # pymilvus's async client does not look at what a server answers to a delete.
         if left := await self._count(expression, [partition] if partition else None):
             problem = f"{left} rows that were to go are still there"
@@ -275,7 +271,7 @@ class Collection:
 
     async def drop(self) -> None:
         """Drop the collection if it exists; with an alias, whatever that has ever meant."""
-        await self.connection.begin_all(self._drop)
+        await self.connection.begin_attempts(self._drop)
         self._found = None
 
     async def _drop(self) -> None:
@@ -283,8 +279,8 @@ class Collection:
             if await self._exists(self.name):
                 await self.connection.call_once("drop_collection", self.name)
             return
-        for name in await members(self.connection, self._layout.collection):
-            await self._aliases.release(name)
+        for name in await collections_of(self.connection, self._layout.collection):
+            await self._aliases.release_collection(name)
             await self.connection.call_once("drop_collection", name)
 
     async def close(self) -> None:
@@ -310,7 +306,7 @@ class Collection:
                 return
             if self._overwrite:
                 await self._drop()
-            life = self.connection.lives
+            life = self.connection.lite_starts
             chosen = await self._choose()
             if chosen is None and create:
                 chosen = await self._create(dim)
@@ -321,9 +317,11 @@ class Collection:
 
     async def _look_again(self, *, only_live: bool = False) -> None:
         async with self._alone():
-            life = self.connection.lives
+            life = self.connection.lite_starts
             is_open = self.found is not None
-            if not (is_open and self._aliases and await self._aliases.live() == self.name):
+            if not (
+                is_open and self._aliases and await self._aliases.live_collection() == self.name
+            ):
                 self._take(await self._choose(only_live=only_live), life)
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
@@ -342,16 +340,16 @@ class Collection:
         comes from a program that was started before.
         """
         if self._aliases is None:
-            found = await self._opening.existing(self.name)
+            found = await self._opener.open_existing(self.name)
             return (self.name, found) if found else None
-        live = await self._aliases.live()
+        live = await self._aliases.live_collection()
         names = [live]
         if self._life and not only_live:
-            names += [self.name, await self._aliases.previous()]
+            names += [self.name, await self._aliases.previous_collection()]
         try:
             return await self._first_that_suits(names)
         except MilvusFailed:
-            if await self._aliases.live() == live:
+            if await self._aliases.live_collection() == live:
                 raise
         return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
 
@@ -361,7 +359,7 @@ class Collection:
         refused: CollectionMismatch | None = None
         for name in dict.fromkeys(names):
             try:
-                found = await self._opening.existing(name) if name else None
+                found = await self._opener.open_existing(name) if name else None
             except CollectionMismatch as error:
                 refused = refused or error
             else:
@@ -372,9 +370,9 @@ class Collection:
         return None
 
     async def _create(self, dim: int | None) -> tuple[str, ExistingCollection] | None:
-        name = self.name if self._aliases is None else await self._aliases.first()
+        name = self.name if self._aliases is None else await self._aliases.first_collection()
         if not await self._exists(name):
-            await self._opening.create(name, dim)
+            await self._opener.create_collection(name, dim)
         if self._aliases is not None:
-            await self._aliases.switch(name)
+            await self._aliases.switch_to(name)
         return await self._choose()

@@ -15,7 +15,7 @@ from alir.milvus.collection.schema import (
     CollectionLayout,
     ExistingCollection,
     Version,
-    check,
+    check_collection,
     new_indexes,
     new_schema,
 )
@@ -40,7 +40,7 @@ class CollectionOpener:
         self._sparse = sparse
         self._known: Fingerprint | None = None
 
-    async def existing(self, name: str) -> ExistingCollection | None:
+    async def open_existing(self, name: str) -> ExistingCollection | None:
         """Open the collection; None if it does not exist.
 
         Raises:
@@ -52,7 +52,7 @@ class CollectionOpener:
         version = await self._version()
         description = await call("describe_collection", name)
         index = await self._dense_index(name)
-        found = check(description, index, self._layout, version, await self._made_with())
+        found = check_collection(description, index, self._layout, version, await self._made_with())
         if self._layout.makes_indexes:
             await self._make_missing_indexes(name, found)
         await self._set_properties(name, description.get("properties") or {})
@@ -60,7 +60,7 @@ class CollectionOpener:
             await self._load(name)
         return found
 
-    async def create(self, name: str, dim: int | None) -> None:
+    async def create_collection(self, name: str, dim: int | None) -> None:
         """Make the collection with vectors of `dim` dimensions."""
         if dim is None and self._layout.dense:
             raise InvalidSetting(

@@ -106,14 +106,14 @@ class RequestBatcher:
             )
         )
 
-    def write(
+    def write_rows(
         self, operation: Operation, rows: Sequence[Row], *, partition: str | None = None
     ) -> Awaitable[object]:
         """Insert or upsert `rows`, once it is awaited."""
         coalescer = self._inserts if operation == "insert" else self._upserts
-        return coalescer.here()(partition, rows)
+        return coalescer.on_this_loop()(partition, rows)
 
-    async def rows(
+    async def read_rows(
         self, ids: Sequence[str], fields: Sequence[str], *, consistency_level: str
     ) -> list[dict[str, Any]]:
         """Return the rows that have one of `ids`, in their order; what does not exist is left out.
@@ -121,7 +121,7 @@ class RequestBatcher:
         Args:
             fields: what is read of each row, besides its id.
         """
-        found = await self._reads.here()((consistency_level, *fields), ids)
+        found = await self._reads.on_this_loop()((consistency_level, *fields), ids)
         return [row for row in found if row is not None]
 
     async def search(self, sought: Any, *, limit: int, **options: Any) -> list[Hit]:
@@ -131,22 +131,22 @@ class RequestBatcher:
             options: as in `wire.search`; those of one request have the same.
         """
         key = orjson.dumps({"limit": limit, **options}, option=orjson.OPT_SORT_KEYS)
-        [hits] = await self._searches.here()(key, [_Search(sought, limit)])
+        [hits] = await self._searches.on_this_loop()(key, [_Search(sought, limit)])
         return hits
 
     async def drain(self) -> None:
         """Return when everything taken on the running event loop has come back."""
         for each in (self._inserts, self._upserts, self._reads, self._searches):
-            await each.here().drain()
+            await each.on_this_loop().drain()
 
     @property
     def stats(self) -> dict[str, CoalescerStats]:
         """What went through on the running event loop, by kind."""
         return {
-            "inserts": self._inserts.here().stats,
-            "upserts": self._upserts.here().stats,
-            "reads": self._reads.here().stats,
-            "searches": self._searches.here().stats,
+            "inserts": self._inserts.on_this_loop().stats,
+            "upserts": self._upserts.on_this_loop().stats,
+            "reads": self._reads.on_this_loop().stats,
+            "searches": self._searches.on_this_loop().stats,
         }
 
     def _insert(self, partition: str | None, rows: Sequence[Row]) -> Awaitable[Sequence[None]]:
@@ -157,7 +157,7 @@ class RequestBatcher:
         self, key: tuple[str, ...], ids: Sequence[str]
     ) -> Sequence[dict[str, Any] | None]:
         consistency_level, *fields = key
-        found = await self._collection.call(
+        found = await self._collection.call_method(
             "query",
             filter=among(ID_FIELD, list(dict.fromkeys(ids))),
             output_fields=[ID_FIELD, *fields],

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.milvus.utils import BM25BuiltInFunction
 from pymilvus import AsyncMilvusClient, CollectionSchema, DataType
 from pymilvus.milvus_client.index import IndexParams
 
 from alir.errors import CollectionMismatch, FingerprintMismatch
 from alir.milvus.collection.tenants import TENANT_FIELD, UPSERTS_SINCE, TenantPartitions
-from alir.milvus.filters import FilterDialect
+from alir.milvus.filters import FilterDialect, among, both, to_expression
 from alir.milvus.options import SparseFunction
 from alir.milvus.rows import ID_FIELD, MAX_VARCHAR_BYTES
 from alir.models.fingerprint import FOR_QUESTIONS, TENANTS, Fingerprint, differences
 
 Version = tuple[int, ...]
-
 INFIX_SINCE = (2, 4)
 """The first Milvus whose `like` finds text in the middle, and the first with sparse vectors."""
 BM25_SINCE = (2, 5)
@@ -168,8 +168,16 @@ class ExistingCollection:
             and about.get("default_value") is None
         ]
 
+    def node_expression(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> str:
+        """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
+        ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
+        tenant = self.tenants.only_tenant(filters) if self.tenants and filters else None
+        # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
+        partition = among(TENANT_FIELD, [tenant]) if tenant else ""
+        return both(ids, partition, to_expression(filters, self.dialect))
 
-def check(
+
+def check_collection(
     description: dict[str, Any],
     index: dict[str, Any],
     layout: CollectionLayout,
@@ -196,7 +204,7 @@ def check(
     if fields[ID_FIELD]["type"] != DataType.VARCHAR:
         raise CollectionMismatch(name, f"has ids that are not text, in its field {ID_FIELD!r}")
     dim = int(fields[layout.embedding_field]["params"]["dim"]) if layout.dense else None
-    made_with = recorded(description.get("description", ""))
+    made_with = recorded_fingerprint(description.get("description", ""))
     made_with["metric"] = str(index.get("metric_type", layout.metric)).upper()
     present = {**present, "metric": layout.metric}
     if dim is not None:
@@ -230,7 +238,7 @@ def mismatch(
     return FingerprintMismatch(layout.collection, told, " ".join(restored))
 
 
-def recorded(description: str) -> dict[str, str]:
+def recorded_fingerprint(description: str) -> dict[str, str]:
     """Return what a collection's description says of it; nothing, if alir did not write it."""
     try:
         said = json.loads(description)

@@ -14,14 +14,14 @@ class SparseEncoder:
         self._function = function
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-sparse")
 
-    async def of_documents(self, texts: list[str]) -> list[dict[int, float]]:
+    async def encode_documents(self, texts: list[str]) -> list[dict[int, float]]:
         """Return the sparse vectors of texts to store."""
         vectors: list[dict[int, float]] = await self._on_thread(
             self._function.encode_documents, texts
         )
         return vectors
 
-    async def of_query(self, text: str) -> dict[int, float]:
+    async def encode_query(self, text: str) -> dict[int, float]:
         """Return the sparse vector of a text to search for."""
         [vector] = await self._on_thread(self._function.encode_queries, [text])
         return vector  # type: ignore[no-any-return]

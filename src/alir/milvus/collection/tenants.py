@@ -36,7 +36,7 @@ class TenantPartitions:
     root: str
     """The folder in which each has its own; a real path."""
 
-    def of(self, path: object) -> str:
+    def tenant_of(self, path: object) -> str:
         """Return whose the file at `path` is; empty, the house's, if it is in nobody's folder."""
         root = self.root.rstrip(os.sep) + os.sep
         if not isinstance(path, str) or not path.startswith(root):
@@ -44,13 +44,13 @@ class TenantPartitions:
         name, inside, _ = path.removeprefix(root).partition(os.sep)
         return name if inside else ""
 
-    def only(self, filters: MetadataFilters | None) -> str | None:
+    def only_tenant(self, filters: MetadataFilters | None) -> str | None:
         """Return whose all is that can pass `filters`; None if it may be several's, or the house's.
 
         It follows from what they say of paths.
         """
         first, beyond = _range(filters)
-        if beyond is None or not (name := self.of(first)):
+        if beyond is None or not (name := self.tenant_of(first)):
             return None
         # What begins with the folder's path comes before the same with a next character.
         after_folder = os.path.join(self.root, name) + chr(ord(os.sep) + 1)  # noqa: PTH118  a text

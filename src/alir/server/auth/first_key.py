@@ -25,7 +25,7 @@ def make_first_key(db: sqlite3.Connection, file: Path) -> bool:
     """
     db.execute("BEGIN IMMEDIATE")  # two that start at once make one
     try:
-        is_first = not keys.present(db, None).any_exist
+        is_first = not keys.check_secret(db, None).any_exist
         if is_first:
             _write(file, keys.add(db, NAME, "admin"))
     except BaseException:

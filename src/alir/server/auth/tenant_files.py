@@ -12,7 +12,7 @@ MAX_NAME_BYTES = 200
 _UNSAFE = frozenset('<>:"|?*')
 
 
-def named(given: str, tenant: Tenant) -> Path:
+def resolve_path(given: str, tenant: Tenant) -> Path:
     """Return what `given` names below the tenant's folder: a real path.
 
     Raises:
@@ -37,7 +37,7 @@ def named(given: str, tenant: Tenant) -> Path:
     return real
 
 
-def is_own(file: Path, tenant: Tenant) -> bool:
+def is_inside(file: Path, tenant: Tenant) -> bool:
     """Return whether a file lies below the tenant's folder, and no link leads out of it."""
     return Path(os.path.realpath(file)) == file and file.is_relative_to(tenant.folder)
 

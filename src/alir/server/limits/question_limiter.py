@@ -1,8 +1,7 @@
-"""The places for questions, and the line of those that wait for one: both bounded, and fair.
+"""A limit on the questions that run at once, and a bounded, fair queue for those that wait.
 
-Questions that wait for a language model cost the event loop nothing; questions that compute share
-it, and so many at once that it is late make each other, and everything else, wait. So there are
-fewer places while it is late.
+Questions that wait for a language model cost the event loop nothing. Questions that compute share
+it, and too many at once delay each other and everything else. So fewer may run while it is late.
 """
 
 import asyncio
@@ -10,130 +9,131 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from alir.server.problems import Problem, ProblemException
+from alir.server.problems import ProblemException
+from alir.server.schemas.problems import Problem
 
 BUSY_RETRY_AFTER_S = 2
 LATE_S = 0.02
-"""So late the event loop is too late: a look comes late by up to three of its turns."""
-FEWEST = 8
-"""Places, however late it is: it may be late for other reasons."""
+"""The event loop is late above this: the check itself comes late by up to three turns."""
+MIN_ALLOWED = 8
+"""Questions that may run however late it is: it may be late for other reasons."""
 
 
 class TooManyQuestions(ProblemException):
-    """No place came free in time; asked later, one may."""
+    """No question ended in time; a later attempt may succeed."""
 
 
 class QuestionLimiter:
-    """Gives places to questions, in the order they came, and between keys to who has the fewest.
+    """Gives slots to questions: first the key with the fewest slots, then in order of arrival.
 
     Args:
-        places: how many questions may be under way at once.
-        line: how many more may wait for a place.
-        longest_wait_s: so long a question waits at most.
+        max_active: The most questions that run at once.
+        max_waiting: The most questions that wait for a slot.
+        wait_timeout_s: The longest that one waits.
     """
 
-    def __init__(self, places: int, *, line: int, longest_wait_s: float) -> None:
-        self._most = places
-        self.allowed = places
-        """How many may be under way now."""
-        self._line = line
-        self._longest_wait_s = longest_wait_s
-        self._held: Counter[str] = Counter()
-        # By key, those of its questions that wait; the key that was served longest ago comes first.
-        self._lines: dict[str, deque[asyncio.Future[None]]] = {}
-        self.under_way = 0
+    def __init__(self, max_active: int, *, max_waiting: int, wait_timeout_s: float) -> None:
+        self._max_active = max_active
+        self.allowed = max_active
+        """How many may run now."""
+        self._max_waiting = max_waiting
+        self._wait_timeout_s = wait_timeout_s
+        self._active_by_key: Counter[str] = Counter()
+        # The waiting questions by key; the key that was served longest ago comes first.
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
+        self.active = 0
         self.waiting = 0
         self.refused = 0
 
     @asynccontextmanager
-    async def place(self, key: str) -> AsyncIterator[None]:
-        """Hold a place for a question of `key`.
+    async def slot(self, key: str) -> AsyncIterator[None]:
+        """Hold a slot for a question of a key.
 
         Raises:
-            Refused: no place was free in time, or the line is full.
+            TooManyQuestions: No slot came free in time, or the queue is full.
         """
-        if self.under_way < self.allowed:
-            self._take(key)
+        if self.active < self.allowed:
+            self._acquire(key)
         else:
             await self._wait(key)
         try:
             yield
         finally:
-            self._leave(key)
+            self._release(key)
 
-    def follow(self, lag_s: float) -> None:
-        """Allow fewer questions if the event loop is late, and one more if it is well in time.
+    def adjust(self, lag_s: float) -> None:
+        """Allow fewer questions while the event loop is late, and one more while it is in time.
 
-        As many as there are stay; of places that come free, some are not given again. They become
-        fewer by a quarter and more by one: additive increase, multiplicative decrease.
+        Running questions stay. The limit falls by a quarter and rises by one: additive increase,
+        multiplicative decrease.
         """
-        if lag_s > LATE_S and self.under_way >= self.allowed > FEWEST:
-            self.allowed = max(FEWEST, self.allowed * 3 // 4)
-        elif lag_s < LATE_S / 2 and self.allowed < self._most:
+        if lag_s > LATE_S and self.active >= self.allowed > MIN_ALLOWED:
+            self.allowed = max(MIN_ALLOWED, self.allowed * 3 // 4)
+        elif lag_s < LATE_S / 2 and self.allowed < self._max_active:
             self.allowed += 1
-            self._give()
+            self._dispatch()
 
     async def _wait(self, key: str) -> None:
-        if self.waiting >= self._line:
-            self._make_room(key)
+        if self.waiting >= self._max_waiting:
+            self._drop_longest(key)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(key, deque()).append(turn)
+        self._queues.setdefault(key, deque()).append(turn)
         self.waiting += 1
         try:
-            async with asyncio.timeout(self._longest_wait_s):
+            async with asyncio.timeout(self._wait_timeout_s):
                 await turn
         except (TimeoutError, asyncio.CancelledError) as error:
-            if turn in self._lines.get(key, ()):
-                self._lines[key].remove(turn)
-                self._left_line(key)
-            elif not turn.cancelled() and turn.exception() is None:  # its turn came, but too late
-                self._leave(key)
+            if turn in self._queues.get(key, ()):
+                self._queues[key].remove(turn)
+                self._left_queue(key)
+            elif not turn.cancelled() and turn.exception() is None:  # it got a slot, but too late
+                self._release(key)
             if isinstance(error, TimeoutError):
                 raise self._busy() from error
             raise
 
-    def _make_room(self, key: str) -> None:
-        """Send the last one away of the key of which most wait, be it this one.
+    def _drop_longest(self, key: str) -> None:
+        """Refuse the last question of the key with the longest queue.
 
         Raises:
-            Refused: it is this one.
+            TooManyQuestions: It is this key.
         """
-        longest = max(self._lines, key=lambda one: len(self._lines[one]), default=key)
-        if len(self._lines.get(longest, ())) <= len(self._lines.get(key, ())) + 1:
+        longest = max(self._queues, key=lambda one: len(self._queues[one]), default=key)
+        if len(self._queues.get(longest, ())) <= len(self._queues.get(key, ())) + 1:
             raise self._busy()
-        turn = self._lines[longest].pop()
-        self._left_line(longest)
+        turn = self._queues[longest].pop()
+        self._left_queue(longest)
         if not turn.cancelled():
             turn.set_exception(self._busy())
 
-    def _take(self, key: str) -> None:
-        self.under_way += 1
-        self._held[key] += 1
+    def _acquire(self, key: str) -> None:
+        self.active += 1
+        self._active_by_key[key] += 1
 
-    def _leave(self, key: str) -> None:
-        self.under_way -= 1
-        self._held[key] -= 1
-        if not self._held[key]:
-            del self._held[key]
-        self._give()
+    def _release(self, key: str) -> None:
+        self.active -= 1
+        self._active_by_key[key] -= 1
+        if not self._active_by_key[key]:
+            del self._active_by_key[key]
+        self._dispatch()
 
-    def _give(self) -> None:
-        """Give the places that are free to who waits."""
-        while self._lines and self.under_way < self.allowed:
-            # Among equals the first, and who has been served becomes the last.
-            following = min(self._lines, key=lambda one: self._held[one])
-            line = self._lines.pop(following)
-            self._lines[following] = line
-            turn = line.popleft()
-            self._left_line(following)
-            if not turn.cancelled():  # it has given up, though it does not know that yet
+    def _dispatch(self) -> None:
+        """Give the free slots to waiting questions."""
+        while self._queues and self.active < self.allowed:
+            # The first among equals; the key that is served goes to the end.
+            following = min(self._queues, key=lambda one: self._active_by_key[one])
+            queue = self._queues.pop(following)
+            self._queues[following] = queue
+            turn = queue.popleft()
+            self._left_queue(following)
+            if not turn.cancelled():  # it timed out, but has not run since
                 turn.set_result(None)
-                self._take(following)
+                self._acquire(following)
 
-    def _left_line(self, key: str) -> None:
+    def _left_queue(self, key: str) -> None:
         self.waiting -= 1
-        if not self._lines[key]:
-            del self._lines[key]
+        if not self._queues[key]:
+            del self._queues[key]
 
     def _busy(self) -> TooManyQuestions:
         self.refused += 1

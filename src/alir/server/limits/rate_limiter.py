@@ -1,4 +1,4 @@
-"""How much may be asked: by each key, and at once by all."""
+"""Limits on requests and tokens by key, and on the questions that run at once."""
 
 import asyncio
 import time
@@ -19,19 +19,19 @@ from alir.storage.service_database import ServiceDatabase
 
 @dataclass(slots=True)
 class _TokenBucket:
-    """Requests that a key may make now; they come back with time."""
+    """The requests that a key may make now; the bucket refills with time."""
 
     left: float
     seen_s: float
 
 
 class RateLimiter:
-    """Counts what the keys ask for.
+    """Limits the requests of each key, and what its questions cost.
 
     Args:
-        requests_per_minute: of each key, and so many at once; 0 is any number.
-        tokens_per_day: that the questions of each key may cost, from midnight UTC; 0 is any number.
-        places: for the questions under way at once.
+        requests_per_minute: Limit for each key, also for one burst; 0 is no limit.
+        tokens_per_day: Limit on the cost of a key's questions, from midnight UTC; 0 is no limit.
+        question_limiter: Limits the questions that run at once.
     """
 
     def __init__(
@@ -40,28 +40,28 @@ class RateLimiter:
         *,
         requests_per_minute: int,
         tokens_per_day: int,
-        places: QuestionLimiter,
+        question_limiter: QuestionLimiter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._per_minute = requests_per_minute
         self._per_day = tokens_per_day
-        self.places = places
+        self.question_limiter = question_limiter
         self._clock = clock
         self._buckets: dict[str, _TokenBucket] = {}
         self.refused: Counter[str] = Counter()
-        """Requests, by what of a key's there was too much."""
+        """Refused requests by the limit that was reached."""
 
     @property
-    def under_way(self) -> int:
-        """How many questions have a place."""
-        return self.places.under_way
+    def active_questions(self) -> int:
+        """How many questions run now."""
+        return self.question_limiter.active
 
-    def admit(self, key: str) -> None:
-        """Count a request of `key`.
+    def count_request(self, key: str) -> None:
+        """Count a request of a key.
 
         Raises:
-            Refused: it has made too many in the last minute.
+            ProblemException: The key has made too many in the last minute.
         """
         if not self._per_minute:
             return
@@ -77,31 +77,31 @@ class RateLimiter:
         bucket.left -= 1
 
     @asynccontextmanager
-    async def question(self, who: Caller) -> AsyncIterator[None]:
-        """Take a place among the questions under way, and count what this costs, in this context.
+    async def question_slot(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a slot for a question, and count the tokens it costs in this context.
 
         Raises:
-            Refused: no place was free in time, or the key's tokens of today are spent.
+            ProblemException: No slot came free in time, or the key's tokens for today are spent.
         """
-        async with self.places.place(who.key):
+        async with self.question_limiter.slot(caller.key):
             if not self._per_day:
                 yield
                 return
-            if await self._database.run(keys.spent, who.key) >= self._per_day:
+            if await self._database.run_in_thread(keys.tokens_today, caller.key) >= self._per_day:
                 self.refused["tokens"] += 1
                 detail = f"The {self._per_day} tokens that a key may cost in a day (UTC) are spent."
                 wait_s = str(_until_midnight_s(datetime.now(UTC)))
                 raise refusal(429, "Budget Spent", detail, Retry_After=wait_s)
-            with token_usage_recorded() as said:
+            with token_usage_recorded() as usage:
                 try:
                     yield
                 finally:
-                    await self._spend(who, said.texts)
+                    await self._add_tokens(caller, usage.texts)
 
-    async def _spend(self, who: Caller, texts: list[str]) -> None:
-        """Count what a question has cost; those under way together may go beyond the limit."""
+    async def _add_tokens(self, caller: Caller, texts: list[str]) -> None:
+        """Count the cost of a question; parallel questions together may exceed the limit."""
         if tokens := await asyncio.to_thread(count_tokens, texts) if texts else 0:
-            await self._database.run(keys.spend, who.key, tokens)
+            await self._database.run_in_thread(keys.add_tokens, caller.key, tokens)
 
 
 def _until_midnight_s(now: datetime) -> int:

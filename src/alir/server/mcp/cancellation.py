@@ -1,9 +1,9 @@
-"""Calls of MCP's tools that are cancelled by their number, as the older protocol has it.
+"""Cancellation of MCP tool calls by their number, for hosts of the older protocol.
 
-A host of the newer one closes the answer's stream. An older one says in a request of its own which
-of its calls it means, and hosts all count from 1. So it is told apart by its key, and by a label
-that it is given in the place of a session's id. Nothing is kept for a label but the calls under
-way. One that was never given out is as good as any: it opens nothing, and ends no other's calls.
+A newer host closes the response's stream. An older one names the call in another request, and all
+hosts count from 1. So a host is identified by its key and by a label, which it gets as its session
+id. Only active calls are kept for a label. A label that a host made up gives it nothing, and ends
+no other host's calls.
 """
 
 import secrets
@@ -21,47 +21,47 @@ from alir.server.mcp.protocol import Context
 LABEL = "Mcp-Session-Id"
 VERSION = "MCP-Protocol-Version"
 CANCELLED = -32800
-"""What an older host is answered that has cancelled a call, and no longer listens for it."""
+"""The error code for a call that its host has cancelled."""
 
 _Call = tuple[str, str, str]
-"""Of a host: its key, its label, and the call's number."""
+"""The host's key, its label, and the number of the call."""
 
 
 class CancellationMiddleware:
-    """The calls under way of older hosts; a middleware of the SDK's server."""
+    """Cancels calls of older hosts; a middleware of the SDK's server."""
 
     def __init__(self) -> None:
-        self._under_way: dict[_Call | None, anyio.CancelScope] = {}
+        self._active: dict[_Call | None, anyio.CancelScope] = {}
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        """Let a message pass; end the call that it cancels, if it does."""
+        """Handle a message, or the cancellation of an active call."""
         if ctx.method == "notifications/cancelled":
-            meant = self._named(ctx, (ctx.params or {}).get("requestId"))
-            if meant in self._under_way:
-                self._under_way[meant].cancel()
-        call = self._named(ctx, ctx.request_id)
+            cancelled = self._call_of(ctx, (ctx.params or {}).get("requestId"))
+            if cancelled in self._active:
+                self._active[cancelled].cancel()
+        call = self._call_of(ctx, ctx.request_id)
         if ctx.method != "tools/call" or call is None:
             return await call_next(ctx)
         with anyio.CancelScope() as scope:
-            self._under_way[call] = scope
+            self._active[call] = scope
             try:
                 return await call_next(ctx)
             finally:
-                if self._under_way.get(call) is scope:
-                    del self._under_way[call]
+                if self._active.get(call) is scope:
+                    del self._active[call]
         raise MCPError(CANCELLED, "The call was cancelled.")
 
     @staticmethod
-    def _named(context: Context, number: object) -> _Call | None:
-        """Return what a call is known by; None where the host has no label."""
+    def _call_of(context: Context, number: object) -> _Call | None:
+        """Return the key of a call; None if the host has no label."""
         request = context.request
         assert isinstance(request, Request)  # noqa: S101  the SDK types it as Any
         label = request.headers.get(LABEL)
         return (caller(request).key, label, str(number)) if label else None
 
 
-def labelled(scope: Scope, send: Send) -> Send:
-    """Return `send` so that it gives a label to an older host that has none: it has just come."""
+def add_label(scope: Scope, send: Send) -> Send:
+    """Return a `send` that gives a label to a host without one; only older hosts need it."""
     headers = Headers(scope=scope)
     if VERSION in headers or LABEL in headers:
         return send

@@ -1,4 +1,4 @@
-"""The Model Context Protocol, by its official SDK: the tools, whichever way calls come in.
+"""The Model Context Protocol, by its official SDK, over any transport.
 
 https://modelcontextprotocol.io/specification
 """
@@ -37,19 +37,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class McpTransport:
-    """How a way in lets calls in, and what it tells them."""
+    """How a transport finds callers, limits questions and words errors."""
 
     caller: Callable[[Context], Caller]
-    place: Callable[[Caller], AbstractAsyncContextManager[None]]
-    """Takes a place for a question, and counts what it costs."""
-    said_of: Callable[[AlirError], str]
-    """What a host is told of an error, in a sentence or two."""
+    question_slot: Callable[[Caller], AbstractAsyncContextManager[None]]
+    """Holds a slot for a question, and counts its tokens."""
+    error_text: Callable[[AlirError], str]
+    """Returns what a host is told of an error, in a sentence or two."""
 
 
-def protocol(app: Alir, door: McpTransport) -> Server[Any]:
-    """Return what answers the messages of a host."""
-    tools = {one.name: one for one in McpTools(app).all()}
-    listed = {one.name: _described(one) for one in tools.values()}
+def mcp_server(app: Alir, transport: McpTransport) -> Server[Any]:
+    """Return the MCP server of one `Alir`."""
+    tools = {one.name: one for one in McpTools(app).list_tools()}
+    listed = {one.name: _tool_description(one) for one in tools.values()}
 
     async def list_tools(_: Context, __: object) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[*listed.values()])
@@ -59,7 +59,7 @@ def protocol(app: Alir, door: McpTransport) -> Server[Any]:
     ) -> types.CallToolResult:
         if (tool := tools.get(asked.name)) is None:
             raise MCPError(types.INVALID_PARAMS, f"There is no tool {asked.name[:80]!r}.")
-        return await _in_order(_called(tool, asked.arguments or {}, context, door))
+        return await _end_when_cancelled(_call(tool, asked.arguments or {}, context, transport))
 
     def input_schema(name: str) -> Mapping[str, Any] | None:
         return listed[name].input_schema if name in listed else None
@@ -75,7 +75,7 @@ def protocol(app: Alir, door: McpTransport) -> Server[Any]:
     )
 
 
-def _described(tool: McpTool) -> types.Tool:
+def _tool_description(tool: McpTool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -88,28 +88,28 @@ def _described(tool: McpTool) -> types.Tool:
     )
 
 
-async def _called(
-    tool: McpTool, given: dict[str, Any], context: Context, door: McpTransport
+async def _call(
+    tool: McpTool, given: dict[str, Any], context: Context, transport: McpTransport
 ) -> types.CallToolResult:
-    """Call a tool; what goes wrong is a result, too, so that the host's model can read it."""
+    """Call a tool; an error is a result, too, so that the host's model can read it."""
     steps = itertools.count(1)
 
-    async def tell(message: str) -> None:
+    async def report(message: str) -> None:
         await context.session.report_progress(next(steps), message=message)
 
     try:
         # As JSON: it has no halves of characters, which a host's text may have.
         arguments = tool.arguments.model_validate_json(json.dumps(given))
     except ValidationError as error:
-        return _failed(_misused(error))
+        return _failed(_invalid_arguments(error))
     try:
-        who = door.caller(context)
-        async with door.place(who) if tool.is_question else nullcontext():
-            found = await tool.call(arguments, who.tenant, tell)
+        caller = transport.caller(context)
+        async with transport.question_slot(caller) if tool.is_question else nullcontext():
+            found = await tool.call(arguments, caller.tenant, report)
     except ProblemException as refused:
-        return _failed(_refusal(refused))
+        return _failed(_refusal_text(refused))
     except AlirError as error:
-        return _failed(door.said_of(error))
+        return _failed(transport.error_text(error))
     except Exception:  # noqa: BLE001  the SDK may tell the host what it says
         _log.exception("A tool failed")
         return _failed(DEFECT)
@@ -122,25 +122,25 @@ def _failed(detail: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=detail)], is_error=True)
 
 
-def _misused(error: ValidationError) -> str:
+def _invalid_arguments(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     at = ".".join(map(str, first["loc"])) or "The arguments"
     return f"{at}: {first['msg']}."
 
 
-def _refusal(refused: ProblemException) -> str:
+def _refusal_text(refused: ProblemException) -> str:
     wait_s = (refused.headers or {}).get("Retry-After")
     again = f" Try again in {wait_s} s." if wait_s else ""
     return f"{refused.problem.detail}{again}"
 
 
-async def _in_order(
+async def _end_when_cancelled(
     work: Coroutine[Any, Any, types.CallToolResult],
 ) -> types.CallToolResult:
-    """Await `work`; when this is cancelled, it ends first, and in order.
+    """Await `work`; when this is cancelled, let `work` end in order first.
 
-    The SDK cancels by anyio's scopes, which cancel each await anew: nothing that is awaited to end
-    a run, or to count what it has cost, would come to its end.
+    The SDK cancels by anyio's scopes, which cancel each await anew. The awaits that end a run or
+    count its cost would not finish.
     """
     task = asyncio.create_task(work)
     try:

@@ -14,10 +14,10 @@ from alir.app.printable import plain
 from alir.events.ask import Answer
 from alir.events.search import Passages
 from alir.models.answers import SourcePassage
-from alir.server.bodies import RequestModel
-from alir.server.routes.sources import MOST, FilesObject, FilesQuery
+from alir.server.routes.sources import MAX_PAGE, SourceListQuery, SourceListResponse
 from alir.server.schemas.answers import Question
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 from alir.steps.ask.cite import source
 from alir.steps.ask.fence import fenced, harmless
 from alir.workflows.retrieval import MAX_TOP_K
@@ -42,10 +42,10 @@ class AskArguments(RequestModel):
     top_k: TopK = None
 
 
-class ListArguments(FilesQuery):
+class ListArguments(SourceListQuery):
     """Which of the files to list, by name."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST, description="How many to list.")] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="How many to list.")] = 100
     after: Annotated[
         str, Field(max_length=8192, description="What the list before gave as next.")
     ] = ""
@@ -104,7 +104,7 @@ def answer_text(answer: Answer) -> str:
     return f"{answer.text.strip()}\n\n{below}".strip()
 
 
-def files_text(listed: FilesObject) -> str:
+def files_text(listed: SourceListResponse) -> str:
     """Return a list of files as text."""
     return "\n".join(
         [

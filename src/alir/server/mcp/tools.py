@@ -1,4 +1,4 @@
-"""The tools that MCP's hosts may call: what each is for, what it takes and gives, and does."""
+"""The tools that MCP hosts may call."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,6 @@ from alir.app.streaming import events
 from alir.events.ask import Answer, Ask, Sources, Token
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Tenant
-from alir.server.bodies import RequestModel
 from alir.server.mcp.schemas import (
     AskArguments,
     ListArguments,
@@ -24,16 +23,17 @@ from alir.server.mcp.schemas import (
     passages_text,
     search_result,
 )
-from alir.server.routes.sources import FilesObject, files_of
+from alir.server.routes.sources import SourceListResponse, list_files
 from alir.server.schemas.answers import AnswerContent
+from alir.server.schemas.requests import RequestModel
 
-Tell = Callable[[str], Awaitable[None]]
-"""Tells whoever called a tool how far it is."""
+ReportProgress = Callable[[str], Awaitable[None]]
+"""Sends a message about progress to the caller of a tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gives: an object, and the same as text."""
+    """The result of a tool, as an object and as text."""
 
     value: dict[str, Any]
     text: str
@@ -49,10 +49,10 @@ class McpTool:
     """For the language model that chooses among tools."""
     arguments: type[RequestModel]
     result: type[BaseModel]
-    call: Callable[[Any, Tenant, Tell], Awaitable[ToolResult]]
-    """With the arguments, over what the tenant sees alone."""
+    call: Callable[[Any, Tenant, ReportProgress], Awaitable[ToolResult]]
+    """Called with the arguments and the tenant, which limits what the tool sees."""
     is_question: bool
-    """Whether it takes a place among the questions under way, and may cost tokens."""
+    """Whether it takes a slot of the question limiter, and may cost tokens."""
 
 
 class McpTools:
@@ -61,8 +61,8 @@ class McpTools:
     def __init__(self, app: Alir) -> None:
         self._app = app
 
-    def all(self) -> list[McpTool]:
-        """Return them."""
+    def list_tools(self) -> list[McpTool]:
+        """Return the tools."""
         return [
             McpTool(
                 "search",
@@ -92,41 +92,45 @@ class McpTools:
                 "Lists the files that the index holds, by name, and those that could not be taken "
                 "in, with the reason.",
                 ListArguments,
-                FilesObject,
+                SourceListResponse,
                 self.list_sources,
                 is_question=False,
             ),
         ]
 
-    async def search(self, asked: SearchArguments, tenant: Tenant, tell: Tell) -> ToolResult:
+    async def search(
+        self, asked: SearchArguments, tenant: Tenant, report: ReportProgress
+    ) -> ToolResult:
         """Find passages."""
         start = Search(question=asked.query, top_k=asked.top_k, filters=tenant.filters)
         run = self._app.search.run(start_event=start)
-        found = search_result(cast("Passages", await _ended(run, tell)))
+        found = search_result(cast("Passages", await _result(run, report)))
         return ToolResult(found.model_dump(), passages_text(found))
 
-    async def ask(self, asked: AskArguments, tenant: Tenant, tell: Tell) -> ToolResult:
-        """Answer a question; tell of the passages that were found, then the answer as it comes."""
+    async def ask(self, asked: AskArguments, tenant: Tenant, report: ReportProgress) -> ToolResult:
+        """Answer a question, and report the passages found and the text as it comes."""
         start = Ask(question=asked.question, top_k=asked.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
-        answer = cast("Answer", await _ended(run, tell))
+        answer = cast("Answer", await _result(run, report))
         value = AnswerContent.from_event(answer).model_dump(mode="json")
         return ToolResult(value, answer_text(answer))
 
-    async def list_sources(self, asked: ListArguments, tenant: Tenant, _: Tell) -> ToolResult:
+    async def list_sources(
+        self, asked: ListArguments, tenant: Tenant, _: ReportProgress
+    ) -> ToolResult:
         """List files."""
-        listed = await files_of(self._app, tenant, asked)
+        listed = await list_files(self._app, tenant, asked)
         return ToolResult(listed.model_dump(), files_text(listed))
 
 
-async def _ended(run: WorkflowHandler, tell: Tell) -> Any:
-    """Return the result of a run, telling how far it is; cancelled, it is ended first."""
+async def _result(run: WorkflowHandler, report: ReportProgress) -> Any:
+    """Return the result of a run, and report its progress; cancel it when this is cancelled."""
     try:
         async for event in events(run):
             if isinstance(event, Sources):
-                await tell(f"Passages found: {len(event.sources)}")
+                await report(f"Passages found: {len(event.sources)}")
             elif isinstance(event, Token):
-                await tell(event.text)
+                await report(event.text)
         return await run
     except asyncio.CancelledError:
         await run.cancel_run()

@@ -16,37 +16,40 @@ from alir.models.key_scope import Scope as KeyScope
 from alir.models.key_scope import allows
 from alir.server.auth.caller import Caller, caller
 from alir.server.limits.rate_limiter import RateLimiter
-from alir.server.mcp.cancellation import LABEL, VERSION, CancellationMiddleware, labelled
-from alir.server.mcp.protocol import Context, McpTransport, protocol
-from alir.server.problems import MCP_PATH, problem_of, refusal
+from alir.server.mcp.cancellation import LABEL, VERSION, CancellationMiddleware, add_label
+from alir.server.mcp.protocol import Context, McpTransport, mcp_server
+from alir.server.problems import problem_of, refusal
+from alir.server.schemas.problems import MCP_PATH
 
 SCOPE: KeyScope = "read"
 HEADERS = [VERSION, LABEL, "Mcp-Method", "Mcp-Name"]
-"""That a page sends which speaks it."""
+"""The headers that a page sends which uses MCP."""
 
 
 class McpHttpTransport:
-    """Answers MCP's requests with one `Alir`, each for the tenant of the key it bears."""
+    """Answers MCP's requests with one `Alir`, each for the tenant of its key."""
 
-    def __init__(self, app: Alir, limits: RateLimiter) -> None:
-        door = McpTransport(_caller, limits.question, lambda error: problem_of(error).detail)
-        server = protocol(app, door)
+    def __init__(self, app: Alir, rate_limiter: RateLimiter) -> None:
+        transport = McpTransport(
+            _caller, rate_limiter.question_slot, lambda error: problem_of(error).detail
+        )
+        server = mcp_server(app, transport)
         server.middleware.append(CancellationMiddleware())
         self._requests = StreamableHTTPSessionManager(server, stateless=True)
 
     def route(self) -> Route:
-        """Return its route; only POST has a meaning without sessions."""
+        """Return the route; without sessions only POST has a meaning."""
         return Route(MCP_PATH, self, methods=["POST"])
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Serve as long as this is entered, which it can be once."""
+        """Serve inside the context, which can be entered once."""
         return self._requests.run()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if not allows(caller(Request(scope)).scope, SCOPE):
             raise refusal(403, "Scope Too Small", f"This needs a key of the scope {SCOPE}.")
-        await self._requests.handle_request(scope, receive, labelled(scope, send))
+        await self._requests.handle_request(scope, receive, add_label(scope, send))
 
 
 def _caller(context: Context) -> Caller:

@@ -1,4 +1,4 @@
-"""Access: every request has a caller, or is refused before anything else looks at it."""
+"""Authentication: every request gets a caller, or is refused before anything else runs."""
 
 import base64
 from collections.abc import Collection
@@ -15,14 +15,14 @@ from alir.storage.service_database import ServiceDatabase
 
 
 class AuthMiddleware:
-    """Finds whose key a request bears; without one, only open paths are served.
+    """Finds the caller by the request's key; without a key, only open paths are served.
 
-    As long as no key was ever made, every request is the house's, if `may_be_open`.
+    Until the first key is made, every request has an admin key's rights if `allow_anonymous`.
 
     Args:
-        root: the folder of the house; those of tenants are in it.
-        open_paths: those that need no key.
-        may_be_open: whether only this machine can reach the service.
+        root: The folder of all files; each tenant's folder is in it.
+        open_paths: Paths that need no key.
+        allow_anonymous: Whether to serve requests without a key while there is none.
     """
 
     def __init__(
@@ -30,45 +30,45 @@ class AuthMiddleware:
         app: ASGIApp,
         *,
         database: ServiceDatabase,
-        limits: RateLimiter,
+        rate_limiter: RateLimiter,
         root: Path,
         open_paths: Collection[str],
-        may_be_open: bool,
+        allow_anonymous: bool,
     ) -> None:
         self._app = app
         self._database = database
-        self._limits = limits
+        self._rate_limiter = rate_limiter
         self._root = root
         self._open_paths = frozenset(open_paths)
-        self._may_be_open = may_be_open
+        self._allow_anonymous = allow_anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "lifespan" or scope.get("path") in self._open_paths:
             await self._app(scope, receive, send)
             return
-        who = await self._caller(Headers(scope=scope))
-        scope.setdefault("state", {})["caller"] = who
-        self._limits.admit(who.key)
+        caller = await self._find_caller(Headers(scope=scope))
+        scope.setdefault("state", {})["caller"] = caller
+        self._rate_limiter.count_request(caller.key)
         await self._app(scope, receive, send)
 
-    async def _caller(self, headers: Headers) -> Caller:
+    async def _find_caller(self, headers: Headers) -> Caller:
         secret = _secret(headers.get("authorization", ""))
-        presented = await self._database.look(keys.present, secret)
-        if (key := presented.key) is not None:
+        check = await self._database.read_committed(keys.check_secret, secret)
+        if (key := check.key) is not None:
             folder = self._root / key.tenant if key.tenant else self._root
             return Caller(key.id, key.scope, Tenant(key.tenant, folder))
-        if self._may_be_open and not presented.any_exist:
+        if self._allow_anonymous and not check.any_exist:
             return Caller("", "admin", Tenant("", self._root))
         detail = "Send a key that is in use, with Authorization: Bearer; alir keys add makes one."
-        # A person who opens the page is asked for it; browsers know no other scheme.
+        # A browser asks the person for a password; it knows no other scheme.
         scheme = "Basic" if headers.get("sec-fetch-mode") == "navigate" else "Bearer"
         challenge = f'{scheme} realm="alir"'
         raise refusal(401, "Key Needed", detail, WWW_Authenticate=challenge)
 
 
 def _secret(authorization: str) -> str | None:
-    """Return the secret that is presented: a bearer's, or the password of whatever user."""
+    """Return the secret of a header: a bearer token, or the password of any user."""
     scheme, _, value = authorization.partition(" ")
     match scheme.lower():
         case "bearer":

@@ -23,7 +23,6 @@ from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
 from alir.server.auth.caller import caller
-from alir.server.bodies import read
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
@@ -36,10 +35,12 @@ from alir.server.openai.schemas import (
     ChunkChoice,
     Usage,
 )
-from alir.server.problems import openai_error, problem_of, refusal
+from alir.server.problems import problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S
 from alir.server.schemas.answers import MAX_QUESTION_CHARS
+from alir.server.schemas.problems import openai_error
+from alir.server.schemas.requests import read_body
 from alir.steps.agent.budget_tracker import count_tokens
 from alir.steps.agent.consult import consult
 from alir.steps.agent.restate import prompt, restate
@@ -100,7 +101,7 @@ class ChatRoutes:
         Models: `alir` asks, `alir-agent` takes a question of several parts apart. The citations
         stand below the answer, and in the field `citations` of the message.
         """
-        body = await read(request, ChatCompletionRequest)
+        body = await read_body(request, ChatCompletionRequest)
         if body.model not in {ASK_MODEL, AGENT_MODEL}:
             raise refusal(404, "Model Not Found", f"There is no chat model {body.model[:80]!r}.")
         last = body.messages[-1]

@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.app.application import Alir
-from alir.server.bodies import read
 from alir.server.openai.schemas import (
     EMBEDDING_MODEL,
     MODELS,
@@ -21,6 +20,7 @@ from alir.server.openai.schemas import (
 )
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.requests import read_body
 from alir.steps.agent.budget_tracker import count_tokens
 
 MAX_INPUT_TOKENS = 8192
@@ -77,7 +77,7 @@ class ModelRoutes:
         It reads as much of each as its window holds. Tokens instead of texts are refused: they
         are another model's.
         """
-        body = await read(request, EmbeddingsRequest)
+        body = await read_body(request, EmbeddingsRequest)
         if body.model not in {EMBEDDING_MODEL, self._app.model_name}:
             raise refusal(404, "Model Not Found", f"Ask for the model {EMBEDDING_MODEL}.")
         if not all(text.strip() for text in body.texts):

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import ConfigDict, Field
 
 from alir.models.answers import Citation
-from alir.server.bodies import RequestModel
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 
 ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL = "alir", "alir-agent", "alir-embedding"
 MODELS = (ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL)

@@ -107,7 +107,7 @@ def _answers(answer: Schema) -> Iterator[str]:
 
 def _is_problem(answer: Schema) -> bool:
     shown = (one["schema"].get("$ref", "") for one in answer.get("content", {}).values())
-    return any(one.rpartition("/")[2] in {"Problem", "OpenAIProblem"} for one in shown)
+    return any(one.rpartition("/")[2] in {"Problem", "OpenAIErrorResponse"} for one in shown)
 
 
 def _problems(operations: Sequence[Operation]) -> str:

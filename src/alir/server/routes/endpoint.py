@@ -1,4 +1,4 @@
-"""An endpoint: what the routes, the OpenAPI file and the access rules are all made from."""
+"""An endpoint: routes, the OpenAPI file and access rules are made from it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alir.models.key_scope import Scope
-from alir.server.bodies import RequestModel
+from alir.server.schemas.requests import RequestModel
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -20,27 +20,27 @@ class Endpoint:
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
-    """With its parameters in braces."""
+    """The path, with parameters in braces."""
     handler: Handler
     scope: Scope | Literal["open"]
-    """The least that a key for it may do; `open` needs none."""
+    """The scope that a key needs; `open` needs no key."""
     summary: str
-    answer: type[BaseModel] | Literal["text/plain", "text/event-stream"]
-    """What comes back where it went well: an object, text, or `streams` alone."""
+    response: type[BaseModel] | Literal["text/plain", "text/event-stream"]
+    """The response of a success: a model, text, or only `streams`."""
     status: int = 200
-    """Of that."""
-    also_as: tuple[str, ...] = ()
-    """Other media types of that text, which a client may ask for."""
-    also: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
-    """Of other statuses that are no problems; None has no body."""
+    """The status of a success."""
+    other_media_types: tuple[str, ...] = ()
+    """Other media types of a text response, which a client may accept."""
+    other_responses: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    """The models of other statuses that are no problems; None has no body."""
     body: type[RequestModel] | None = None
     query: type[RequestModel] | None = None
-    """What may stand behind the path's question mark; nothing is required."""
+    """The query parameters; all are optional."""
     uploads: bool = False
     """Whether the body is a form with files."""
     streams: Mapping[str, type[BaseModel]] = field(default_factory=dict)
-    """What comes instead as server-sent events, by name, where the client accepts those."""
+    """The server-sent events by name, for clients that accept them."""
     problems: tuple[int, ...] = ()
-    """The statuses of the problems that it may answer with, besides those that all have."""
+    """The statuses of its problems, besides those of all endpoints."""
     is_question: bool = False
-    """Whether it takes a place among the questions under way, and may cost tokens."""
+    """Whether it takes a slot of the question limiter, and may cost tokens."""

@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse, Response
 
 from alir.models.kept_answers import KeptAnswer, RatedAnswer, Rating
 from alir.server.auth.caller import caller
-from alir.server.bodies import RequestModel, read, read_query
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import RequestModel, read_body, read_query
 from alir.server.schemas.times import iso
 from alir.storage.answers import AnswerStore
 
@@ -99,7 +99,7 @@ class FeedbackRoutes:
 
         The question and the answer are kept with it.
         """
-        body = await read(request, FeedbackRequest)
+        body = await read_body(request, FeedbackRequest)
         id_, tenant = request.path_params["id"], caller(request).tenant.name
         if not await self._answers.rate(tenant, id_, body.rating, body.comment):
             raise _unknown()

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether what it needs does."""
+"""Liveness and readiness of the service."""
 
 import asyncio
 import logging
@@ -16,96 +16,107 @@ from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 
 TIMEOUT_S = 2.0
-"""Longest wait for one dependency: whoever asks does so every few seconds."""
+"""Longest wait for one dependency: probes come every few seconds."""
 FRESH_S = 1.0
-"""So long what was seen is told again: anybody may ask, however often."""
+"""How long a result is reused: anybody may ask, however often."""
 
 _log = logging.getLogger(__name__)
 
-Look = Callable[[], Awaitable[object]]
+Check = Callable[[], Awaitable[object]]
 
 
-class AliveObject(ApiModel):
-    """The service answers."""
+class LivenessResponse(ApiModel):
+    """The service is alive."""
 
     status: Literal["alive"] = "alive"
 
 
-class DependencyObject(ApiModel):
+class DependencyStatus(ApiModel):
     """Something that the service needs."""
 
     status: Literal["up", "down"]
     since: str
-    """When it became so, as far as was looked, in ISO 8601."""
+    """When a check first saw this status, in ISO 8601."""
     problem: str | None = None
-    """What kind; the service's log has it all."""
+    """The kind of problem; the service's log has the rest."""
 
 
-class ReadyObject(ApiModel):
-    """Whether a question can be answered now."""
+class ReadinessResponse(ApiModel):
+    """Whether the service can answer questions."""
 
     status: Literal["ready", "not ready"]
-    dependencies: dict[str, DependencyObject]
+    dependencies: dict[str, DependencyStatus]
 
 
 class HealthRoutes:
-    """Looks at what the service needs.
+    """Checks the dependencies of the service.
 
     Args:
-        looks: by name, what raises an error of alir's where a dependency is down.
+        checks: Functions by name; each raises an `AlirError` if its dependency is down.
     """
 
-    def __init__(self, looks: Mapping[str, Look]) -> None:
-        self._looks = looks
-        self._last: dict[str, DependencyObject] = {}
-        self._looking = asyncio.Lock()
-        self._looked_s = -FRESH_S
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._last: dict[str, DependencyStatus] = {}
+        self._lock = asyncio.Lock()
+        self._checked_s = -FRESH_S
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
-            Endpoint("GET", "/health/live", self.live, "open", "Whether it lives", AliveObject),
+            Endpoint(
+                "GET",
+                "/health/live",
+                self.get_liveness,
+                "open",
+                "Whether it lives",
+                LivenessResponse,
+            ),
             Endpoint(
                 "GET",
                 "/health/ready",
-                self.ready,
+                self.get_readiness,
                 "open",
                 "Whether it can answer",
-                ReadyObject,
-                also={503: ReadyObject},
+                ReadinessResponse,
+                other_responses={503: ReadinessResponse},
             ),
         ]
 
-    async def live(self, _: Request) -> Response:
-        """Answer: that alone says it."""
-        return JSONResponse(AliveObject().model_dump())
+    async def get_liveness(self, _: Request) -> Response:
+        """Return 200: the service is alive."""
+        return JSONResponse(LivenessResponse().model_dump())
 
-    async def ready(self, _: Request) -> Response:
-        """Answer with each dependency; with 503 if one is down."""
-        async with self._looking:
-            if monotonic() - self._looked_s > FRESH_S:
-                await asyncio.gather(*(self._look(*one) for one in self._looks.items()))
-                self._looked_s = monotonic()
+    async def get_readiness(self, _: Request) -> Response:
+        """Return the status of each dependency; 503 if one is down."""
+        async with self._lock:
+            if monotonic() - self._checked_s > FRESH_S:
+                await asyncio.gather(*(self._check(*one) for one in self._checks.items()))
+                self._checked_s = monotonic()
         is_ready = all(one.status == "up" for one in self._last.values())
-        ready = ReadyObject(status="ready" if is_ready else "not ready", dependencies=self._last)
+        ready = ReadinessResponse(
+            status="ready" if is_ready else "not ready", dependencies=self._last
+        )
         status = 200 if is_ready else 503
         return JSONResponse(ready.model_dump(exclude_none=True), status_code=status)
 
-    async def _look(self, name: str, look: Look) -> None:
-        problem, told = None, ""
+    async def _check(self, name: str, check: Check) -> None:
+        problem, detail = None, ""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                await look()
+                await check()
         except TimeoutError:
-            problem = told = f"It has not answered for {TIMEOUT_S:g} s."
+            problem = detail = f"It has not answered for {TIMEOUT_S:g} s."
         except AlirError as error:
             # Addresses and paths are not for those without a key.
-            problem, told = problem_of(error).title, str(error)
+            problem, detail = problem_of(error).title, str(error)
         last = self._last.get(name)
         status: Literal["up", "down"] = "down" if problem else "up"
         if last is not None and last.status == status:
             since = last.since
         else:
             since = datetime.now(UTC).isoformat("T", "seconds")
-            _log.log(logging.ERROR if told else logging.INFO, "%s is %s. %s", name, status, told)
-        self._last[name] = DependencyObject(status=status, since=since, problem=problem)
+            _log.log(
+                logging.ERROR if detail else logging.INFO, "%s is %s. %s", name, status, detail
+            )
+        self._last[name] = DependencyStatus(status=status, since=since, problem=problem)

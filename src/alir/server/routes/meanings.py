@@ -9,10 +9,10 @@ from workflows.handler import WorkflowHandler
 
 from alir.events.agent import MeaningAsked, MeaningChosen
 from alir.server.auth.caller import caller
-from alir.server.bodies import read
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.agent import MeaningEvent, MeaningRequest, MeaningResponse
+from alir.server.schemas.requests import read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class MeaningRoutes:
 
     async def choose(self, request: Request) -> Response:
         """Choose what the question of a run of the caller's tenant means; the run then goes on."""
-        body = await read(request, MeaningRequest)
+        body = await read_body(request, MeaningRequest)
         id_ = request.path_params["id"]
         waiting = self._waiting.get(id_)
         if waiting is None or waiting.tenant != caller(request).tenant.name:

@@ -1,8 +1,9 @@
-"""The OpenAPI file, made of the same endpoints as the routes."""
+"""The OpenAPI file, made from the same endpoints as the routes."""
 
 import inspect
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,14 +11,14 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from alir.server.problems import MEDIA_TYPE, OpenAIProblem, Problem, speaks_openai
 from alir.server.routes.endpoint import Endpoint
+from alir.server.schemas.problems import MEDIA_TYPE, OpenAIErrorResponse, Problem, speaks_openai
 
 _TITLES = {
     400: "The request is no HTTP, or its body cannot be read",
     401: "A key is needed",
     403: "The key may not do that, or another site's page asked",
-    404: "There is no such thing, or it is another tenant's",
+    404: "There is no such thing, or it belongs to another tenant",
     405: "The path has no such method",
     408: "The body came too slowly",
     409: "The index is empty, or being changed; or it cannot be done with this",
@@ -32,21 +33,18 @@ _TITLES = {
     504: "Milvus is too slow",
     507: "The disk is full",
 }
-_OF_ALL = (400, 403, 421, 500)
-_OF_LOCKED = (401, 429, 503)
-_OF_BODIES = (408, 413, 415, 422)
+_ALL_STATUSES = (400, 403, 421, 500)
+_KEY_STATUSES = (401, 429, 503)
+_BODY_STATUSES = (408, 413, 415, 422)
 _SECURITY = {"key": {"type": "http", "scheme": "bearer"}}
 _REF = "#/components/schemas/{model}"
 
 
 def openapi(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
-    """Return the description of `endpoints`, OpenAPI 3.1."""
-    models: set[type[BaseModel]] = {Problem, OpenAIProblem}
+    """Return the OpenAPI 3.1 description of the endpoints."""
+    models: set[type[BaseModel]] = {Problem, OpenAIErrorResponse}
     models |= {model for one in endpoints for model in _models(one)}
-    in_order = sorted(models, key=lambda model: model.__name__)
-    _, schemas = models_json_schema(
-        [(model, "serialization") for model in in_order], ref_template=_REF
-    )
+    schemas = _schemas(tuple(sorted(models, key=lambda model: model.__name__)))
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
@@ -54,12 +52,12 @@ def openapi(endpoints: Sequence[Endpoint], *, version: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "alir", "version": version},
         "paths": paths,
-        "components": {"schemas": schemas["$defs"], "securitySchemes": _SECURITY},
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
 
 
 def route(description: dict[str, Any]) -> Any:
-    """Return the handler that answers with the file."""
+    """Return the handler that serves the file."""
 
     async def handler(_: Request) -> Response:
         return JSONResponse(description)
@@ -67,11 +65,20 @@ def route(description: dict[str, Any]) -> Any:
     return handler
 
 
+@cache
+def _schemas(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in models], ref_template=_REF
+    )
+    found: dict[str, Any] = schemas["$defs"]
+    return found
+
+
 def _models(endpoint: Endpoint) -> list[type[BaseModel]]:
-    answer = [] if isinstance(endpoint.answer, str) else [endpoint.answer]
+    response = [] if isinstance(endpoint.response, str) else [endpoint.response]
     body = [endpoint.body] if endpoint.body else []
-    also = [model for model in endpoint.also.values() if model is not None]
-    return [*answer, *also, *body, *endpoint.streams.values()]
+    others = [model for model in endpoint.other_responses.values() if model is not None]
+    return [*response, *others, *body, *endpoint.streams.values()]
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -99,8 +106,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    place: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
-    parameters = [{"name": name, **place} for name in re.findall(r"{(\w+)}", endpoint.path)]
+    in_path: dict[str, Any] = {"in": "path", "required": True, "schema": {"type": "string"}}
+    parameters = [{"name": name, **in_path} for name in re.findall(r"{(\w+)}", endpoint.path)]
     if endpoint.query is not None:
         known = endpoint.query.model_json_schema()["properties"]
         parameters += [
@@ -110,11 +117,11 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
-    answer = endpoint.answer
+    response = endpoint.response
     content: dict[str, Any] = (
-        {kind: {"schema": {"type": "string"}} for kind in (answer, *endpoint.also_as)}
-        if isinstance(answer, str)
-        else {"application/json": {"schema": _ref(answer)}}
+        {kind: {"schema": {"type": "string"}} for kind in (response, *endpoint.other_media_types)}
+        if isinstance(response, str)
+        else {"application/json": {"schema": _ref(response)}}
     )
     if endpoint.streams:
         events = {name: _ref(model) for name, model in endpoint.streams.items()}
@@ -122,19 +129,18 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     responses: dict[str, Any] = {
         str(endpoint.status): {"description": endpoint.summary, "content": content}
     }
-    problems = {*endpoint.problems, *_OF_ALL}
-    problems |= {*_OF_LOCKED} if endpoint.scope != "open" else set()
-    problems |= {*_OF_BODIES} if endpoint.body or endpoint.uploads else set()
+    problems = {*endpoint.problems, *_ALL_STATUSES}
+    problems |= {*_KEY_STATUSES} if endpoint.scope != "open" else set()
+    problems |= {*_BODY_STATUSES} if endpoint.body or endpoint.uploads else set()
     problems |= {404} if "{" in endpoint.path else set()
     problems |= {422} if endpoint.query else set()
-    told: dict[str, Any] = {MEDIA_TYPE: {"schema": _ref(Problem)}}
+    problem: dict[str, Any] = {MEDIA_TYPE: {"schema": _ref(Problem)}}
     if speaks_openai(endpoint.path):
         problems -= {422}
-        told = {"application/json": {"schema": _ref(OpenAIProblem)}}
+        problem = {"application/json": {"schema": _ref(OpenAIErrorResponse)}}
     for status in sorted(problems):
-        content = told
-        responses[str(status)] = {"description": _TITLES[status], "content": content}
-    for status, model in endpoint.also.items():
+        responses[str(status)] = {"description": _TITLES[status], "content": problem}
+    for status, model in endpoint.other_responses.items():
         if model is None:
             responses[str(status)] = {"description": "There is nothing more to tell"}
             continue

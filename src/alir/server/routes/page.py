@@ -1,7 +1,7 @@
-"""The web page: its files, and the picture of the workflow that it shows."""
+"""The web page: its files, and the pictures of the workflows."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 
 from starlette.requests import Request
@@ -15,8 +15,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline and nothing from elsewhere: were markup of a document ever to reach the page, it
-could neither run nor load."""
+"""Nothing inline and nothing from another host: markup of a document could neither run nor load."""
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -24,8 +23,8 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_ROOM = ("did not run".ljust(14), "")
-"""Below a step's name, as wide as what the page writes there when the step ran."""
+_PLACEHOLDER = ("did not run".ljust(14), "")
+"""The text below a step's name, as wide as what the page writes there after a run."""
 
 
 def routes(**workflows: Workflow) -> Sequence[Route]:
@@ -35,19 +34,20 @@ def routes(**workflows: Workflow) -> Sequence[Route]:
         one.name: one.read_bytes()
         for one in folder.iterdir()
         if one.name.rpartition(".")[2] in _TYPES
-    } | {f"{name}.svg": _picture(workflow) for name, workflow in workflows.items()}
+    } | {f"{name}.svg": _picture(type(workflow)) for name, workflow in workflows.items()}
     return [
-        Route("/", partial(_answer, contents, "index.html")),
-        *(Route(f"/page/{name}", partial(_answer, contents, name)) for name in contents),
+        Route("/", partial(_serve_file, contents, "index.html")),
+        *(Route(f"/page/{name}", partial(_serve_file, contents, name)) for name in contents),
     ]
 
 
-def _picture(workflow: Workflow) -> bytes:
-    graph = svg(workflow, measured={}, passed=(), unmeasured=_ROOM)
+@cache
+def _picture(workflow: type[Workflow]) -> bytes:
+    graph = svg(workflow, measured={}, passed=(), unmeasured=_PLACEHOLDER)
     return graph.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()
 
 
-async def _answer(contents: dict[str, bytes], name: str, _: Request) -> Response:
+async def _serve_file(contents: dict[str, bytes], name: str, _: Request) -> Response:
     return Response(
         contents[name],
         media_type=_TYPES[name.rpartition(".")[2]],

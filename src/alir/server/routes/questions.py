@@ -18,13 +18,13 @@ from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.models.kept_answers import AnswerKind, KeptAnswer
 from alir.server.auth.caller import caller
-from alir.server.bodies import read, unfit
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.sessions import kept_as
+from alir.server.routes.sessions import session_key
 from alir.server.schemas.agent import AGENT_STREAMED, AgentRequest, AgentResponse, agent_event
 from alir.server.schemas.answers import STREAMED, AnswerResponse, AskRequest
+from alir.server.schemas.requests import invalid_request, read_body
 from alir.storage.answers import AnswerStore
 
 ToClientEvent = Callable[[object], tuple[str, BaseModel] | None]
@@ -85,7 +85,7 @@ class QuestionRoutes:
 
     async def ask(self, request: Request) -> Response:
         """Answer a question from the index."""
-        body = await read(request, AskRequest)
+        body = await read_body(request, AskRequest)
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
@@ -98,15 +98,15 @@ class QuestionRoutes:
         question's pronouns. With `may_ask`, a stream may ask back what the question means, and
         waits a while for the answer.
         """
-        body = await read(request, AgentRequest)
+        body = await read_body(request, AgentRequest)
         if body.may_ask and not accepts_events(request):
-            raise unfit("/may_ask", "Only a stream asks back: accept text/event-stream")
+            raise invalid_request("/may_ask", "Only a stream asks back: accept text/event-stream")
         tenant = caller(request).tenant
         start = AskAgent(
             question=body.question,
             top_k=body.top_k,
             filters=tenant.filters,
-            session=kept_as(tenant, body.session) if body.session else None,
+            session=session_key(tenant, body.session) if body.session else None,
             budget=body.budget.budget() if body.budget else None,
             may_ask=body.may_ask,
         )

@@ -1,4 +1,4 @@
-"""The conversations with the agent: each tenant lists, reads and deletes its own."""
+"""The conversations with the agent; each tenant lists, reads and deletes its own."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -6,35 +6,35 @@ from starlette.responses import JSONResponse, Response
 from alir.app.application import Alir
 from alir.models.records import SessionRecord, Turn
 from alir.server.auth.caller import Tenant, caller
-from alir.server.bodies import read_query
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.paging import PageQuery, cursor_of
+from alir.server.schemas.requests import read_query
 from alir.server.schemas.times import iso
 
 
-class SessionObject(ApiModel):
+class SessionSummary(ApiModel):
     """A conversation."""
 
     name: str
     questions: int
     begun: str
-    """In ISO 8601, as the next."""
+    """In ISO 8601, like `last`."""
     last: str
     """When its last question was answered."""
 
 
-class SessionsPage(ApiModel):
+class SessionListResponse(ApiModel):
     """Conversations, the last used first."""
 
-    sessions: list[SessionObject]
+    sessions: list[SessionSummary]
     next: str | None
-    """What the next page is asked for with, as `after`; null if this is the last one."""
+    """The `after` of the next page; null on the last page."""
 
 
-class TurnObject(ApiModel):
-    """A question, as it was understood, and its answer."""
+class SessionTurn(ApiModel):
+    """A question as it was understood, and its answer."""
 
     question: str
     answer: str
@@ -42,103 +42,110 @@ class TurnObject(ApiModel):
     """In ISO 8601."""
 
 
-class SessionPage(ApiModel):
-    """What was said in a conversation, the last first."""
+class SessionResponse(ApiModel):
+    """The questions and answers of a conversation, newest first."""
 
     name: str
-    turns: list[TurnObject]
+    turns: list[SessionTurn]
     next: str | None
-    """What the page before these is asked for with, as `after`; null if there is none."""
+    """The `after` of the next page, which is older; null on the last page."""
 
 
-class DeletedSession(ApiModel):
-    """A conversation that is forgotten."""
+class SessionDeleteResponse(ApiModel):
+    """A deleted conversation."""
 
     name: str
 
 
 class SessionRoutes:
-    """Tells of the conversations of one `Alir`, and forgets them."""
+    """The endpoints of conversations."""
 
     def __init__(self, app: Alir) -> None:
         self._app = app
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         one = "/v1/sessions/{name}"
         return [
             Endpoint(
                 "GET",
                 "/v1/sessions",
-                self.list,
+                self.list_sessions,
                 "read",
                 "List the conversations",
-                SessionsPage,
+                SessionListResponse,
                 query=PageQuery,
             ),
             Endpoint(
                 "GET",
                 one,
-                self.look,
+                self.get_session,
                 "read",
                 "What was said in a conversation",
-                SessionPage,
+                SessionResponse,
                 query=PageQuery,
             ),
-            Endpoint("DELETE", one, self.delete, "write", "Forget a conversation", DeletedSession),
+            Endpoint(
+                "DELETE",
+                one,
+                self.delete_session,
+                "write",
+                "Forget a conversation",
+                SessionDeleteResponse,
+            ),
         ]
 
-    async def list(self, request: Request) -> Response:
-        """Answer with the conversations of the caller's tenant alone; so the house with its own."""
+    async def list_sessions(self, request: Request) -> Response:
+        """Return the conversations of the caller's tenant; an admin key sees those of no tenant."""
         query = read_query(request, PageQuery)
-        found = await self._app.sessions.all_in(
+        found = await self._app.sessions.list_sessions(
             caller(request).tenant.name, limit=query.limit + 1, after=query.cursor
         )
         shown = found[: query.limit]
         last = shown[-1] if len(found) > len(shown) else None
-        page = SessionsPage(
-            sessions=[_told(one) for one in shown],
+        page = SessionListResponse(
+            sessions=[_summary(one) for one in shown],
             next=None if last is None else cursor_of(last.last_ns, last.name),
         )
         return JSONResponse(page.model_dump())
 
-    async def look(self, request: Request) -> Response:
-        """Answer with the questions and answers of a conversation."""
+    async def get_session(self, request: Request) -> Response:
+        """Return the questions and answers of a conversation."""
         query = read_query(request, PageQuery)
         before_ns = None if query.cursor is None else query.cursor[0]
         name = request.path_params["name"]
-        found = await self._app.sessions.turns(
-            kept_as(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
+        found = await self._app.sessions.list_turns(
+            session_key(caller(request).tenant, name), limit=query.limit + 1, before_ns=before_ns
         )
         if not found and before_ns is None:
             raise _unknown()
         shown = found[: query.limit]
         last = shown[-1] if len(found) > len(shown) else None
-        page = SessionPage(
+        page = SessionResponse(
             name=name,
             turns=[_turn(one) for one in shown],
             next=None if last is None else cursor_of(last.asked_ns, name),
         )
         return JSONResponse(page.model_dump())
 
-    async def delete(self, request: Request) -> Response:
-        """Forget all that was said in a conversation; a question under way begins it anew."""
+    async def delete_session(self, request: Request) -> Response:
+        """Delete a conversation; a question that is being answered starts it anew."""
         name = request.path_params["name"]
-        if not await self._app.sessions.delete(kept_as(caller(request).tenant, name)):
+        if not await self._app.sessions.delete_session(session_key(caller(request).tenant, name)):
             raise _unknown()
-        return JSONResponse(DeletedSession(name=name).model_dump())
+        return JSONResponse(SessionDeleteResponse(name=name).model_dump())
 
 
-def kept_as(tenant: Tenant, name: str) -> str:
-    """Return the name under which a tenant's conversation is kept.
+def session_key(tenant: Tenant, name: str) -> str:
+    """Return the key under which a tenant's conversation is stored.
 
-    No name of a conversation has a slash: nobody names one of another tenant's.
+    A conversation's name has no slash, so no caller can name one of another tenant.
     """
     return f"{tenant.name}/{name}" if tenant.name else name
 
 
-def _told(one: SessionRecord) -> SessionObject:
-    return SessionObject(
+def _summary(one: SessionRecord) -> SessionSummary:
+    return SessionSummary(
         name=one.name,
         questions=one.questions,
         begun=iso(one.begun_ns / 1e9),
@@ -146,8 +153,8 @@ def _told(one: SessionRecord) -> SessionObject:
     )
 
 
-def _turn(one: Turn) -> TurnObject:
-    return TurnObject(question=one.question, answer=one.answer, answered=iso(one.asked_ns / 1e9))
+def _turn(one: Turn) -> SessionTurn:
+    return SessionTurn(question=one.question, answer=one.answer, answered=iso(one.asked_ns / 1e9))
 
 
 def _unknown() -> Exception:

@@ -1,4 +1,4 @@
-"""The files that the index holds, and those that could not be taken in."""
+"""The indexed files, and those that failed."""
 
 import asyncio
 import re
@@ -16,29 +16,30 @@ from alir.models.files import StoredSource, source_id
 from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
-from alir.server.auth.tenant_files import is_own
-from alir.server.bodies import RequestModel, read_query
-from alir.server.ingestion_queue import IngestionQueue, answered
-from alir.server.ingestions import Ingestion
+from alir.server.auth.tenant_files import is_inside
+from alir.server.ingestion_queue import IngestionQueue
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
+from alir.server.routes.ingestions import accepted
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.ingestions import Ingestion
+from alir.server.schemas.requests import RequestModel, read_query
 
 _ID = re.compile(r"[0-9a-f]{32}")
-MOST = 1000
-"""Files of a page."""
+MAX_PAGE = 1000
+"""Files on one page."""
 
 
-class FileObject(ApiModel):
-    """A file that the index holds."""
+class IndexedFile(ApiModel):
+    """A file in the index."""
 
     id: str
     file: str
     chunks: int
 
 
-class FailureObject(ApiModel):
-    """A file that could not be read or stored; what the index held of it before, it still does."""
+class FileFailure(ApiModel):
+    """A file that could not be read or stored; its former version stays in the index."""
 
     id: str
     file: str
@@ -48,99 +49,107 @@ class FailureObject(ApiModel):
     """When `alir watch` or an ingestion tries it again, in ISO 8601."""
 
 
-class FilesObject(ApiModel):
-    """What the index holds, and what could not be taken in; both by name."""
+class SourceListResponse(ApiModel):
+    """Indexed files and failed files, both by name."""
 
-    files: list[FileObject]
-    failed: list[FailureObject]
+    files: list[IndexedFile]
+    failed: list[FileFailure]
     next: str | None
-    """What the next page is asked for with, as `after`; null if this is the last one."""
+    """The `after` of the next page; null on the last page."""
 
 
-class FilesQuery(RequestModel):
-    """Which part of the files."""
+class SourceListQuery(RequestModel):
+    """Which page of the files."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST)] = MOST
-    """The most to answer with: of names, whether they are held, or failed, or both."""
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = MAX_PAGE
+    """The most names to return, indexed or failed or both."""
     after: Annotated[str, Field(max_length=8192)] = ""
-    """The file that the page before ended with; those that follow it by name are told."""
+    """The last file of the previous page; files after it by name are returned."""
 
 
-class SourceState(ApiModel):
-    """A file: what the index holds of it, and what became of the last attempt to take it in."""
+class SourceResponse(ApiModel):
+    """A file in the index, and why its last ingestion failed."""
 
     id: str
     file: str
     chunks: int
-    """0 where it has never been taken in."""
-    failure: FailureObject | None
-    """Why it could not be taken in as it is now."""
+    """0 if it was never ingested."""
+    failure: FileFailure | None
+    """Why its present version could not be ingested."""
 
 
 class SourceRoutes:
-    """Tells of the files of one `Alir`, and has them deleted or tried again."""
+    """The endpoints of indexed files."""
 
-    def __init__(self, app: Alir, ingesting: IngestionQueue) -> None:
+    def __init__(self, app: Alir, queue: IngestionQueue) -> None:
         self._app = app
-        self._ingesting = ingesting
+        self._queue = queue
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
-        passing = (503, 504)
+        """Return the endpoints."""
+        unavailable = (503, 504)
         one = "/v1/sources/{id}"
         return [
             Endpoint(
                 "GET",
                 "/v1/sources",
-                self.list,
+                self.list_sources,
                 "read",
                 "List the files",
-                FilesObject,
-                query=FilesQuery,
-                problems=passing,
+                SourceListResponse,
+                query=SourceListQuery,
+                problems=unavailable,
             ),
-            Endpoint("GET", one, self.look, "read", "One file", SourceState, problems=passing),
+            Endpoint(
+                "GET",
+                one,
+                self.get_source,
+                "read",
+                "One file",
+                SourceResponse,
+                problems=unavailable,
+            ),
             Endpoint(
                 "GET",
                 f"{one}/text",
-                self.text,
+                self.get_text,
                 "read",
                 "The text of a file",
                 "text/plain",
-                problems=passing,
+                problems=unavailable,
             ),
             Endpoint(
                 "DELETE",
                 one,
-                self.delete,
+                self.delete_source,
                 "write",
                 "Delete a file",
                 Ingestion,
                 status=202,
-                problems=(409, *passing),
+                problems=(409, *unavailable),
             ),
             Endpoint(
                 "POST",
                 f"{one}/retry",
-                self.retry,
+                self.retry_source,
                 "write",
                 "Ingest a file that failed once more",
                 Ingestion,
                 status=202,
-                problems=(409, *passing),
+                problems=(409, *unavailable),
             ),
         ]
 
-    async def list(self, request: Request) -> Response:
-        """Answer with the files that the caller sees, by name, a page at a time."""
-        query = read_query(request, FilesQuery)
-        page = await files_of(self._app, caller(request).tenant, query)
+    async def list_sources(self, request: Request) -> Response:
+        """Return the files that the caller sees, by name, one page at a time."""
+        query = read_query(request, SourceListQuery)
+        page = await list_files(self._app, caller(request).tenant, query)
         return JSONResponse(page.model_dump())
 
-    async def look(self, request: Request) -> Response:
-        """Answer with one file: how many chunks are held of it, and why it failed if it did."""
+    async def get_source(self, request: Request) -> Response:
+        """Return one file: its number of chunks, and why it failed if it did."""
         stored, failed = await self._found(request)
-        state = SourceState(
+        state = SourceResponse(
             id=request.path_params["id"],
             file=_text(_path(stored, failed)),
             chunks=stored.chunks if stored else 0,
@@ -148,11 +157,11 @@ class SourceRoutes:
         )
         return JSONResponse(state.model_dump())
 
-    async def text(self, request: Request) -> Response:
-        """Answer with a file's text as the index holds it.
+    async def get_text(self, request: Request) -> Response:
+        """Return a file's text as it is in the index.
 
-        A citation's quote stands in it from its start to its end, counted in code points. White
-        space that no chunk holds may be another here.
+        A citation's `start` and `end` are positions in this text, counted in code points. White
+        space that is in no chunk may differ from the file.
         """
         stored, _ = await self._found(request)
         if stored is None:
@@ -172,36 +181,36 @@ class SourceRoutes:
         ]
         return PlainTextResponse(_joined(chunks))
 
-    async def delete(self, request: Request) -> Response:
-        """Delete a file below the caller's folder at once, and its chunks in their turn."""
+    async def delete_source(self, request: Request) -> Response:
+        """Delete a file below the caller's folder at once; its chunks are deleted in their turn."""
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._ingesting.refuse_if_full()
-        return answered(await self._ingesting.take_on(tenant, "delete", [file]))
+        self._queue.check_capacity()
+        return accepted(await self._queue.submit(tenant, "delete", [file]))
 
-    async def retry(self, request: Request) -> Response:
-        """Ingest a file once more that could not be taken in."""
+    async def retry_source(self, request: Request) -> Response:
+        """Ingest a failed file again."""
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._ingesting.refuse_if_full()
-        return answered(await self._ingesting.take_on(tenant, "ingest", [file]))
+        self._queue.check_capacity()
+        return accepted(await self._queue.submit(tenant, "ingest", [file]))
 
     async def _own(self, request: Request, tenant: Tenant) -> Path:
-        """The file that is asked for, which must lie below the tenant's folder."""
+        """Return the requested file, which must be below the tenant's folder."""
         file = _path(*await self._found(request))
-        if not await asyncio.to_thread(is_own, file, tenant):
+        if not await asyncio.to_thread(is_inside, file, tenant):
             detail = "The file is not below the service's folder: it can only be done there."
             raise refusal(409, "Not The Service's", detail)
         return file
 
     async def _found(self, request: Request) -> tuple[StoredSource | None, FailedFile | None]:
-        """The file that is asked for, as the index holds it and as it failed."""
+        """Return the requested file as it is in the index, and as it failed."""
         id_ = request.path_params["id"]
         if not _ID.fullmatch(id_):
             raise _unknown()
         tenant = caller(request).tenant
-        stored = (await self._app.catalog.live([id_], of=tenant.filters)).get(id_)
-        failures = await self._app.ledger.failures()
+        stored = (await self._app.catalog.live_versions([id_], of=tenant.filters)).get(id_)
+        failures = await self._app.ledger.failed_files()
         failed = next((one for one in failures if source_id(one.path) == id_), None)
         if (stored or failed) is None:
             raise _unknown()
@@ -210,22 +219,22 @@ class SourceRoutes:
         return stored, failed
 
 
-async def files_of(app: Alir, tenant: Tenant, query: FilesQuery) -> FilesObject:
-    """Return a page of the files that a tenant sees."""
-    # Of a file that is just brought up to date there are two versions: one is enough.
+async def list_files(app: Alir, tenant: Tenant, query: SourceListQuery) -> SourceListResponse:
+    """Return one page of the files that a tenant sees."""
+    # A file that is being updated has two versions: one is enough.
     held = {
         _text(one.path): one
-        async for one in app.catalog.sources(of=tenant.filters)
+        async for one in app.catalog.complete_versions(of=tenant.filters)
         if tenant.holds(one.path)
     }
     failures = {
-        _text(one.path): one for one in await app.ledger.failures() if tenant.holds(one.path)
+        _text(one.path): one for one in await app.ledger.failed_files() if tenant.holds(one.path)
     }
     names = sorted(name for name in held.keys() | failures.keys() if name > query.after)
     shown = names[: query.limit]
-    return FilesObject(
+    return SourceListResponse(
         files=[
-            FileObject(id=held[name].source_id, file=name, chunks=held[name].chunks)
+            IndexedFile(id=held[name].source_id, file=name, chunks=held[name].chunks)
             for name in shown
             if name in held
         ],
@@ -244,19 +253,19 @@ def _unknown() -> Exception:
     return refusal(404, "Not Found", "There is no such file.")
 
 
-def _failure(one: FailedFile) -> FailureObject:
-    return FailureObject.model_validate(
+def _failure(one: FailedFile) -> FileFailure:
+    return FileFailure.model_validate(
         {"id": source_id(one.path), **one.to_json(), "file": _text(one.path)}
     )
 
 
 def _text(path: Path) -> str:
-    """The path as text: a name on Linux need not be any."""
+    """Return a path as text; a name on Linux may be no valid text."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _joined(chunks: "list[tuple[int, str]]") -> str:
-    """The text of which each chunk has a stretch, from a character on; they may overlap."""
+    """Join chunks, each with its start, into one text; they may overlap."""
     parts: list[str] = []
     length = 0
     for start, text in sorted(chunks):

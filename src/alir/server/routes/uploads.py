@@ -15,13 +15,13 @@ from starlette.responses import JSONResponse, Response
 
 from alir.models.files import source_id
 from alir.server.auth.caller import caller
-from alir.server.auth.tenant_files import is_own, safe_name
+from alir.server.auth.tenant_files import is_inside, safe_name
 from alir.server.ingestion_queue import IngestionQueue
-from alir.server.ingestions import Ingestion
 from alir.server.limits.disk_quota import DiskQuota
 from alir.server.problems import ProblemException, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.ingestions import Ingestion
 from alir.settings import Settings
 
 PATH = "/v1/files"
@@ -42,7 +42,7 @@ class UploadedFile(ApiModel):
     size_bytes: int
 
 
-class Uploaded(ApiModel):
+class UploadResponse(ApiModel):
     """The files are on the disk, and will be ingested, whatever happens now."""
 
     files: list[UploadedFile]
@@ -60,8 +60,8 @@ class UploadLimits:
     """Of all in a tenant's folder."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "UploadLimits":
-        """Return those of the settings."""
+    def from_settings(cls, settings: Settings) -> "UploadLimits":
+        """Return the limits that the settings give."""
         return cls(
             settings.upload_file_mib * _MIB,
             settings.upload_mib * _MIB,
@@ -78,8 +78,8 @@ class UploadLimits:
 class UploadRoutes:
     """Takes files into the caller's folder, and has them ingested."""
 
-    def __init__(self, ingesting: IngestionQueue, limits: UploadLimits) -> None:
-        self._ingesting = ingesting
+    def __init__(self, queue: IngestionQueue, limits: UploadLimits) -> None:
+        self._queue = queue
         self._limits = limits
 
     def endpoints(self) -> list[Endpoint]:
@@ -91,7 +91,7 @@ class UploadRoutes:
                 self.upload,
                 "write",
                 "Upload files",
-                Uploaded,
+                UploadResponse,
                 status=202,
                 uploads=True,
                 problems=(409, 507),
@@ -105,13 +105,13 @@ class UploadRoutes:
         killed. If one is refused, none is kept.
         """
         tenant = caller(request).tenant
-        self._ingesting.refuse_if_full()
+        self._queue.check_capacity()
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             detail = "Send a form with files, as multipart/form-data."
             raise refusal(415, "Unsupported Media Type", detail)
-        if not await asyncio.to_thread(is_own, tenant.folder, tenant):
+        if not await asyncio.to_thread(is_inside, tenant.folder, tenant):
             raise refusal(409, "Not A Folder", "Your folder is a link to elsewhere.")
         may_take = self._limits.tenant_bytes if tenant.name else None
         room = await asyncio.to_thread(DiskQuota, tenant.folder, may_take)
@@ -126,7 +126,7 @@ class UploadRoutes:
                 raise refusal(422, "Invalid Body", "The form has no file.")
             await asyncio.to_thread(form.keep)
             paths = [part.path for part in form.parts]
-            ingestion = await self._ingesting.take_on(tenant, "ingest", paths)
+            ingestion = await self._queue.submit(tenant, "ingest", paths)
         except FormParserError as error:
             detail = "The form is damaged."
             raise refusal(400, "Bad Request", detail) from error
@@ -138,7 +138,7 @@ class UploadRoutes:
             UploadedFile(file=one.path.name, source=source_id(one.path), size_bytes=one.size_bytes)
             for one in form.parts
         ]
-        answer = Uploaded(files=files, ingestion=ingestion)
+        answer = UploadResponse(files=files, ingestion=ingestion)
         where = {"Location": f"/v1/ingestions/{ingestion.id}"}
         return JSONResponse(answer.model_dump(mode="json"), status_code=202, headers=where)
 

@@ -16,9 +16,9 @@ from alir.events.agent import (
     ToolUsed,
 )
 from alir.models.answers import AnsweredPart, Budget, By
-from alir.server.bodies import RequestModel
 from alir.server.schemas.answers import STREAMED, AnswerContent, Question, answer_event
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 from alir.steps.ask.cite import sources
 from alir.workflows.retrieval import MAX_TOP_K
 

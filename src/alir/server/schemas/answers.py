@@ -8,8 +8,8 @@ from workflows.events import StepState, StepStateChanged
 from alir.events.ask import Answer, SentenceChecked, Sources, Token
 from alir.events.base import rounded
 from alir.models.answers import CheckedSentence, Citation, SourcePassage
-from alir.server.bodies import RequestModel
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.requests import RequestModel
 from alir.visualize.recording import class_name
 from alir.workflows.retrieval import MAX_TOP_K
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alir.server.bodies import RequestModel, unfit
+from alir.server.schemas.requests import RequestModel, invalid_request
 
 MOST = 100
 """Of a page."""
@@ -31,7 +31,7 @@ class PageQuery(RequestModel):
             return None
         found = _CURSOR.fullmatch(self.after)
         if found is None or int(found[1]) >= 2**63:
-            raise unfit("after", "No page gave this as its next", what="Query")
+            raise invalid_request("after", "No page gave this as its next", what="Query")
         return int(found[1]), found[2]
 
 

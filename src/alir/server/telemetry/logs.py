@@ -7,27 +7,18 @@ request's id.
 import json
 import logging
 import re
-import secrets
 import sys
-import time
 from collections.abc import Collection
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-REQUEST_ID = "X-Request-ID"
-_LONGEST_PATH = 300
-_WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY = r"alir_[0-9a-f]{12}_[A-Za-z0-9_-]+"
 _IN_ADDRESS = r"(?<=://)[^/@\s]+(?=@)"
 """A user's name and password."""
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 """Of the trace that what is logged belongs to; empty where nothing is traced."""
-_log = logging.getLogger("alir.requests")
 
 
 def log_to_stderr(secrets: Collection[str] = ()) -> None:
@@ -61,8 +52,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if request_id := _request_id.get():
-            line["request_id"] = request_id
+        if request := request_id.get():
+            line["request_id"] = request
         if trace := trace_id.get():
             line["trace_id"] = trace
         line |= getattr(record, "request", {})
@@ -76,47 +67,3 @@ class JsonFormatter(logging.Formatter):
 
     def _redacted(self, value: object) -> object:
         return self._secret.sub("[redacted]", value) if isinstance(value, str) else value
-
-
-class RequestLogMiddleware:
-    """Gives each request an id, and logs it when it has been answered."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
-        token = _request_id.set(request_id)
-        started = time.perf_counter()
-        status = size_bytes = 0
-
-        async def sent(message: Message) -> None:
-            nonlocal status, size_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
-            elif message["type"] == "http.response.body":
-                size_bytes += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sent)
-        finally:
-            who = scope.get("state", {}).get("caller")
-            line = {
-                "method": scope["method"],
-                "path": scope["path"][:_LONGEST_PATH],
-                "status": status,
-                "seconds": round(time.perf_counter() - started, 4),
-                "bytes": size_bytes,
-                "client": (scope.get("client") or ("",))[0],
-                "key": who.key if who else "",
-                "tenant": who.tenant.name if who else "",
-            }
-            _log.info("request", extra={"request": line})
-            _request_id.reset(token)

@@ -1,4 +1,4 @@
-"""What operators want to know of a service, as Prometheus asks for it."""
+"""The metrics of the service, for Prometheus."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,10 +32,10 @@ LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 
 
 class Metrics:
-    """The metrics of one service: a registry of its own, and what feeds it."""
+    """The metrics of one service, with a registry of their own."""
 
     def __init__(
-        self, alir: Alir, *, limits: RateLimiter, ingesting: IngestionQueue, lag: LoopLag
+        self, alir: Alir, *, rate_limiter: RateLimiter, queue: IngestionQueue, lag: LoopLag
     ) -> None:
         self._alir = alir
         self.registry = CollectorRegistry(auto_describe=False)
@@ -47,49 +47,49 @@ class Metrics:
             registry=self.registry,
         )
         lag.listeners.append(lags.observe)
-        self.registry.register(MetricsCollector(alir, limits, ingesting, lag))
+        self.registry.register(MetricsCollector(alir, rate_limiter, queue, lag))
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "GET",
                 PATH,
-                self.tell,
+                self.get_metrics,
                 "read",
                 "Metrics, for Prometheus",
                 "text/plain",
-                also_as=(OPENMETRICS,),
+                other_media_types=(OPENMETRICS,),
             )
         ]
 
     @asynccontextmanager
-    async def fed(self) -> AsyncIterator[None]:
-        """Listen to LlamaIndex while this lasts."""
+    async def collecting(self) -> AsyncIterator[None]:
+        """Count LlamaIndex's events inside the context."""
         alir = self._alir
         runs = RunMetrics(
             self.registry,
             [
                 *(("ask", alir.ask), ("agent", alir.agent), ("search", alir.search)),
                 ("ingest", alir.ingest),
-                # Questions have views of it.
+                # Questions have views of the embedding model.
                 *(("embedding", one.embedding) for one in (alir, alir.ask, alir.search)),
                 *([("language_model", alir.llm)] if alir.llm is not None else []),
             ],
         )
-        with runs.heard():
+        with runs.listening():
             yield
 
-    async def tell(self, request: Request) -> Response:
-        """Answer with the metrics of the whole service; a tenant's key may not.
+    async def get_metrics(self, request: Request) -> Response:
+        """Return the metrics of the whole service; this needs an admin key, of no tenant.
 
-        In Prometheus's text format, or in OpenMetrics where the client accepts that.
+        In Prometheus's text format, or in OpenMetrics if the client accepts it.
         """
         if caller(request).tenant.name:
-            raise refusal(403, "Not A Tenant's", "This needs a key of the house.")
-        # Not what the client library makes of the header: it repeats parts of it in its answer.
+            raise refusal(403, "Not A Tenant's", "This needs a key without a tenant.")
+        # Not the client library's own parser of the header: it repeats parts of it in its answer.
         if OPENMETRICS in request.headers.get("accept", ""):
             write: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
             return Response(write(self.registry), media_type=openmetrics.CONTENT_TYPE_LATEST)

@@ -25,34 +25,34 @@ class MetricsCollector(Collector):
     """Reads the counters of one service; on its event loop, to which Milvus's calls belong."""
 
     def __init__(
-        self, alir: Alir, limits: RateLimiter, ingesting: IngestionQueue, lag: LoopLag
+        self, alir: Alir, rate_limiter: RateLimiter, queue: IngestionQueue, lag: LoopLag
     ) -> None:
         self._alir = alir
-        self._limits = limits
-        self._ingesting = ingesting
+        self._rate_limiter = rate_limiter
+        self._queue = queue
         self._lag = lag
 
     def collect(self) -> Iterator[Metric]:
         """Yield what there is now."""
         yield InfoMetricFamily("alir", "Which alir this is.", {"version": version("alir")})
-        limits, ingesting = self._limits, self._ingesting
-        yield _gauge("alir_questions_in_progress", "Questions under way.", limits.under_way)
-        allowed = limits.places.allowed
+        limiter, queue = self._rate_limiter.question_limiter, self._queue
+        yield _gauge("alir_questions_in_progress", "Questions under way.", limiter.active)
+        allowed = limiter.allowed
         yield _gauge("alir_questions_limit", "Questions that may be under way now.", allowed)
-        waiting = limits.places.waiting
+        waiting = limiter.waiting
         yield _gauge("alir_questions_waiting", "Questions that wait for a place.", waiting)
         yield _gauge(
             "alir_ingestions_waiting",
             "Ingestions and deletions that have not ended, also the one under way.",
-            ingesting.waiting,
+            queue.waiting,
         )
-        refused = {"questions": limits.places.refused, "requests": 0, "tokens": 0} | limits.refused
+        refused = {"questions": limiter.refused, "requests": 0, "tokens": 0}
         yield _by(
             CounterMetricFamily,
             "alir_refused",
             "Requests refused because there was too much of something.",
             "too_many",
-            {**refused, "ingestions": ingesting.refused},
+            refused | self._rate_limiter.refused | {"ingestions": queue.refused},
         )
         yield _gauge(
             "alir_event_loop_lag_worst_seconds",

@@ -1,6 +1,6 @@
-"""What LlamaIndex tells of workflows and models as they run, as metrics.
+"""Metrics of workflows and models, from LlamaIndex's instrumentation.
 
-So a question counts whichever way it came: over `/v1`, in OpenAI's protocol, or any other.
+So each question counts, whether it came over `/v1`, OpenAI's protocol or another way.
 """
 
 import asyncio
@@ -29,15 +29,15 @@ from alir.events.search import Passages
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 RUN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
 OUTCOMES = ("added", "updated", "moved", "deleted", "unchanged")
-"""Of files, besides those that failed."""
+"""Outcomes of files, besides failure."""
 
 
 class RunMetrics:
-    """What is known of the runs of one `Alir` and of its models' calls.
+    """Counts the runs of one `Alir` and the calls of its models.
 
     Args:
-        parts: workflows, embeddings and the language model, by the name to count them under;
-            several may have one.
+        parts: Workflows, embeddings and the language model, with the names to count them under;
+            several may share a name.
     """
 
     def __init__(self, registry: CollectorRegistry, parts: list[tuple[str, object]]) -> None:
@@ -96,8 +96,8 @@ class RunMetrics:
         )
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Listen to LlamaIndex while this lasts."""
+    def listening(self) -> Iterator[None]:
+        """Listen to LlamaIndex inside the context."""
         dispatcher = get_dispatcher()
         spans = _Spans(self)
         events = _Events(self, spans)
@@ -109,12 +109,12 @@ class RunMetrics:
             dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
             dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
 
-    def name(self, instance: object) -> str | None:
-        """Return what an object is counted under; None if it is none of these."""
+    def name_of(self, instance: object) -> str | None:
+        """Return the name that an object is counted under; None if it is not counted."""
         return self._names.get(id(instance))
 
-    def ended(self, workflow: str, result: object) -> None:
-        """Take in the result of a run; None is one that was cancelled."""
+    def run_ended(self, workflow: str, result: object) -> None:
+        """Count the result of a run; None is a cancelled run."""
         self._runs.labels(workflow, "cancelled" if result is None else "done").inc()
         if isinstance(result, IngestReport):
             self._ingested(result)
@@ -126,8 +126,10 @@ class RunMetrics:
                 if stage != "total":
                     self._stage_seconds.labels(workflow, stage).observe(seconds)
 
-    def failed(self, part: str, error: BaseException | None, *, is_run: bool = False) -> None:
-        """Take in that a run or a call of a model failed; one that was given up did not."""
+    def count_failure(
+        self, part: str, error: BaseException | None, *, is_run: bool = False
+    ) -> None:
+        """Count a failed run or call of a model; a cancelled call is not a failure."""
         was_given_up = isinstance(error, asyncio.CancelledError | GeneratorExit)
         if is_run:
             self._runs.labels(part, "cancelled" if was_given_up else "failed").inc()
@@ -135,17 +137,17 @@ class RunMetrics:
             self._errors.labels(part, type(error).__name__).inc()
 
     def model_called(self, call: str) -> None:
-        """Take in that the language model is asked something."""
+        """Start the clock of a call of the language model."""
         self._streams[call] = perf_counter()
 
     def model_replied(self, call: str, error: BaseException | None = None) -> None:
-        """Take in that it has replied, or will not to its end."""
+        """Count a finished or failed reply of the language model."""
         if (started := self._streams.pop(call, None)) is None:
             return
         if error is None:
             self._model_seconds.observe(perf_counter() - started)
         else:
-            self.failed("language_model", error)
+            self.count_failure("language_model", error)
 
     def _ingested(self, report: IngestReport) -> None:
         for stage, seconds in report.seconds.items():
@@ -183,7 +185,7 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         tags: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(instance, LLM) and self._metrics.name(instance):
+        if isinstance(instance, LLM) and self._metrics.name_of(instance):
             self._calls.add(id_)
 
     def span_exit(
@@ -196,8 +198,8 @@ class _Spans(BaseSpanHandler[BaseSpan]):
     ) -> None:
         if isinstance(instance, LLM):
             self._calls.discard(id_)
-        elif isinstance(instance, Workflow) and (name := self._metrics.name(instance)):
-            self._metrics.ended(name, result)
+        elif isinstance(instance, Workflow) and (name := self._metrics.name_of(instance)):
+            self._metrics.run_ended(name, result)
 
     def span_drop(
         self,
@@ -210,14 +212,14 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         if isinstance(instance, LLM):
             self._calls.discard(id_)
             self._metrics.model_replied(id_, err)
-        elif isinstance(instance, Workflow) and (name := self._metrics.name(instance)):
-            self._metrics.failed(name, err, is_run=True)
+        elif isinstance(instance, Workflow) and (name := self._metrics.name_of(instance)):
+            self._metrics.count_failure(name, err, is_run=True)
         elif (
             isinstance(instance, BaseEmbedding)
             and not _is_inner(id_)
-            and (name := self._metrics.name(instance))
+            and (name := self._metrics.name_of(instance))
         ):
-            self._metrics.failed(name, err)
+            self._metrics.count_failure(name, err)
 
     def new_span(self, *_: Any, **__: Any) -> None:
         """Keep none."""

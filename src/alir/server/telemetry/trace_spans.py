@@ -30,14 +30,14 @@ _ID_CHARS = 37
 
 
 @contextmanager
-def traced_runs(traces: Traces, *, alone: Sequence[Workflow]) -> Iterator[None]:
+def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> Iterator[None]:
     """Trace what LlamaIndex tells of while this lasts.
 
     Args:
-        alone: workflows of which a run that no request began has a trace of its own.
+        roots: Workflows that get a trace of their own when they run outside a request.
     """
     dispatcher = get_dispatcher()
-    spans, events = _Spans(traces, alone), _Events(traces)
+    spans, events = _Spans(traces, roots), _Events(traces)
     dispatcher.add_span_handler(spans)
     dispatcher.add_event_handler(events)
     try:
@@ -49,12 +49,12 @@ def traced_runs(traces: Traces, *, alone: Sequence[Workflow]) -> Iterator[None]:
 
 class _Spans(BaseSpanHandler[BaseSpan]):
     _traces: Traces = PrivateAttr()
-    _alone: Sequence[Workflow] = PrivateAttr()
+    _roots: Sequence[Workflow] = PrivateAttr()
 
-    def __init__(self, traces: Traces, alone: Sequence[Workflow]) -> None:
+    def __init__(self, traces: Traces, roots: Sequence[Workflow]) -> None:
         super().__init__()
         self._traces = traces
-        self._alone = alone
+        self._roots = roots
 
     def span_enter(
         self,
@@ -67,7 +67,7 @@ class _Spans(BaseSpanHandler[BaseSpan]):
     ) -> None:
         name = id_[:-_ID_CHARS]
         trace = current.get()
-        if (trace is None or trace.is_closed) and any(instance is one for one in self._alone):
+        if (trace is None or trace.is_closed) and any(instance is one for one in self._roots):
             # The run has a task of its own, and with it a context: nobody has to reset these.
             trace = self._traces.trace(name, kind=SpanKind.INTERNAL)
             current.set(trace)

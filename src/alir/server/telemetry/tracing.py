@@ -1,4 +1,4 @@
-"""Tracing, if it is set: OpenTelemetry is an extra, loaded only then."""
+"""Tracing, if it is configured; only then is OpenTelemetry, an extra, loaded."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
 
 
 class Tracing:
-    """The traces of one service, or none.
+    """The tracing of one service.
 
     Args:
-        endpoint: where they are sent; None is nowhere.
+        endpoint: The collector's address; None turns tracing off.
 
     Raises:
-        ExtraMissing: they are to be sent, and OpenTelemetry is not installed.
+        ExtraMissing: Tracing is on, and OpenTelemetry is not installed.
     """
 
     def __init__(self, endpoint: str | None) -> None:
         self._traces: Traces | None = None
         if endpoint is not None:
             try:
-                from alir.server.telemetry.traces import Traces as Sent  # noqa: PLC0415  an extra
+                from alir.server.telemetry.traces import Traces as OtlpTraces  # noqa: PLC0415
             except ModuleNotFoundError as error:
                 name = (error.name or "").partition(".")[0]
                 raise ExtraMissing("ALIR_OTLP_ENDPOINT", name, "otel") from error
-            self._traces = Sent(endpoint)
+            self._traces = OtlpTraces(endpoint)
 
-    def layers(self, *, untraced: Collection[str]) -> list[Middleware]:
-        """Return what requests go through; those of `untraced` paths have no trace."""
+    def middleware(self, *, untraced: Collection[str]) -> list[Middleware]:
+        """Return the middleware that traces requests, except those of `untraced` paths."""
         if self._traces is None:
             return []
-        from alir.server.telemetry.trace_middleware import TraceMiddleware  # noqa: PLC0415  an extra
+        from alir.server.middleware.tracing import TracingMiddleware  # noqa: PLC0415  an extra
 
-        return [Middleware(TraceMiddleware, traces=self._traces, untraced=untraced)]
+        return [Middleware(TracingMiddleware, traces=self._traces, untraced=untraced)]
 
     @asynccontextmanager
-    async def running(self, *, alone: Sequence[Workflow]) -> AsyncIterator[None]:
-        """Trace while this lasts; a run of `alone` that no request began has its own trace."""
+    async def running(self, *, roots: Sequence[Workflow]) -> AsyncIterator[None]:
+        """Trace inside the context; a run of `roots` outside a request gets a trace of its own."""
         if self._traces is None:
             yield
             return
         from alir.server.telemetry.trace_spans import traced_runs  # noqa: PLC0415  an extra
 
         async with self._traces.sent():
-            with traced_runs(self._traces, alone=alone):
+            with traced_runs(self._traces, roots=roots):
                 yield

@@ -1,4 +1,4 @@
-"""The file of runs: a thread of its own, and one transaction for all who wait together."""
+"""The SQLite file of runs: its own thread, and one transaction for all waiting calls."""
 
 import asyncio
 import sqlite3
@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alir.concurrency.coalescer import Coalescer
 from alir.server.workflow_runs.rows import APPLICATION_ID, MIGRATIONS
-from alir.storage.sqlite_file import connected, told
+from alir.storage.sqlite_file import open_sqlite, translate_errors
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,43 +29,45 @@ class RunDatabase:
         self.path = path.expanduser().absolute()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-runs")
         self._connection: sqlite3.Connection | None = None
-        self._together: Coalescer[str, _Work, Any] = Coalescer(self._call, max_items=MAX_BATCH)
+        self._coalescer: Coalescer[str, _Work, Any] = Coalescer(self._call, max_items=MAX_BATCH)
 
-    async def run(
+    async def transact(
         self,
         work: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return `work(connection, ...)`, kept on the disk; in the order of the calls.
+        """Return `work(connection, ...)`, committed; calls run in order.
 
         Raises:
-            ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
+            ServiceFileFailed: The file cannot be read or written, or is not of this version.
         """
-        [done] = await self._together("", [partial(_called, work, args, kwargs)])
+        [done] = await self._coalescer("", [partial(_called, work, args, kwargs)])
         if isinstance(done, Exception):
             raise done
         result: T = done
         return result
 
     async def aclose(self) -> None:
-        """Close the file after what was asked of it so far."""
-        await self._together.drain()
+        """Close the file after the calls so far."""
+        await self._coalescer.drain()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
     async def _call(self, _: str, works: Sequence[_Work]) -> Sequence[Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._done, works)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._transaction, works
+        )
 
-    def _done(self, works: Sequence[_Work]) -> list[Any]:
-        """Return what each of `works` gives, or the error that it raises; its own, or all's."""
-        with told(self.path, LOST):
+    def _transaction(self, works: Sequence[_Work]) -> list[Any]:
+        """Return the result or the error of each call; an error of the file is raised for all."""
+        with translate_errors(self.path, LOST):
             if self._connection is None:
                 self._connection = _connected(self.path)
             db = self._connection
             db.execute("BEGIN IMMEDIATE")
             try:
-                results = [_attempted(db, work) for work in works]
+                results = [_call_in_savepoint(db, work) for work in works]
                 db.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -88,13 +90,13 @@ def _called(
     return work(db, *args, **kwargs)
 
 
-def _attempted(db: sqlite3.Connection, work: _Work) -> Any:
+def _call_in_savepoint(db: sqlite3.Connection, work: _Work) -> Any:
     db.execute("SAVEPOINT one")
     try:
         result = work(db)
     except sqlite3.Error:
-        raise  # the file's: it is everybody's
-    except Exception as error:  # noqa: BLE001  whose it is gets it
+        raise  # an error of the file concerns all calls
+    except Exception as error:  # noqa: BLE001  its caller gets it
         db.execute("ROLLBACK TO one")
         result = error
     db.execute("RELEASE one")
@@ -102,7 +104,7 @@ def _attempted(db: sqlite3.Connection, work: _Work) -> Any:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    # NORMAL: every token would wait for the disk otherwise. What was acknowledged survives a kill
-    # of the process; a power cut may take the last runs, which are questions asked again.
+    # NORMAL: otherwise every token would wait for the disk. Commits survive a kill of the process;
+    # a power cut may lose the last runs, which are questions that can be asked again.
     pragmas = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
-    return connected(path, APPLICATION_ID, MIGRATIONS, pragmas=pragmas, lost=LOST)
+    return open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=pragmas, lost=LOST)

@@ -1,4 +1,4 @@
-"""What a child run streams, told on by the run that it is a child of."""
+"""Relays the events of a child run into the stream of its parent run."""
 
 import asyncio
 from typing import Any
@@ -7,36 +7,36 @@ from workflows import Context
 
 from alir.server.workflow_runs.events import RunEvent
 
-TOKENS_TOGETHER = 20
-TOKENS_WAIT_S = 0.05
-"""The first of them waits so long for others: each event is a write to the disk."""
+MAX_TOKENS = 20
+FLUSH_AFTER_S = 0.05
+"""The first token waits this long for others: each event is a write to the disk."""
 
 
 class EventRelay:
-    """Tells events on, in order; tokens that come together as one."""
+    """Relays events in order; tokens that come together become one event."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._tokens: list[str] = []
-        self._later: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Tell an event, after the tokens before it."""
+    def send(self, event: str, data: dict[str, Any]) -> None:
+        """Send an event, after the tokens before it."""
         if event != "token":
             self.flush()
             self._ctx.write_event_to_stream(RunEvent(event=event, data=data))
             return
         self._tokens.append(data["text"])
-        if len(self._tokens) >= TOKENS_TOGETHER:
+        if len(self._tokens) >= MAX_TOKENS:
             self.flush()
-        elif self._later is None:
-            self._later = asyncio.get_running_loop().call_later(TOKENS_WAIT_S, self.flush)
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self.flush)
 
     def flush(self) -> None:
-        """Tell the tokens that wait."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        """Send the waiting tokens."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._tokens:
             text, self._tokens = "".join(self._tokens), []
             self._ctx.write_event_to_stream(RunEvent(event="token", data={"text": text}))

@@ -1,7 +1,6 @@
-"""What a run of the workflow server is asked and tells: plain JSON, every field of it.
+"""The events of the workflow server; every field is plain JSON.
 
-alir's own events carry nodes and scores that are not JSON. One of those would be lost on its way
-to the file of runs, and the run with it.
+alir's own events carry nodes and scores that are not JSON, and could not be stored.
 """
 
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ class AskQuestion(StrictEvent, StartEvent):
     top_k: TopK = None
     """Passages to answer from; null is the service's setting."""
     steps: bool = False
-    """Whether it tells of each step of the workflow that begins or ends."""
+    """Whether to stream the begin and end of each step of the workflow."""
 
 
 class AskAgentQuestion(StrictEvent, StartEvent):
@@ -38,10 +37,10 @@ class AskAgentQuestion(StrictEvent, StartEvent):
     """The conversation it belongs to, by any name; each tenant has its own."""
     budget: BudgetLimits | None = None
     may_ask: bool = False
-    """Whether it may tell of `meaning_asked`, and wait for a `MeaningChosen`; that needs a language
+    """Whether it may stream `meaning_asked` and wait for a `MeaningChosen`; this needs a language
     model."""
     steps: bool = False
-    """Whether it tells of each step of the workflow that begins or ends."""
+    """Whether to stream the begin and end of each step of the workflow."""
 
 
 class FindPassages(StrictEvent, StartEvent):
@@ -56,9 +55,9 @@ class RunEvent(StrictEvent):
     """Streamed: an event of `/v1/ask` or `/v1/agent`, or `problem`, why the run has failed."""
 
     event: str
-    """Its name there."""
+    """The name of the event."""
     data: dict[str, Any]
-    """Its object there."""
+    """The object of the event."""
 
 
 class RunAnswer(StrictEvent, StopEvent):
@@ -72,6 +71,6 @@ class RunPassages(StrictEvent, StopEvent):
 
     passages: list[dict[str, Any]]
     degraded: list[str]
-    """What did not work as it should, one sentence each."""
+    """What went wrong, one sentence each."""
     seconds: dict[str, float]
     """By step, and `total`."""

@@ -1,4 +1,4 @@
-"""Whose a run is: the tenant of the key that asked for it, and nobody else can say so."""
+"""The owner of a run: the tenant and the key that began it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,32 +11,32 @@ from alir.server.auth.caller import Caller, Tenant
 
 @dataclass(frozen=True, slots=True)
 class RunOwner:
-    """Who began a run."""
+    """The tenant and key that began a run."""
 
     tenant: str
-    """Empty is the house."""
+    """Empty for an admin key."""
     key: str
-    """The id of the key, which pays for it."""
+    """The id of the key; the cost of the run is counted for it."""
 
     def caller(self, root: Path) -> Caller:
-        """Return who it is, as far as its questions go."""
+        """Return the caller that the run's questions are asked for."""
         folder = root / self.tenant if self.tenant else root
         return Caller(self.key, "read", Tenant(self.tenant, folder))
 
 
-_asking: ContextVar[RunOwner | None] = ContextVar("asking", default=None)
+_owner: ContextVar[RunOwner | None] = ContextVar("owner", default=None)
 
 
 @contextmanager
-def asking(owner: RunOwner) -> Iterator[None]:
-    """Do what a request asks for, in this context and in what it starts: it sees its own runs."""
-    token = _asking.set(owner)
+def acting_as(owner: RunOwner) -> Iterator[None]:
+    """Act for a request, in this context and its tasks: only the owner's runs are visible."""
+    token = _owner.set(owner)
     try:
         yield
     finally:
-        _asking.reset(token)
+        _owner.reset(token)
 
 
-def who_asks() -> RunOwner | None:
-    """Return whose request this is part of; None if of none, as what a restart goes on with."""
-    return _asking.get()
+def current_owner() -> RunOwner | None:
+    """Return the owner that this request acts for; None outside a request, as in a resumed run."""
+    return _owner.get()

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from alir.server.routes.endpoint import Endpoint
 from alir.server.workflow_runs.schemas import (
     CancelQuery,
-    EventBody,
     EventsQuery,
-    GraphObject,
     HandlersQuery,
-    ResultObject,
-    RunBody,
-    StreamedObject,
+    RunRequest,
+    RunResultResponse,
+    SendEventRequest,
+    StreamedEvent,
+    WorkflowGraphResponse,
 )
 from alir.server.workflow_runs.server import WorkflowRunServer
 
@@ -31,13 +31,13 @@ _FAILURES = (404, 409, 422, 502, 503, 504)
 
 
 class RunRoutes:
-    """What can be asked of the workflow server; each run is its tenant's own."""
+    """The endpoints of the workflow server; each tenant sees only its own runs."""
 
     def __init__(self, runs: WorkflowRunServer) -> None:
         self._runs = runs
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         of_workflow = f"{PREFIX}/workflows/{{name}}"
         of_run = "{handler_id}"
         return [
@@ -52,7 +52,7 @@ class RunRoutes:
             Endpoint(
                 "GET",
                 f"{PREFIX}/workflows",
-                self.workflows,
+                self.list_workflows,
                 "read",
                 "The workflows that can be run",
                 WorkflowsListResponse,
@@ -68,7 +68,7 @@ class RunRoutes:
             Endpoint(
                 "GET",
                 f"{of_workflow}/events",
-                self.kinds,
+                self.list_events,
                 "read",
                 "The events of a workflow",
                 WorkflowEventsListResponse,
@@ -79,7 +79,7 @@ class RunRoutes:
                 self.graph,
                 "read",
                 "The graph of a workflow",
-                GraphObject,
+                WorkflowGraphResponse,
             ),
             Endpoint(
                 "POST",
@@ -88,22 +88,22 @@ class RunRoutes:
                 "read",
                 "Run a workflow to its end",
                 HandlerData,
-                body=RunBody,
+                body=RunRequest,
                 problems=_FAILURES,
             ),
             Endpoint(
                 "POST",
                 f"{of_workflow}/run-nowait",
-                self.begin,
+                self.run_nowait,
                 "read",
                 "Begin to run a workflow",
                 HandlerData,
-                body=RunBody,
+                body=RunRequest,
             ),
             Endpoint(
                 "GET",
                 f"{PREFIX}/handlers",
-                self.listed,
+                self.list_runs,
                 "read",
                 "The runs, the newest first",
                 HandlersListResponse,
@@ -112,11 +112,11 @@ class RunRoutes:
             Endpoint(
                 "GET",
                 f"{PREFIX}/handlers/{of_run}",
-                self.look,
+                self.get_run,
                 "read",
                 "How far a run has come",
                 HandlerData,
-                also={202: HandlerData},
+                other_responses={202: HandlerData},
                 problems=(422,),
             ),
             Endpoint(
@@ -134,96 +134,96 @@ class RunRoutes:
                 self.result,
                 "read",
                 "The result of a run",
-                ResultObject,
-                also={202: ResultObject},
+                RunResultResponse,
+                other_responses={202: RunResultResponse},
                 problems=(422,),
             ),
             Endpoint(
                 "GET",
                 f"{PREFIX}/events/{of_run}",
-                self.stream,
+                self.stream_events,
                 "read",
                 "The events of a run",
                 "text/event-stream",
-                also={204: None},
+                other_responses={204: None},
                 query=EventsQuery,
-                streams={"message": StreamedObject},
+                streams={"message": StreamedEvent},
                 problems=(400, 422),
             ),
             Endpoint(
                 "POST",
                 f"{PREFIX}/events/{of_run}",
-                self.send,
+                self.send_event,
                 "read",
                 "Give a run an event",
                 SendEventResponse,
-                body=EventBody,
+                body=SendEventRequest,
                 problems=(409,),
             ),
         ]
 
     async def health(self, request: Request) -> Response:
-        """Answer that runs can begin."""
-        return await self._runs.theirs(request, "GET", "/health")
+        """Return whether runs can begin."""
+        return await self._runs.call_handler(request, "GET", "/health")
 
-    async def workflows(self, request: Request) -> Response:
-        """Answer with the names of the workflows."""
-        return await self._runs.theirs(request, "GET", "/workflows")
+    async def list_workflows(self, request: Request) -> Response:
+        """Return the names of the workflows."""
+        return await self._runs.call_handler(request, "GET", "/workflows")
 
     async def schema(self, request: Request) -> Response:
-        """Answer with the JSON Schemas of the events that a run begins and ends with."""
-        return await self._runs.theirs(request, "GET", "/workflows/{name}/schema")
+        """Return the JSON Schemas of the start and stop events of a workflow."""
+        return await self._runs.call_handler(request, "GET", "/workflows/{name}/schema")
 
-    async def kinds(self, request: Request) -> Response:
-        """Answer with the JSON Schemas of all events of a workflow."""
-        return await self._runs.theirs(request, "GET", "/workflows/{name}/events")
+    async def list_events(self, request: Request) -> Response:
+        """Return the JSON Schemas of all events of a workflow."""
+        return await self._runs.call_handler(request, "GET", "/workflows/{name}/events")
 
     async def graph(self, request: Request) -> Response:
-        """Answer with the steps of a workflow and the events between them."""
-        return await self._runs.theirs(request, "GET", "/workflows/{name}/representation")
+        """Return the steps of a workflow and the events between them."""
+        return await self._runs.call_handler(request, "GET", "/workflows/{name}/representation")
 
     async def run(self, request: Request) -> Response:
-        """Run a workflow, and answer with its result.
+        """Run a workflow, and return its result.
 
-        A client that goes away does not end the run. One that fails is answered with its problem.
+        The run goes on if the client disconnects. If the run fails, its problem is returned.
         """
-        run_id, _ = await self._runs.begin(request)
-        return await self._runs.ended(request, run_id)
+        run_id, _ = await self._runs.start_run(request)
+        return await self._runs.result(request, run_id)
 
-    async def begin(self, request: Request) -> Response:
-        """Begin to run a workflow, and answer with the run.
+    async def run_nowait(self, request: Request) -> Response:
+        """Start a run of a workflow, and return the run.
 
-        The run comes to an end, whatever becomes of the service: after a restart it is done again.
-        It has a place among the questions under way, and is counted for the key's budget.
+        After a restart of the service the run is resumed. It counts as a running question, and for
+        the key's budget.
         """
-        _, answer = await self._runs.begin(request)
+        _, answer = await self._runs.start_run(request)
         return answer
 
-    async def listed(self, request: Request) -> Response:
-        """Answer with the tenant's runs: those under way, and the last of those that ended."""
-        return await self._runs.theirs(request, "GET", "/handlers")
+    async def list_runs(self, request: Request) -> Response:
+        """Return the tenant's runs: those that run, and the last ones that ended."""
+        return await self._runs.call_handler(request, "GET", "/handlers")
 
-    async def look(self, request: Request) -> Response:
-        """Answer with a run: its status, and its result or its error; 202 while it runs."""
-        return await self._runs.look(request, "/handlers/{handler_id}")
+    async def get_run(self, request: Request) -> Response:
+        """Return a run: its status, and its result or its error; 202 while it runs."""
+        return await self._runs.get_run(request, "/handlers/{handler_id}")
 
     async def cancel(self, request: Request) -> Response:
-        """End a run that is under way; with `purge`, forget any run."""
-        return await self._runs.theirs(request, "POST", "/handlers/{handler_id}/cancel")
+        """Cancel a run; with `purge`, also delete it."""
+        return await self._runs.call_handler(request, "POST", "/handlers/{handler_id}/cancel")
 
     async def result(self, request: Request) -> Response:
-        """Answer with a run and its result's fields; 202 while it runs. Better ask `/handlers`."""
-        return await self._runs.look(request, "/results/{handler_id}")
+        """Return a run and the fields of its result; 202 while it runs. Prefer `/handlers`."""
+        return await self._runs.get_run(request, "/results/{handler_id}")
 
-    async def stream(self, request: Request) -> Response:
-        """Answer with what a run tells, as server-sent events, to its end.
+    async def stream_events(self, request: Request) -> Response:
+        """Stream the events of a run as server-sent events, until it ends.
 
-        After event `after_sequence`, or the one of the header Last-Event-ID: -1 is from the
-        beginning, `now` what is told from now on. 204 if the run has ended, and nothing is left
-        to tell. With `sse=false` each event is a line of JSON.
+        It begins after event `after_sequence`, or after the one of the header Last-Event-ID: -1 is
+        from the beginning, `now` only new events. 204 if the run has ended and no event is left.
+        With `sse=false` each event is a line of JSON.
         """
-        return await self._runs.stream(request)
+        return await self._runs.stream_events(request)
 
-    async def send(self, request: Request) -> Response:
-        """Give a run an event that it waits for."""
-        return await self._runs.send(request)
+    async def send_event(self, request: Request) -> Response:
+        """Send a run an event that it waits for."""
+        return await self._runs.send_event(request)

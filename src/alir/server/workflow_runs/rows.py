@@ -1,6 +1,6 @@
-"""The rows of the file of runs: each run, what it went through, and what it told.
+"""The rows of the file of runs: runs, their ticks and their events.
 
-Functions of a connection, each of which is done whole or not at all.
+Each function takes a connection and runs inside one transaction.
 """
 
 import json
@@ -14,12 +14,13 @@ from llama_agents.server import HandlerQuery, PersistentHandler
 from workflows.context import JsonSerializer
 
 from alir.server.workflow_runs.owner import RunOwner
+from alir.server.workflow_runs.renames import rename_classes
 
 APPLICATION_ID = int.from_bytes(b"alir", "big") ^ 1
-KEPT = 100
-"""Runs of a tenant that have ended."""
+MAX_ENDED = 100
+"""Ended runs that are kept for each tenant."""
 KEPT_FOR = timedelta(days=7)
-"""After their end."""
+"""How long an ended run is kept."""
 _FIRST = (
     """
     CREATE TABLE run (
@@ -64,20 +65,20 @@ _COLUMNS = (
     *("started_at", "updated_at", "completed_at", "idle_since"),
 )
 _BEGUN = "EXISTS (SELECT 1 FROM tick WHERE tick.run_id = run.run_id AND number = 1)"
-"""First of all a run goes through the engine's start, and then through its start event."""
+"""A run's first tick is the engine's start, the second its start event."""
 _MOST_NUMBER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which rows there are for whom: those of a collection, and of one tenant or of all."""
+    """The runs of a collection that an owner sees: those of one tenant, or all."""
 
     collection: str
     owner: RunOwner | None
-    """None sees all, and so does the house."""
+    """None sees all runs, and so does an admin key."""
 
     def where(self, query: HandlerQuery) -> tuple[str, list[str]]:
-        """Return the condition of what `query` finds for it."""
+        """Return the SQL condition for a query, and its values."""
         clauses, values = ["collection = ?"], [self.collection]
         if self.owner is not None and self.owner.tenant:
             clauses.append("tenant = ?")
@@ -97,30 +98,30 @@ class RunFilter:
         return " AND ".join(clauses), values
 
 
-def find(db: sqlite3.Connection, part: RunFilter, query: HandlerQuery) -> list[dict[str, Any]]:
-    """Return the runs that `query` asks for, the newest first."""
-    where, values = part.where(query)
+def find(db: sqlite3.Connection, scope: RunFilter, query: HandlerQuery) -> list[dict[str, Any]]:
+    """Return the runs that match a query, newest first."""
+    where, values = scope.where(query)
     rows = db.execute(
         f"SELECT {', '.join(_COLUMNS)} FROM run WHERE {where} ORDER BY started_at DESC",  # noqa: S608
         values,
     )
-    return [_told(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+    return [_from_row(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
-def write(db: sqlite3.Connection, part: RunFilter, handler: PersistentHandler) -> None:
-    """Keep how far a run has come; of the tenant's that have ended, forget the oldest.
+def write(db: sqlite3.Connection, scope: RunFilter, handler: PersistentHandler) -> None:
+    """Store the state of a run; delete the oldest ended runs of its tenant.
 
     Raises:
-        PermissionError: another tenant has a run of that id.
+        PermissionError: Another tenant has a run of this id.
     """
-    owner = part.owner or RunOwner("", "")
+    owner = scope.owner or RunOwner("", "")
     query = "SELECT collection, tenant FROM run WHERE handler_id = ?"
     row = db.execute(query, [handler.handler_id]).fetchone()
-    if row is not None and (row[0] != part.collection or owner.tenant not in {"", row[1]}):
+    if row is not None and (row[0] != scope.collection or owner.tenant not in {"", row[1]}):
         raise PermissionError(handler.handler_id)
-    values = _kept(handler)
+    values = _to_row(handler)
     if row is None:
-        values |= {"collection": part.collection, "tenant": owner.tenant, "key": owner.key}
+        values |= {"collection": scope.collection, "tenant": owner.tenant, "key": owner.key}
         places = ", ".join("?" * len(values))
         db.execute(
             f"INSERT INTO run ({', '.join(values)}) VALUES ({places})",  # noqa: S608
@@ -134,37 +135,37 @@ def write(db: sqlite3.Connection, part: RunFilter, handler: PersistentHandler) -
     )
     if handler.status != "running":
         db.execute("DELETE FROM tick WHERE run_id = ?", [handler.run_id])
-        forget(db, part.collection, row[1])
+        delete_old(db, scope.collection, row[1])
 
 
-def forget(db: sqlite3.Connection, collection: str, tenant: str) -> None:
-    """Forget the runs of a tenant that ended long ago, or before many others."""
+def delete_old(db: sqlite3.Connection, collection: str, tenant: str) -> None:
+    """Delete the runs of a tenant that ended long ago, or before many others."""
     ended = "collection = ? AND tenant = ? AND completed_at IS NOT NULL"
     of_tenant = [collection, tenant]
     db.execute(
         f"DELETE FROM run WHERE {ended} AND (completed_at < ? OR completed_at <= ("  # noqa: S608
         f"SELECT completed_at FROM run WHERE {ended} "
         "ORDER BY completed_at DESC LIMIT 1 OFFSET ?))",
-        [*of_tenant, (datetime.now(UTC) - KEPT_FOR).isoformat(), *of_tenant, KEPT],
+        [*of_tenant, (datetime.now(UTC) - KEPT_FOR).isoformat(), *of_tenant, MAX_ENDED],
     )
 
 
-def remove(db: sqlite3.Connection, part: RunFilter, query: HandlerQuery) -> int:
-    """Forget the runs that `query` asks for; return how many."""
-    where, values = part.where(query)
+def delete(db: sqlite3.Connection, scope: RunFilter, query: HandlerQuery) -> int:
+    """Delete the runs that match a query; return how many."""
+    where, values = scope.where(query)
     return db.execute(f"DELETE FROM run WHERE {where}", values).rowcount  # noqa: S608
 
 
-def give_up(db: sqlite3.Connection, collection: str, known: Sequence[str]) -> None:
-    """End the runs that nobody can go on with.
+def fail_unresumable(db: sqlite3.Connection, collection: str, workflows: Sequence[str]) -> None:
+    """End the runs that cannot be resumed.
 
-    Those of workflows that are not served any more, and those that a kill met before it was kept
-    what they begin with; nobody was told that one of these has begun.
+    These are runs of workflows that are no longer served, and runs that a kill met before their
+    start event was stored. No client was told that one of the latter has begun.
     """
     _fail(
         db,
-        f"collection = ? AND workflow_name NOT IN ({', '.join('?' * len(known))})",
-        [collection, *known],
+        f"collection = ? AND workflow_name NOT IN ({', '.join('?' * len(workflows))})",
+        [collection, *workflows],
         "Its workflow is served no more.",
     )
     _fail(db, f"collection = ? AND NOT {_BEGUN}", [collection], "It was killed as it began.")
@@ -180,10 +181,10 @@ def _fail(db: sqlite3.Connection, where: str, values: Sequence[str], error: str)
 
 
 def owner_of(db: sqlite3.Connection, run_id: str) -> RunOwner:
-    """Return whose a run is.
+    """Return the owner of a run.
 
     Raises:
-        LookupError: there is none of that id.
+        LookupError: There is no run of this id.
     """
     row = db.execute("SELECT tenant, key FROM run WHERE run_id = ?", [run_id]).fetchone()
     if row is None:
@@ -191,20 +192,20 @@ def owner_of(db: sqlite3.Connection, run_id: str) -> RunOwner:
     return RunOwner(*row)
 
 
-def has_begun(db: sqlite3.Connection, run_id: str) -> bool:
-    """Return whether a restart could go on with a run, or need not."""
+def is_resumable(db: sqlite3.Connection, run_id: str) -> bool:
+    """Return whether a restart could resume a run, or the run has ended."""
     query = f"SELECT 1 FROM run WHERE run_id = ? AND status = 'running' AND NOT {_BEGUN}"  # noqa: S608
     return db.execute(query, [run_id]).fetchone() is None
 
 
 def is_running(db: sqlite3.Connection, run_id: str) -> bool:
-    """Return whether a run is kept as one that has not ended."""
+    """Return whether a run is stored as running."""
     query = "SELECT 1 FROM run WHERE run_id = ? AND status = 'running'"
     return db.execute(query, [run_id]).fetchone() is not None
 
 
 def add_tick(db: sqlite3.Connection, run_id: str, value: str) -> None:
-    """Keep a thing that a run went through, if it has not ended."""
+    """Store a tick of a run, if the run has not ended."""
     db.execute(
         "INSERT INTO tick SELECT run_id, (SELECT coalesce(max(number), -1) + 1 FROM tick "
         "WHERE run_id = ?1), ?2, ?3 FROM run WHERE run_id = ?1 AND status = 'running'",
@@ -213,7 +214,7 @@ def add_tick(db: sqlite3.Connection, run_id: str, value: str) -> None:
 
 
 def add_event(db: sqlite3.Connection, run_id: str, value: str) -> None:
-    """Keep what a run told, if it is not forgotten."""
+    """Store an event of a run, if the run was not deleted."""
     db.execute(
         "INSERT INTO event SELECT run_id, (SELECT coalesce(max(number), -1) + 1 FROM event "
         "WHERE run_id = ?1), ?2, ?3 FROM run WHERE run_id = ?1",
@@ -222,7 +223,7 @@ def add_event(db: sqlite3.Connection, run_id: str, value: str) -> None:
 
 
 def ticks(db: sqlite3.Connection, run_id: str) -> list[tuple[int, str, str]]:
-    """Return what a run went through: numbers, times and JSON, in order."""
+    """Return the ticks of a run: numbers, times and JSON, in order."""
     query = "SELECT number, at, value FROM tick WHERE run_id = ? ORDER BY number"
     return db.execute(query, [run_id]).fetchall()
 
@@ -230,7 +231,7 @@ def ticks(db: sqlite3.Connection, run_id: str) -> list[tuple[int, str, str]]:
 def events(
     db: sqlite3.Connection, run_id: str, after: int | None, limit: int | None
 ) -> list[tuple[int, str, str]]:
-    """Return what a run told after event `after`: numbers, times and JSON, in order."""
+    """Return the events of a run after a number: numbers, times and JSON, in order."""
     after = -1 if after is None else max(-1, min(after, _MOST_NUMBER))
     query = (
         "SELECT number, at, value FROM event WHERE run_id = ? AND number > ? "
@@ -239,7 +240,7 @@ def events(
     return db.execute(query, (run_id, after, -1 if limit is None else limit)).fetchall()
 
 
-def _kept(handler: PersistentHandler) -> dict[str, str | None]:
+def _to_row(handler: PersistentHandler) -> dict[str, str | None]:
     values: dict[str, Any] = {name: getattr(handler, name) for name in _COLUMNS}
     for name, value in values.items():
         if isinstance(value, datetime):
@@ -249,7 +250,7 @@ def _kept(handler: PersistentHandler) -> dict[str, str | None]:
     return values
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _from_row(row: dict[str, Any]) -> dict[str, Any]:
     times = ("started_at", "updated_at", "completed_at", "idle_since")
-    told = row | {name: datetime.fromisoformat(row[name]) for name in times if row[name]}
-    return told | ({"result": json.loads(row["result"])} if row["result"] else {})
+    values = row | {name: datetime.fromisoformat(row[name]) for name in times if row[name]}
+    return values | ({"result": json.loads(rename_classes(row["result"]))} if row["result"] else {})

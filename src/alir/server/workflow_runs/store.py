@@ -1,8 +1,8 @@
 """LlamaIndex's workflow store over the file of runs.
 
-Theirs commits on the event loop for every event. Here all of that is done on the file's thread,
-and whoever waits together shares a commit. What a request asks for sees the runs of its own tenant
-alone, whichever route it came by; so another tenant's run is not there for any of them.
+LlamaIndex's own store commits on the event loop for every event. This one works on the file's
+thread, and waiting calls share a commit. A request sees only the runs of its own tenant, on every
+route.
 """
 
 import asyncio
@@ -27,79 +27,80 @@ from workflows.events import WorkflowFailedEvent
 
 from alir.server.workflow_runs import rows
 from alir.server.workflow_runs.database import RunDatabase
-from alir.server.workflow_runs.owner import RunOwner, who_asks
+from alir.server.workflow_runs.owner import RunOwner, current_owner
+from alir.server.workflow_runs.renames import rename_classes
 
 LAST_EVENT_S = 1.0
-"""So long a stream waits for the last event of a run that has ended: a kill may have taken it."""
+"""Longest wait for the last event of an ended run: a kill may have lost it."""
 LOST = "What it did could not be kept; the service's log has the reason."
 
 _log = logging.getLogger(__name__)
 
 
-class RunEnded(Exception):
-    """Why a run has no result, in words for a client."""
+class RunFailed(Exception):
+    """The reason why a run has no result, in words for clients."""
 
 
 class RunStore(AbstractWorkflowStore):
-    """Keeps the runs of one collection. Their workflows keep no state but their events."""
+    """Stores the runs of one collection. Their workflows have no state but their events."""
 
     def __init__(self, file: RunDatabase, collection: str) -> None:
         super().__init__()
         self._file = file
         self._collection = collection
-        self._news: weakref.WeakValueDictionary[str, asyncio.Event] = weakref.WeakValueDictionary()
-        """By run; set, and gone, when there is something new."""
+        self._changed = weakref.WeakValueDictionary[str, asyncio.Event]()
+        """By run; set and removed at each change."""
 
     async def query(self, query: HandlerQuery) -> list[PersistentHandler]:
-        """Return the runs that `query` asks for, the newest first."""
+        """Return the runs that match a query, newest first."""
 
-        def found(db: Any, part: rows.RunFilter) -> list[PersistentHandler]:
-            told = rows.find(db, part, query)
-            return [decode_persistent_handler(one, self.result_decoder) for one in told]
+        def find(db: Any, scope: rows.RunFilter) -> list[PersistentHandler]:
+            found = rows.find(db, scope, query)
+            return [decode_persistent_handler(one, self.result_decoder) for one in found]
 
-        return await self._file.run(found, self._part)
+        return await self._file.transact(find, self._filter)
 
     async def update(self, handler: PersistentHandler) -> None:
-        """Keep how far a run has come."""
-        await self._file.run(rows.write, self._part, handler)
+        """Store the state of a run."""
+        await self._file.transact(rows.write, self._filter, handler)
         if handler.run_id is not None and handler.status != "running":
-            self._tell(handler.run_id)
+            self._notify(handler.run_id)
 
     async def delete(self, query: HandlerQuery) -> int:
-        """Forget runs."""
-        gone = await self._file.run(rows.find, self._part, query)
-        removed = await self._file.run(rows.remove, self._part, query)
+        """Delete runs; return how many."""
+        gone = await self._file.transact(rows.find, self._filter, query)
+        removed = await self._file.transact(rows.delete, self._filter, query)
         for one in gone:
-            self._tell(one["run_id"])
+            self._notify(one["run_id"])
         return removed
 
     async def append_event(self, run_id: str, event: EventEnvelopeWithMetadata) -> None:
-        """Keep what a run told."""
-        await self._file.run(rows.add_event, run_id, event.model_dump_json())
-        self._tell(run_id)
+        """Store an event of a run."""
+        await self._file.transact(rows.add_event, run_id, event.model_dump_json())
+        self._notify(run_id)
 
     async def query_events(
         self, run_id: str, after_sequence: int | None = None, limit: int | None = None
     ) -> list[StoredEvent]:
-        """Return what a run told after an event."""
-        told = await self._file.run(rows.events, run_id, after_sequence, limit)
+        """Return the events of a run after a number."""
+        found = await self._file.transact(rows.events, run_id, after_sequence, limit)
         return [
             StoredEvent(
                 run_id=run_id,
                 sequence=number,
                 timestamp=datetime.fromisoformat(at),
-                event=EventEnvelopeWithMetadata.model_validate_json(value),
+                event=EventEnvelopeWithMetadata.model_validate_json(rename_classes(value)),
             )
-            for number, at, value in told
+            for number, at, value in found
         ]
 
     async def subscribe_events(
         self, run_id: str, after_sequence: int = -1
     ) -> AsyncIterator[StoredEvent]:
-        """Yield what a run told and tells after an event, to its end."""
+        """Yield the events of a run after a number, until it ends."""
         after = after_sequence
         while True:
-            news = self._news.setdefault(run_id, asyncio.Event())
+            changed = self._changed.setdefault(run_id, asyncio.Event())
             batch = await self.query_events(run_id, after)
             for event in batch:
                 yield event
@@ -108,73 +109,73 @@ class RunStore(AbstractWorkflowStore):
                     return
             if batch:
                 continue
-            if await self._file.run(rows.is_running, run_id):
-                await news.wait()
+            if await self._file.transact(rows.is_running, run_id):
+                await changed.wait()
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), LAST_EVENT_S)
+                await asyncio.wait_for(changed.wait(), LAST_EVENT_S)
                 continue
             return
 
     async def append_tick(self, run_id: str, tick_data: dict[str, Any]) -> None:
-        """Keep what a run went through."""
+        """Store a tick of a run, from which the engine can replay it."""
         try:
-            await self._file.run(rows.add_tick, run_id, json.dumps(tick_data))
+            await self._file.transact(rows.add_tick, run_id, json.dumps(tick_data))
         finally:
-            self._tell(run_id)
+            self._notify(run_id)
 
     async def get_ticks(self, run_id: str) -> list[StoredTick]:
-        """Return what a run went through; nothing of one that has ended."""
-        told = await self._file.run(rows.ticks, run_id)
+        """Return the ticks of a run; an ended run has none."""
+        found = await self._file.transact(rows.ticks, run_id)
         return [
             StoredTick(
                 run_id=run_id,
                 sequence=number,
                 timestamp=datetime.fromisoformat(at),
-                tick_data=json.loads(value),
+                tick_data={k: rename_classes(v) for k, v in json.loads(value).items()},
             )
-            for number, at, value in told
+            for number, at, value in found
         ]
 
     async def owner(self, run_id: str) -> RunOwner:
-        """Return whose a run is.
+        """Return the owner of a run.
 
         Raises:
-            LookupError: it is forgotten.
+            LookupError: The run was deleted.
         """
-        return await self._file.run(rows.owner_of, run_id)
+        return await self._file.transact(rows.owner_of, run_id)
 
-    async def begun(self, run_id: str) -> None:
-        """Return when a restart would go on with a run."""
+    async def wait_until_resumable(self, run_id: str) -> None:
+        """Wait until a restart would resume a run."""
         while True:
-            news = self._news.setdefault(run_id, asyncio.Event())
-            if await self._file.run(rows.has_begun, run_id):
+            changed = self._changed.setdefault(run_id, asyncio.Event())
+            if await self._file.transact(rows.is_resumable, run_id):
                 return
-            await news.wait()
+            await changed.wait()
 
-    async def give_up(self, known: Sequence[str]) -> None:
-        """End the runs of workflows that are not `known`, and others that cannot go on."""
-        await self._file.run(rows.give_up, self._collection, known)
+    async def fail_unresumable(self, workflows: Sequence[str]) -> None:
+        """End the runs of unknown workflows, and others that cannot be resumed."""
+        await self._file.transact(rows.fail_unresumable, self._collection, workflows)
 
-    async def see_ended(self, run_id: str) -> None:
-        """End a run that is no more, if it is still kept as one that runs.
+    async def ensure_ended(self, run_id: str) -> None:
+        """Mark a run as failed if it has ended and is still stored as running.
 
-        So ends one that told what cannot be kept: the engine then forgets to say so.
+        This happens when an event could not be stored: then the engine does not store the end.
         """
-        if not await self._file.run(rows.is_running, run_id):
+        if not await self._file.transact(rows.is_running, run_id):
             return
-        _log.error("The run %s ended without a word; it is kept as one that failed.", run_id)
-        failed = WorkflowFailedEvent(step_name="", exception=RunEnded(LOST))
+        _log.error("The run %s ended without a stored result; it is marked as failed.", run_id)
+        failed = WorkflowFailedEvent(step_name="", exception=RunFailed(LOST))
         await self.update_handler_status(run_id, status="failed", error=LOST)
         await self.append_event(run_id, EventEnvelopeWithMetadata.from_event(failed))
 
     @property
-    def _part(self) -> rows.RunFilter:
-        return rows.RunFilter(self._collection, who_asks())
+    def _filter(self) -> rows.RunFilter:
+        return rows.RunFilter(self._collection, current_owner())
 
-    def _tell(self, run_id: str) -> None:
-        if (news := self._news.pop(run_id, None)) is not None:
-            news.set()
+    def _notify(self, run_id: str) -> None:
+        if (changed := self._changed.pop(run_id, None)) is not None:
+            changed.set()
 
     def _build_state_store(
         self,

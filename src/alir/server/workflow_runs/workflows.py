@@ -1,8 +1,8 @@
-"""The workflows of the workflow server: each one step, around one of alir's own.
+"""The workflows of the workflow server; each has one step that runs one of alir's workflows.
 
-A restart does that step again from its beginning, so what a run does is done at least once, and
-who listens to it may be told the same twice. Whose a run is, the store says: a start event has no
-field for that. What it costs is counted for who began it.
+A restart runs that step again from its beginning, so a run's work is done at least once, and a
+client may get an event twice. The store knows the owner of a run: a start event has no field for
+it. The cost of a run is counted for the key that began it.
 """
 
 import asyncio
@@ -26,109 +26,111 @@ from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
 from alir.server.limits.question_limiter import BUSY_RETRY_AFTER_S, TooManyQuestions
 from alir.server.limits.rate_limiter import RateLimiter
-from alir.server.problems import Problem, ProblemException, problem_of
+from alir.server.problems import ProblemException, internal_problem, problem_of
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import ToClientEvent
 from alir.server.schemas.answers import AnswerContent, SourcesEvent, answer_event
+from alir.server.schemas.problems import Problem
 from alir.server.workflow_runs.event_relay import EventRelay
 from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
-from alir.server.workflow_runs.owner import who_asks
+from alir.server.workflow_runs.owner import current_owner
 from alir.server.workflow_runs.run_supervisor import RunSupervisor
-from alir.server.workflow_runs.store import RunEnded, RunStore
+from alir.server.workflow_runs.store import RunFailed, RunStore
 from alir.steps.ask.cite import sources
 
 run_id: ContextVar[str] = ContextVar("run_id")
-"""Of the run that this is part of."""
+"""The id of the current run."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RunDependencies:
-    """What every workflow that is served works with."""
+    """What every served workflow works with."""
 
     app: Alir
     store: RunStore
-    limits: RateLimiter
-    under_way: RunSupervisor
+    rate_limiter: RateLimiter
+    supervisor: RunSupervisor
     root: Path
-    """The folder of the house; those of tenants are in it."""
+    """The folder of all files; each tenant's folder is in it."""
     meanings: MeaningRoutes
 
 
 class ServedWorkflow(Workflow):
-    """A workflow of one step, which is seen to its end."""
+    """A workflow of one step, supervised to its end."""
 
-    def __init__(self, desk: RunDependencies) -> None:
-        super().__init__(timeout=None)  # alir's own have theirs
-        self.desk = desk
+    def __init__(self, dependencies: RunDependencies) -> None:
+        super().__init__(timeout=None)  # alir's own workflows have timeouts
+        self.dependencies = dependencies
 
     def run(
         self, ctx: Context | None = None, start_event: StartEvent | None = None, **kwargs: Any
     ) -> WorkflowHandler:
-        """Begin a run, or go on with one."""
+        """Start or resume a run."""
         token = run_id.set(kwargs["run_id"])
         try:
             run = super().run(ctx, start_event, **kwargs)
         finally:
             run_id.reset(token)
-        self.desk.under_way.watch(run)
+        self.dependencies.supervisor.watch(run)
         return run
 
-    def waits(self, run_id: str) -> bool:
-        """Return whether a run waits for a person to say something."""
+    def waits_for_event(self, run_id: str) -> bool:
+        """Return whether a run waits for an event from its client."""
         return False
 
     @asynccontextmanager
     async def work(self, ctx: Context) -> AsyncIterator[tuple[Tenant, EventRelay]]:
-        """Do a run's work for its tenant; what goes wrong is told in words for clients."""
-        self.desk.under_way.works()
-        telling = EventRelay(ctx)
+        """Do the work of a run for its tenant; an error becomes a problem that clients can read."""
+        self.dependencies.supervisor.add_current_task()
+        relay = EventRelay(ctx)
         try:
-            who = (await self.desk.store.owner(run_id.get())).caller(self.desk.root)
-            async with self._place(who):
-                yield who.tenant, telling
+            owner = await self.dependencies.store.owner(run_id.get())
+            caller = owner.caller(self.dependencies.root)
+            async with self._question_slot(caller):
+                yield caller.tenant, relay
         except AlirError as error:
-            raise _ended(problem_of(error), telling) from None
-        except ProblemException as refused:
-            raise _ended(refused.problem, telling) from None
+            raise _run_failed(problem_of(error), relay) from None
+        except ProblemException as error:
+            raise _run_failed(error.problem, relay) from None
         except Exception:  # noqa: BLE001  it is logged, and clients see no text of it
             _log.exception("A run failed")
-            detail = "Something in alir went wrong; the service's log has it."
-            problem = Problem(title="Internal Error", status=500, detail=detail)
-            raise _ended(problem, telling) from None
+            raise _run_failed(internal_problem(), relay) from None
         finally:
-            telling.flush()
+            relay.flush()
 
     @asynccontextmanager
-    async def _place(self, who: Caller) -> AsyncIterator[None]:
-        """Have a place among the questions; what a restart goes on with waits for one."""
-        if who_asks() is not None:
-            yield  # the request that began it has taken one, until the run ends
+    async def _question_slot(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a slot of the question limiter; a resumed run waits until one is free."""
+        if current_owner() is not None:
+            yield  # the request that began the run holds one until the run ends
             return
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    await stack.enter_async_context(self.desk.limits.question(who))
+                    await stack.enter_async_context(
+                        self.dependencies.rate_limiter.question_slot(caller)
+                    )
                     break
                 except TooManyQuestions:
                     await asyncio.sleep(BUSY_RETRY_AFTER_S)
             yield
 
 
-async def told_on(
-    run: WorkflowHandler, telling: EventRelay, of: ToClientEvent, *, steps: bool = False
+async def relay_events(
+    run: WorkflowHandler, relay: EventRelay, of: ToClientEvent, *, steps: bool = False
 ) -> object:
-    """Return what a child run gives; what it streams is told on."""
+    """Relay the events of a child run, and return its result."""
     async for event in events(run, steps=steps):
         if (named := of(event)) is not None:
             name, value = named
-            telling.tell(name, value.model_dump(mode="json"))
+            relay.send(name, value.model_dump(mode="json"))
     return await run
 
 
-def _ended(problem: Problem, telling: EventRelay) -> RunEnded:
-    telling.tell("problem", problem.model_dump(exclude_defaults=True))
-    return RunEnded(problem.detail)
+def _run_failed(problem: Problem, relay: EventRelay) -> RunFailed:
+    relay.send("problem", problem.model_dump(exclude_defaults=True))
+    return RunFailed(problem.detail)
 
 
 class ServedAsk(ServedWorkflow):
@@ -136,11 +138,11 @@ class ServedAsk(ServedWorkflow):
 
     @step
     async def answer(self, ctx: Context, ev: AskQuestion) -> RunAnswer:
-        """Run `Ask`, and tell what it streams."""
-        async with self.work(ctx) as (tenant, telling):
+        """Run `Ask`, and stream its events."""
+        async with self.work(ctx) as (tenant, relay):
             start = Ask(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            run = self.desk.app.ask.run(start_event=start)
-            answer = await told_on(run, telling, answer_event, steps=ev.steps)
+            run = self.dependencies.app.ask.run(start_event=start)
+            answer = await relay_events(run, relay, answer_event, steps=ev.steps)
             assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
             content = AnswerContent.from_event(answer)
             return RunAnswer(answer=content.model_dump(mode="json"))
@@ -152,10 +154,10 @@ class ServedSearch(ServedWorkflow):
     @step
     async def find(self, ctx: Context, ev: FindPassages) -> RunPassages:
         """Run `Search`."""
-        async with self.work(ctx) as (tenant, telling):
+        async with self.work(ctx) as (tenant, relay):
             start = Search(question=ev.question, top_k=ev.top_k, filters=tenant.filters)
-            found = await told_on(
-                self.desk.app.search.run(start_event=start), telling, answer_event
+            found = await relay_events(
+                self.dependencies.app.search.run(start_event=start), relay, answer_event
             )
             assert isinstance(found, Passages)  # noqa: S101  the engine types results as Any
             shown = SourcesEvent(sources=sources(found.passages)).model_dump(mode="json")

@@ -13,6 +13,6 @@ async def remember(
     if inquiry.session is None or sessions is None:
         return
     try:
-        await sessions.add(inquiry.session, inquiry.question, answer)
+        await sessions.add_turn(inquiry.session, inquiry.question, answer)
     except SessionsFailed as error:
         await tracker.note(f"This question is not remembered. {error}")

@@ -57,7 +57,7 @@ async def restate_in_session(
         return None
     if sessions is None:
         raise InvalidSetting("session", "this agent keeps no conversations", "Leave it out.")
-    earlier = await sessions.questions(inquiry.session)
+    earlier = await sessions.asked_questions(inquiry.session)
     if not earlier:
         return None
     reply = await tracker.consult(prompt(inquiry.question, earlier), llm=llm)

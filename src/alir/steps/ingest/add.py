@@ -1,12 +1,14 @@
-"""Add: embedded chunks into the vector store."""
+"""Add: embedded chunks into the vector store, and read back what it acknowledged."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.errors import NodeRefused
+from alir.ports import ShardCatalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,22 @@ async def write(
         else:
             break
     return refused
+
+
+async def verify(written: Mapping[str, str], *, catalog: ShardCatalog) -> dict[str, str]:
+    """Return source id to reason of the files of which an acknowledged chunk is not there.
+
+    Args:
+        written: chunk id to source id.
+    """
+    if not written:
+        return {}
+    held = await catalog.existing_chunks(list(written))
+    lost = Counter(source for chunk, source in written.items() if chunk not in held)
+    return {
+        source: f"{_chunks(count)} acknowledged and not there" for source, count in lost.items()
+    }
+
+
+def _chunks(count: int) -> str:
+    return "a chunk was" if count == 1 else f"{count} chunks were"

@@ -11,7 +11,7 @@ from pathlib import Path
 from alir.errors import UnreadableFile
 from alir.models.files import FileContent, FileOutcome, FilePart, digest
 from alir.models.records import SourceRecord
-from alir.ports import Catalog
+from alir.ports import ShardCatalog
 
 TICK_NS = 2_000_000_000
 """Of the coarsest file system's clock: FAT's."""
@@ -51,7 +51,7 @@ def fingerprint(
 
 
 async def compare(
-    parts: Sequence[FilePart], *, catalog: Catalog, gone: Collection[str] = ()
+    parts: Sequence[FilePart], *, catalog: ShardCatalog, gone: Collection[str] = ()
 ) -> Comparison:
     """Sort `parts` (with versions) into those to ingest and those the index holds already.
 
@@ -59,17 +59,22 @@ async def compare(
         gone: content hashes of files that the index holds and the folder does not, any more.
     """
     comparison = Comparison()
-    held = await catalog.live([part.source_id for part in parts if part.cursor is None])
+    held = await catalog.live_versions([part.source_id for part in parts if part.cursor is None])
     for part in parts:
         live = held.get(part.source_id) if part.cursor is None else None
         if live is None:
-            moved = part.moved or part.content_hash in gone
-            comparison.changed.append(replace(part, moved=moved))
+            moved = part.moved or part.content.hash in gone
+            reason = part.reason or "the index does not hold it"
+            comparison.changed.append(replace(part, moved=moved, reason=reason))
         elif live.version == part.version:
-            comparison.settled.append(FileOutcome(part.path, "unchanged"))
+            reason = "same size and times" if part.content.is_known else "same content"
+            comparison.settled.append(FileOutcome(part.path, "unchanged", reason))
             comparison.unchanged.append(part)
         else:
-            comparison.changed.append(replace(part, generation=live.generation + 1))
+            same = live.content_hash == part.content.hash
+            reason = "the chunking changed" if same else "its content changed"
+            changed = replace(part, generation=live.generation + 1, reason=reason)
+            comparison.changed.append(changed)
     return comparison
 
 
@@ -89,7 +94,7 @@ def content(path: Path, known: SourceRecord | None = None) -> FileContent:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile(path, "is not a regular file; leave it out")
         if known is not None and known.content_hash and _is_as(known, status):
-            return _seen(known.content_hash, status, is_old=True)
+            return _seen(known.content_hash, status, is_old=True, is_known=True)
         now_ns = time.time_ns()
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -123,5 +128,8 @@ def _is_as(known: SourceRecord | FileContent, status: os.stat_result) -> bool:
     return (known.size_bytes, known.mtime_ns, known.ctime_ns) == now
 
 
-def _seen(content_hash: str, status: os.stat_result, *, is_old: bool) -> FileContent:
-    return FileContent(content_hash, status.st_size, status.st_mtime_ns, status.st_ctime_ns, is_old)
+def _seen(
+    content_hash: str, status: os.stat_result, *, is_old: bool, is_known: bool = False
+) -> FileContent:
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return FileContent(content_hash, status.st_size, *times, is_old, is_known)

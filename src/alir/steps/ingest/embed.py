@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import MetadataMode, TextNode
 
-from alir.ports import Catalog
+from alir.ports import ShardCatalog
 
 
 async def embed(chunks: Sequence[TextNode], *, embedding: BaseEmbedding) -> None:
@@ -16,11 +16,11 @@ async def embed(chunks: Sequence[TextNode], *, embedding: BaseEmbedding) -> None
         chunk.embedding = vector
 
 
-async def reuse(chunks: Sequence[TextNode], *, catalog: Catalog) -> list[TextNode]:
+async def reuse(chunks: Sequence[TextNode], *, catalog: ShardCatalog) -> list[TextNode]:
     """Give the chunks whose text the index holds the vector it has there; return the others."""
     if not chunks:
         return []
-    vectors = await catalog.vectors({chunk.metadata["text_hash"] for chunk in chunks})
+    vectors = await catalog.vectors_by_text({chunk.metadata["text_hash"] for chunk in chunks})
     for chunk in chunks:
         chunk.embedding = vectors.get(chunk.metadata["text_hash"])
     return [chunk for chunk in chunks if chunk.embedding is None]

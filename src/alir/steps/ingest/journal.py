@@ -1,19 +1,19 @@
 """Journal: into the ledger, how far each file came."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from alir.models.files import FileOutcome, FilePart
 from alir.models.records import SourceRecord, Stage
-from alir.ports import Ledger
+from alir.ports import Catalog, Ledger, ShardLedger
 from alir.steps.ingest.walk import looked_up
 
 
-async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: Ledger | None) -> None:
+async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
     """Record that the versions of `parts` came as far as `stage`."""
     if ledger is not None and parts:
-        await ledger.record([_record(part, stage) for part in parts])
+        await ledger.record_sources([_record(part, stage) for part in parts])
 
 
 async def journal_failures(
@@ -24,26 +24,51 @@ async def journal_failures(
         return
     reasons = {one.path: one.reason for one in failed}
     if reasons:
-        await ledger.failed(reasons, now_s)
-    others = [one for one in await ledger.failures() if one.path not in reasons]
+        await ledger.record_failures(reasons, now_s)
+    others = [one for one in await ledger.failed_files() if one.path not in reasons]
     known = await asyncio.to_thread(looked_up, others, roots)
     well = [one.path for one, is_there in known if is_there is not None]
     if well:
-        await ledger.recovered(well)
+        await ledger.forget_failures(well)
 
 
 def _record(part: FilePart, stage: Stage) -> SourceRecord:
     content = part.content
     # Of times that may hide a write since, none is kept: the file is read again.
-    times_tell = content is not None and content.is_old
     return SourceRecord(
         source_id=part.source_id,
         path=part.path,
-        size_bytes=part.size_bytes if content is None else content.size_bytes,
-        mtime_ns=content.mtime_ns if content is not None and times_tell else 0,
-        ctime_ns=content.ctime_ns if content is not None and times_tell else 0,
-        content_hash=part.content_hash,
+        size_bytes=content.size_bytes if content.hash else part.size_bytes,
+        mtime_ns=content.mtime_ns if content.is_old else 0,
+        ctime_ns=content.ctime_ns if content.is_old else 0,
+        content_hash=content.hash,
         version=part.version,
         chunks=part.chunks,
         stage=stage,
     )
+
+
+async def relearn(*, catalog: Catalog, ledger: Ledger) -> int:
+    """Have the ledger know the files that the index holds, and only these; return how many.
+
+    Their sizes and times are in no index: the next run reads each file once. Failures stay.
+    """
+    files = 0
+
+    async def records() -> AsyncIterator[SourceRecord]:
+        nonlocal files
+        async for source in catalog.complete_versions():
+            files += 1
+            yield SourceRecord(
+                source_id=source.source_id,
+                path=source.path,
+                size_bytes=0,
+                mtime_ns=0,
+                content_hash=source.content_hash,
+                version=source.version,
+                chunks=source.chunks,
+                stage="settled",
+            )
+
+    await ledger.replace_sources(records())
+    return files

@@ -16,9 +16,8 @@ from llama_index.core.vector_stores.types import (
 )
 
 from alir.models.files import Failure, FileOutcome, FilePart, Outcome, SplitPart
-from alir.ports import Catalog
-from alir.steps.ingest.add import write
-from alir.steps.ingest.verify import verify
+from alir.ports import ShardCatalog
+from alir.steps.ingest.add import verify, write
 
 NO_TEXT = "holds no text; leave it out"
 
@@ -38,7 +37,7 @@ async def publish(
     first_chunks: Sequence[TextNode],
     refused: dict[str, str],
     *,
-    catalog: Catalog,
+    catalog: ShardCatalog,
     vector_store: BasePydanticVectorStore,
 ) -> PublishResult:
     """Publish the files that ended, and clear away what an old or a failed version left behind.
@@ -62,7 +61,7 @@ async def publish(
         elif first is None:
             broken[part] = NO_TEXT
         else:
-            first.metadata |= {"chunk_count": chunks, "content_hash": part.content_hash}
+            first.metadata |= {"chunk_count": chunks, "content_hash": part.content.hash}
             ended[part] = first
 
     late = await write(list(ended.values()), vector_store=vector_store)
@@ -74,7 +73,7 @@ async def publish(
     written = [part for part in broken if part.source_id in refused | late or part.chunks]
     await _delete(written, FilterOperator.IN, vector_store)
     outcomes = [
-        FileOutcome(part.path, _outcome(part), content_hash=part.content_hash) for part in published
+        FileOutcome(part.path, _outcome(part), part.reason, part.content.hash) for part in published
     ]
     outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
     return PublishResult(outcomes, remaining, len(published))

@@ -1,6 +1,6 @@
 """Recover: see what the index holds, and finish what a run that died left undone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
+from alir.models.files import StoredSource
 from alir.ports import Catalog
 from alir.steps.ingest.walk import listed
 
@@ -23,28 +24,28 @@ class IndexState:
     """Of these, those of files below the roots."""
     superseded: list[tuple[str, int]]
     """Source id and generation of the complete versions that a newer one replaced."""
-    gone: frozenset[str]
-    """Content hashes of the files that are gone; a new file with one of them was moved there."""
+    gone: list[StoredSource]
+    """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
 async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     """Read what the index holds, once, and look which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
-    gone: set[str] = set()
+    gone: list[StoredSource] = []
     versions = below = 0
-    async for source, is_there in listed(catalog.sources(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots):
         versions += 1
         if is_there is None:
             continue
         below += 1
         if not is_there:
-            gone.add(source.content_hash)
+            gone.append(source)
         other = newest.setdefault(source.source_id, source.generation)
         if other != source.generation:
             older, newest[source.source_id] = sorted((other, source.generation))
             superseded.append((source.source_id, older))
-    return IndexState(versions, below, superseded, frozenset(gone))
+    return IndexState(versions, below, superseded, gone)
 
 
 async def recover(
@@ -57,3 +58,33 @@ async def recover(
             MetadataFilter(key="generation", value=generation),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*one]))
+
+
+async def prune(
+    wanted: Collection[str], *, catalog: Catalog, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the files that are not `wanted` (source ids), and versions old or never complete."""
+    newest: dict[str, StoredSource] = {}
+    superseded: list[tuple[str, int]] = []
+    unwanted: set[str] = set()
+    async for source in catalog.complete_versions():
+        if source.source_id not in wanted:
+            unwanted.add(source.source_id)
+            continue
+        other = newest.setdefault(source.source_id, source)
+        if other is not source:
+            older, newer = sorted((other, source), key=lambda one: one.generation)
+            newest[source.source_id] = newer
+            superseded.append((older.source_id, older.generation))
+    await recover(superseded, vector_store=vector_store)
+    for source_id in sorted(unwanted):
+        await vector_store.adelete(source_id)
+    if await catalog.count_chunks() == sum(source.chunks for source in newest.values()):
+        return
+    complete = {source.version for source in newest.values()}
+    for source in [one async for one in catalog.unfinished_versions(complete)]:
+        version = [
+            MetadataFilter(key="doc_id", value=source.source_id),
+            MetadataFilter(key="version", value=source.version),
+        ]
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))

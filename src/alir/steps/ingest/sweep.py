@@ -56,7 +56,7 @@ async def sweep(
     """
     swept = SweepResult()
     held = chunks = 0
-    async for source, is_there in listed(catalog.sources(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots):
         held += is_there is not None
         if is_there is not False:
             chunks += source.chunks
@@ -69,10 +69,10 @@ async def sweep(
         raise refused
     for source_id in swept.source_ids:
         await vector_store.adelete(source_id)
-    counted = await catalog.chunks()
+    counted = await catalog.count_chunks()
     if counted != chunks:
         await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
-        counted = await catalog.chunks()
+        counted = await catalog.count_chunks()
     return replace(swept, chunks=counted)
 
 
@@ -91,8 +91,8 @@ async def _sweep_unfinished(
     roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
 ) -> None:
     """Delete what a crash left of versions below `roots` that were never complete."""
-    complete = {source.version async for source in catalog.sources()}
-    found = listed(catalog.unfinished(complete), roots)
+    complete = {source.version async for source in catalog.complete_versions()}
+    found = listed(catalog.unfinished_versions(complete), roots)
     left_over = [source async for source, is_there in found if is_there is not None]
     for source in left_over:
         version = [

@@ -1,0 +1,89 @@
+"""The pump: send files through child runs of `IngestShard`, a bounded number of them at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Protocol
+
+from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
+from alir.models.files import FileOutcome, FilePart, Roots
+from alir.steps.ingest.walk import groups, walk
+from alir.workflows.ingest_shard import IngestShard
+
+
+class IngestionObserver(Protocol):
+    """Follows what the pump has done so far."""
+
+    def add_batch(self, batch: ChunksAdded) -> None:
+        """Note that a batch of chunks is in the store."""
+        ...
+
+    def add_shard(self, shard: ShardIngested) -> None:
+        """Note what a shard did."""
+        ...
+
+
+async def pump(
+    shard: IngestShard,
+    roots: Roots,
+    observer: IngestionObserver,
+    *,
+    gone: frozenset[str],
+    shards_in_flight: int,
+) -> None:
+    """Send every file below `roots` through a child run of `shard`.
+
+    Args:
+        gone: content hashes of the files held that are gone from there.
+    """
+    files = groups(walk(roots.paths))
+    waiting: deque[list[FilePart]] = deque()
+    running: set[asyncio.Task[ShardIngested]] = set()
+    try:
+        while True:
+            while len(running) < shards_in_flight:
+                group = waiting.popleft() if waiting else await _next_group(files, observer)
+                if not group:
+                    break
+                start = IngestFiles(parts=group, gone=gone)
+                running.add(asyncio.create_task(_ingest(shard, start, observer)))
+            if not running:
+                break
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                ingested = task.result()
+                observer.add_shard(ingested)
+                if ingested.remaining:
+                    waiting.append(ingested.remaining)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _next_group(
+    files: Iterator[list[FilePart | FileOutcome]], observer: IngestionObserver
+) -> list[FilePart]:
+    """Return the next files to ingest; an empty list at the end."""
+    while (group := await asyncio.to_thread(next, files, None)) is not None:
+        failed = [one for one in group if isinstance(one, FileOutcome)]
+        observer.add_shard(ShardIngested(outcomes=failed))
+        if parts := [one for one in group if isinstance(one, FilePart)]:
+            return parts
+    return []
+
+
+async def _ingest(
+    shard: IngestShard, start: IngestFiles, observer: IngestionObserver
+) -> ShardIngested:
+    handler = shard.run(start_event=start)
+    try:
+        async for event in handler.stream_events():
+            if isinstance(event, ChunksAdded):
+                observer.add_batch(event)
+        result = await handler
+    except asyncio.CancelledError:
+        await handler.cancel_run()
+        raise
+    assert isinstance(result, ShardIngested)  # noqa: S101  the engine types results as Any
+    return result

@@ -1,0 +1,81 @@
+"""The files that a collection holds, read from the collection itself."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+from alir.milvus.catalog import MilvusCatalog
+from alir.models.files import StoredSource
+
+
+def chunk(source: str, version: str, number: int, **head: Any) -> TextNode:
+    """Make a chunk of a file; the head, which alone has a `chunk_count`, is written last."""
+    metadata = {"file_path": f"/docs/{source}.txt", "version": version, "text_hash": f"{source}!"}
+    return TextNode(
+        id_=f"{source}-{version}-{number}",
+        text=f"Chunk {number} of {source}.",
+        embedding=[float(number), 1.0, 0.0, 0.0],
+        metadata=metadata | head,
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source)},
+    )
+
+
+def head(source: str, version: str, *, chunks: int, generation: int) -> TextNode:
+    about = {"chunk_count": chunks, "generation": generation, "content_hash": f"#{version}"}
+    return chunk(source, version, 0, **about)
+
+
+NOTES = StoredSource("notes", Path("/docs/notes.txt"), "v2", 2, "#v2", 1)
+
+
+@pytest.fixture
+async def catalog(make_store: Any) -> MilvusCatalog:
+    """`notes` was updated and its old version not deleted yet; `draft` has no head."""
+    store = make_store(upsert_mode=True)
+    await store.async_add(
+        [
+            head("notes", "v1", chunks=1, generation=1),
+            head("notes", "v2", chunks=1, generation=2),
+            head("report", "v1", chunks=2, generation=1),
+            chunk("report", "v1", 1),
+            chunk("draft", "v1", 1),
+            TextNode(id_="foreign", text="Not alir's.", embedding=[1.0, 0.0, 0.0, 0.0]),
+        ]
+    )
+    return MilvusCatalog(store)
+
+
+async def test_the_later_generation_of_a_file_is_live(catalog: MilvusCatalog) -> None:
+    live = await catalog.live_versions(["notes", "draft", "nothing"])
+
+    assert live == {"notes": NOTES}
+
+
+async def test_complete_and_unfinished_versions_are_told_by_their_heads(
+    catalog: MilvusCatalog,
+) -> None:
+    complete = [one async for one in catalog.complete_versions()]
+    assert {(one.source_id, one.version) for one in complete} == {
+        ("notes", "v1"),
+        ("notes", "v2"),
+        ("report", "v1"),
+    }
+    unfinished = catalog.unfinished_versions({one.version for one in complete} - {"v2"})
+
+    assert [one.source_id async for one in unfinished] == ["notes"]
+    assert await catalog.count_files() == 3
+    assert await catalog.count_chunks() == 6
+
+
+async def test_chunks_and_the_vectors_of_texts_are_found_again(catalog: MilvusCatalog) -> None:
+    assert await catalog.existing_chunks(["draft-v1-1", "draft-v1-2"]) == {"draft-v1-1"}
+    assert await catalog.vectors_by_text(["draft!", "nothing!"]) == {"draft!": [1.0, 1.0, 0.0, 0.0]}
+
+
+async def test_a_collection_that_does_not_exist_holds_no_file(make_store: Any) -> None:
+    catalog = MilvusCatalog(make_store())
+
+    assert await catalog.live_versions(["notes"]) == {}
+    assert await catalog.count_files() == await catalog.count_chunks() == 0
