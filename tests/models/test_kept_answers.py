@@ -9,7 +9,9 @@ from alir.models.kept_answers import KeptAnswer
 def test_an_answer_is_kept_without_its_quotes_in_the_json_of_the_file() -> None:
     citation = Citation(file="/docs/a.pdf", page=3, start=10, end=21, quote="Cats sleep.")
 
-    kept = KeptAnswer.of("ask", "Do cats sleep?", "Yes [1].", "llm", [citation])
+    kept = KeptAnswer(
+        kind="ask", question="Do cats sleep?", text="Yes [1].", mode="llm", citations=[citation]
+    )
 
     assert json.loads(kept.model_dump_json()) == {
         "kind": "ask",

@@ -404,7 +404,7 @@ async def test_a_question_without_a_session_is_not_kept(
     async def keep(*said: str) -> None:
         kept.extend(said)
 
-    monkeypatch.setattr(library.agent.sessions, "add", keep)
+    monkeypatch.setattr(library.agent.sessions, "add_turn", keep)
     await told(library.agent, "When do cats sleep?")
     assert kept == []
     await told(library.agent, "When do cats sleep?", session="mine")
@@ -417,7 +417,7 @@ async def test_an_answer_is_not_lost_with_the_file_that_should_remember_it(
     async def full(*_: str) -> None:
         raise SessionsFailed("/disk/a.sessions", "the disk is full")
 
-    monkeypatch.setattr(library.agent.sessions, "add", full)
+    monkeypatch.setattr(library.agent.sessions, "add_turn", full)
     answer, _ = await told(library.agent, "When do cats sleep?", session="full")
     assert files(answer) == {"cats.txt"}
     [sentence] = answer.degraded

@@ -1,21 +1,18 @@
 """Answers that are kept so that they can be rated."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
-
-from alir.models.answers import Citation
 
 Rating = Literal["up", "down"]
 AnswerKind = Literal["ask", "agent", "chat"]
 
-_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+_DOCUMENTED = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
 
 
 class CitedSpan(BaseModel):
-    """The characters of a file that a number in an answer's text stands for."""
+    """The characters of a file that a number in an answer's text stands for; of a `Citation`."""
 
     model_config = _DOCUMENTED
 
@@ -36,19 +33,6 @@ class KeptAnswer(BaseModel):
     text: str
     mode: Literal["extractive", "llm"]
     citations: list[CitedSpan]
-
-    @classmethod
-    def of(
-        cls,
-        kind: AnswerKind,
-        question: str,
-        text: str,
-        mode: Literal["extractive", "llm"],
-        citations: Sequence[Citation],
-    ) -> Self:
-        """Return what is kept of an answer: of its citations not the quotes."""
-        spans = [CitedSpan(source=one.source, start=one.start, end=one.end) for one in citations]
-        return cls(kind=kind, question=question, text=text, mode=mode, citations=spans)
 
 
 @dataclass(frozen=True, slots=True)

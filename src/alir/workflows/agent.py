@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import cast
+from typing import TypeVar, cast
 
 from llama_index.core.llms import LLM
-from llama_index.core.llms.llm import ToolSelection
-from llama_index.core.tools import BaseTool, ToolOutput
+from llama_index.core.tools import BaseTool
 from workflows import Context, Workflow, step
+from workflows.events import Event
 
 from alir.errors import DependencyError, EmptyQuestion, RetrievalFailed
 from alir.events.agent import (
@@ -35,14 +35,7 @@ from alir.events.agent import (
 )
 from alir.events.ask import Sources, streamed
 from alir.events.search import Passages, Search
-from alir.models.answers import (
-    AgentQuestion,
-    AgentState,
-    AnsweredPart,
-    Budget,
-    By,
-    SubQuestion,
-)
+from alir.models.answers import AgentQuestion, AgentState, AnsweredPart, Budget, By, SubQuestion
 from alir.models.files import FileVersion
 from alir.ports import Sessions
 from alir.steps.agent import decompose, rewrite
@@ -59,6 +52,8 @@ from alir.steps.ask.read import live, read
 from alir.steps.ask.synthesize import prompt
 from alir.steps.ask.write import write
 from alir.workflows.search import SearchCorpus
+
+E = TypeVar("E", bound=Event)
 
 MAX_ATTEMPTS = 3
 """Searches for one part of a question."""
@@ -108,8 +103,7 @@ class Agent(Workflow):
         )
         if restated is not None:
             standalone, by = restated
-            event = QuestionRestated(asked=question, question=standalone, by=by)
-            ctx.write_event_to_stream(event)
+            _streamed(ctx, QuestionRestated(asked=question, question=standalone, by=by))
             inquiry = replace(inquiry, question=standalone)
         may_mean = (
             await clarify(inquiry.question, llm=self.llm, tracker=tracker) if ev.may_ask else []
@@ -157,21 +151,19 @@ class Agent(Workflow):
     async def use_tools(self, ctx: Context[AgentState], ev: ToolsOffered) -> ToolsUsed:
         """Let the language model choose tools for the question, and call them."""
 
-        def stream(call: ToolSelection, output: ToolOutput) -> None:
-            used = ToolUsed(
-                tool=call.tool_name,
-                arguments=call.tool_kwargs,
-                output=output.content,
-                is_error=output.is_error,
-            )
-            ctx.write_event_to_stream(used)
-
         passages = await use_tools(
             ev.inquiry.question,
             tools=self.tools,
             llm=self.llm,
             tracker=_tracker(ctx, ev.inquiry),
-            on_used=stream,
+            on_used=lambda call, output: ctx.write_event_to_stream(
+                ToolUsed(
+                    tool=call.tool_name,
+                    arguments=call.tool_kwargs,
+                    output=output.content,
+                    is_error=output.is_error,
+                )
+            ),
         )
         return ToolsUsed(inquiry=ev.inquiry, passages=passages)
 
@@ -195,8 +187,7 @@ class Agent(Workflow):
             return _given_up(ctx, ev, str(error), is_failure=True)
         await tracker.note(*found.degraded)
         event = EvidenceFound(inquiry=ev.inquiry, part=ev.part, passages=found.passages)
-        ctx.write_event_to_stream(event)
-        return event
+        return _streamed(ctx, event)
 
     @step
     async def grade(
@@ -208,13 +199,9 @@ class Agent(Workflow):
         most = max(len(part.passages), len(ev.passages))
         passages = interleave([part.passages, ev.passages])[:most]
         part = replace(part, passages=tuple(passages), grade=max(part.grade, found))
-        event: EvidenceAccepted | EvidenceWeak
         if found >= MIN_GRADE:
-            event = EvidenceAccepted(inquiry=ev.inquiry, part=part)
-        else:
-            event = EvidenceWeak(inquiry=ev.inquiry, part=part, grade=found)
-        ctx.write_event_to_stream(event)
-        return event
+            return _streamed(ctx, EvidenceAccepted(inquiry=ev.inquiry, part=part))
+        return _streamed(ctx, EvidenceWeak(inquiry=ev.inquiry, part=part, grade=found))
 
     @step
     async def rewrite(
@@ -234,9 +221,7 @@ class Agent(Workflow):
         if query is None:
             return _given_up(ctx, ev, "There are no other words to search with.")
         part = replace(part, query=query, tried=tried)
-        event = QueryRewritten(inquiry=ev.inquiry, part=part, by=by)
-        ctx.write_event_to_stream(event)
-        return event
+        return _streamed(ctx, QueryRewritten(inquiry=ev.inquiry, part=part, by=by))
 
     @step
     async def gather(
@@ -330,6 +315,11 @@ class Agent(Workflow):
         return [_without(part, found.stale) for part in parts], found.texts
 
 
+def _streamed(ctx: Context[AgentState], event: E) -> E:
+    ctx.write_event_to_stream(event)
+    return event
+
+
 def _tracker(ctx: Context[AgentState], inquiry: AgentQuestion) -> BudgetTracker:
     return BudgetTracker(
         inquiry,
@@ -349,11 +339,10 @@ def _given_up(
     *,
     is_failure: bool = False,
 ) -> SubQuestionGivenUp:
-    event = SubQuestionGivenUp(
+    given_up = SubQuestionGivenUp(
         inquiry=ev.inquiry, part=ev.part, reason=reason, is_failure=is_failure
     )
-    ctx.write_event_to_stream(event)
-    return event
+    return _streamed(ctx, given_up)
 
 
 def _failure(settled: EvidenceAccepted | SubQuestionGivenUp) -> str:

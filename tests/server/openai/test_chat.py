@@ -14,7 +14,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 
 from alir.inference.llm import close
-from alir.steps.agent.spend import count_tokens
+from alir.steps.agent.budget_tracker import count_tokens
 from alir.testing import OpenAIServer, Say
 from tests.server.openai.clients import openai_client
 

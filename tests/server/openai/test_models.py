@@ -6,7 +6,7 @@ import numpy as np
 import openai
 import pytest
 
-from alir.steps.agent.spend import count_tokens
+from alir.steps.agent.budget_tracker import count_tokens
 
 
 async def test_vectors_are_the_indexs_own(held: Any, client: openai.AsyncOpenAI) -> None:

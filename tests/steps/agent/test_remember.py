@@ -13,10 +13,10 @@ class Kept:
         self.added: list[tuple[str, ...]] = []
         self._is_full = is_full
 
-    async def questions(self, session: str) -> list[str]:
+    async def asked_questions(self, session: str) -> list[str]:
         return [question for name, question, _ in self.added if name == session]
 
-    async def add(self, session: str, question: str, answer: str) -> None:
+    async def add_turn(self, session: str, question: str, answer: str) -> None:
         if self._is_full:
             raise SessionsFailed("/disk/a.sessions", "the disk is full")
         self.added.append((session, question, answer))

@@ -12,7 +12,7 @@ from alir.server.auth.caller import Caller
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.token_usage import token_usage_recorded
 from alir.server.problems import refusal
-from alir.steps.agent.spend import count_tokens
+from alir.steps.agent.budget_tracker import count_tokens
 from alir.storage import keys
 from alir.storage.service_database import ServiceDatabase
 

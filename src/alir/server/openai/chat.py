@@ -41,9 +41,9 @@ from alir.server.routes.questions import PING_S
 from alir.server.schemas.answers import MAX_QUESTION_CHARS
 from alir.server.schemas.problems import openai_error
 from alir.server.schemas.requests import read_body
+from alir.steps.agent.budget_tracker import count_tokens
 from alir.steps.agent.consult import consult
 from alir.steps.agent.restate import prompt, restate
-from alir.steps.agent.spend import count_tokens
 from alir.storage.answers import AnswerStore
 
 
@@ -161,7 +161,13 @@ class ChatRoutes:
 
     def _keep(self, reply: _Reply, answer: Answer) -> None:
         """Keep the answer, so that it can be rated."""
-        kept = KeptAnswer.of("chat", reply.question, answer.text, answer.mode, answer.citations)
+        kept = KeptAnswer(
+            kind="chat",
+            question=reply.question,
+            text=answer.text,
+            mode=answer.mode,
+            citations=answer.citations,
+        )
         self._answers.keep(reply.id, reply.tenant, kept)
 
 

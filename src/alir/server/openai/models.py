@@ -21,7 +21,7 @@ from alir.server.openai.schemas import (
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.requests import read_body
-from alir.steps.agent.spend import count_tokens
+from alir.steps.agent.budget_tracker import count_tokens
 
 MAX_INPUT_TOKENS = 8192
 """Of a text, as OpenAI's; the model reads as many of them as its window holds."""

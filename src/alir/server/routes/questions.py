@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from secrets import token_hex
 
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from workflows.handler import WorkflowHandler
 from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import AlirError
-from alir.events.agent import AskAgent, MeaningAsked
+from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.models.kept_answers import AnswerKind, KeptAnswer
 from alir.server.auth.caller import caller
@@ -22,13 +22,8 @@ from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.sessions import session_key
-from alir.server.schemas.agent import (
-    AGENT_STREAMED,
-    AgentRequest,
-    AgentResponse,
-    agent_event,
-)
-from alir.server.schemas.answers import STREAMED, AnswerResponse, AskRequest, answer_event
+from alir.server.schemas.agent import AGENT_STREAMED, AgentRequest, AgentResponse, agent_event
+from alir.server.schemas.answers import STREAMED, AnswerResponse, AskRequest
 from alir.server.schemas.requests import invalid_request, read_body
 from alir.storage.answers import AnswerStore
 
@@ -44,14 +39,11 @@ class _Question:
     """A question that is being answered."""
 
     kind: AnswerKind
-    id: str
-    """Of its run and of its answer."""
-    text: str
+    body: AskRequest | AgentRequest
     tenant: str
     run: WorkflowHandler
-    response: type[AnswerResponse | AgentResponse]
-    to_client_event: ToClientEvent
-    steps: bool
+    id: str = field(default_factory=lambda: token_hex(16))
+    """Of its run and of its answer."""
 
 
 class QuestionRoutes:
@@ -97,17 +89,7 @@ class QuestionRoutes:
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
-        question = _Question(
-            "ask",
-            token_hex(16),
-            body.question,
-            tenant.name,
-            run,
-            AnswerResponse,
-            answer_event,
-            body.steps,
-        )
-        return await self._answered(question, request)
+        return await self._answered(_Question("ask", body, tenant.name, run), request)
 
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
@@ -129,17 +111,7 @@ class QuestionRoutes:
             may_ask=body.may_ask,
         )
         run = self._app.agent.run(start_event=start)
-        question = _Question(
-            "agent",
-            token_hex(16),
-            body.question,
-            tenant.name,
-            run,
-            AgentResponse,
-            agent_event,
-            body.steps,
-        )
-        return await self._answered(question, request)
+        return await self._answered(_Question("agent", body, tenant.name, run), request)
 
     async def _answered(self, question: _Question, request: Request) -> Response:
         if accepts_events(request):
@@ -152,7 +124,7 @@ class QuestionRoutes:
     async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
         try:
             # Closed with this: a client that goes while it is sent something ends the run, too.
-            async with aclosing(events(question.run, steps=question.steps)) as happening:
+            async with aclosing(events(question.run, steps=question.body.steps)) as happening:
                 async for event in happening:
                     if (named := self._client_event(question, event)) is not None:
                         name, value = named
@@ -167,18 +139,23 @@ class QuestionRoutes:
 
     def _client_event(self, question: _Question, event: object) -> tuple[str, BaseModel] | None:
         if not isinstance(event, MeaningAsked):
-            return question.to_client_event(event)
+            return agent_event(event)
         asked = self._meanings.wait_for_meaning(question.id, question.tenant, question.run, event)
         return None if asked is None else ("meaning_asked", asked)
 
     def _kept(self, question: _Question, answer: object) -> AnswerResponse | AgentResponse:
         """Return the answer as it goes to the client, and keep it, so that it can be rated."""
         assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
-        kept = KeptAnswer.of(
-            question.kind, question.text, answer.text, answer.mode, answer.citations
+        kept = KeptAnswer(
+            kind=question.kind,
+            question=question.body.question,
+            text=answer.text,
+            mode=answer.mode,
+            citations=answer.citations,
         )
         self._answers.keep(question.id, question.tenant, kept)
-        return question.response.from_event(answer, id=question.id)
+        response = AgentResponse if isinstance(answer, AgentAnswer) else AnswerResponse
+        return response.from_event(answer, id=question.id)
 
 
 def accepts_events(request: Request) -> bool:

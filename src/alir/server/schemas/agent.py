@@ -173,7 +173,7 @@ AGENT_STREAMED: dict[str, type[BaseModel]] = {
 
 def agent_event(event: object) -> tuple[str, BaseModel] | None:
     """Return the name and the object of an event of a run; None if it is not for clients."""
-    named: tuple[str, BaseModel] | None
+    named = answer_event(event)
     match event:
         case QuestionRestated(asked=asked, question=question):
             named = "question_restated", RestatedEvent(asked=asked, question=question)
@@ -197,6 +197,4 @@ def agent_event(event: object) -> tuple[str, BaseModel] | None:
             named = "tool_used", ToolEvent(tool=tool, is_error=is_error)
         case BudgetSpent(reason=reason):
             named = "budget_spent", SpentEvent(reason=reason)
-        case _:
-            named = answer_event(event)
     return named

@@ -46,11 +46,7 @@ def restate(question: str, earlier: Sequence[str]) -> str | None:
 
 
 async def restate_in_session(
-    inquiry: AgentQuestion,
-    *,
-    sessions: Sessions | None,
-    llm: LLM | None,
-    tracker: BudgetTracker,
+    inquiry: AgentQuestion, *, sessions: Sessions | None, llm: LLM | None, tracker: BudgetTracker
 ) -> tuple[str, By] | None:
     """Return the question so that it stands alone, and who restated it; None if it does already.
 

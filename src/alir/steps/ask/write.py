@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
@@ -19,12 +19,8 @@ Show = Callable[[str | CheckedSentence], None]
 """Shows the next piece of an answer's text, or a sentence of it that was checked."""
 
 
-class Extract(Protocol):
-    """Yields the documents' own sentences, piece by piece."""
-
-    def __call__(self, *, citations: Citations) -> AsyncIterator[str]:
-        """Yield them, each with its number in `citations`."""
-        ...
+Extract = Callable[..., AsyncIterator[str]]
+"""Yields the documents' own sentences, each with its number in `citations`, a keyword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +71,12 @@ async def write(
                 shown.pieces.clear()
                 degraded.append("The language model said nothing. This answer is extractive.")
         if shown.pieces:
-            degraded += _removals(citations, shown.removed_links)
+            degraded += _removals(citations, shown.inert.removed)
             text = shown.text.strip()
             return SynthesizedAnswer(text, "llm", citations, degraded, shown.sentences)
     citations, shown = Citations(passages, texts), _ShownText(addresses, show)
     await shown.stream(extract(citations=citations))
-    degraded += _removals(citations, shown.removed_links)
+    degraded += _removals(citations, shown.inert.removed)
     return SynthesizedAnswer(shown.text, "extractive", citations, degraded, [])
 
 
@@ -94,7 +90,7 @@ class _ShownText:
     def __init__(self, addresses: Iterable[str], show: Show) -> None:
         self.pieces: list[str] = []
         self.sentences: list[CheckedSentence] = []
-        self._inert = InertText(addresses)
+        self.inert = InertText(addresses)
         self._show = show
         self._turn: list[str] = []
 
@@ -103,11 +99,6 @@ class _ShownText:
         """All that was shown."""
         return "".join(self.pieces)
 
-    @property
-    def removed_links(self) -> int:
-        """Addresses that were left out."""
-        return self._inert.removed
-
     async def stream(
         self, pieces: AsyncIterator[str | CheckedSentence] | AsyncIterator[str]
     ) -> None:
@@ -115,15 +106,15 @@ class _ShownText:
         try:
             async for piece in pieces:
                 if isinstance(piece, CheckedSentence):
-                    self._add(self._inert.settle())
+                    self._add(self.inert.settle())
                     self._flush()
-                    sentence = replace(piece, text=inert(piece.text, self._inert.sources))
+                    sentence = replace(piece, text=inert(piece.text, self.inert.sources))
                     self.sentences.append(sentence)
                     self._show(sentence)
                 else:
-                    self._add(self._inert.feed(piece))
+                    self._add(self.inert.feed(piece))
         finally:
-            self._add(self._inert.settle())
+            self._add(self.inert.settle())
             self._flush()
 
     def _add(self, text: str) -> None:
