@@ -42,11 +42,11 @@ PATIENCE_S = 120.0
 
 @pytest.fixture
 def docs(desk: Path) -> Path:
-    """Enough text to be interrupted in: about 1,800 chunks."""
+    """Enough text to be interrupted in: about 700 chunks."""
     folder = desk / "docs"
     folder.mkdir()
     for number in range(60):
-        sentences = (f"The moon of planet {number} has {n} craters of basalt. " for n in range(480))
+        sentences = (f"The moon of planet {number} has {n} craters of basalt. " for n in range(190))
         (folder / f"{number:02}.txt").write_text("".join(sentences))
     return folder
 
