@@ -51,6 +51,19 @@ def open_sqlite(
 
 
 @contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit everything in the block, or nothing; no other process writes meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself ends it when the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def translate_errors(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator[None]:
     """Tell of what is wrong with a file, and what is lost with it, as an error of alir's."""
     try:
