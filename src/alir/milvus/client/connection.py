@@ -264,6 +264,7 @@ class MilvusConnection:
         async with self._connecting:
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
+                self._is_connected = False
             elif self._lite_may_be_dead and self._lite_path is not None:
                 self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
                 self._lite_may_be_dead = False
@@ -300,7 +301,7 @@ class MilvusConnection:
             ) from error
 
     async def _close(self) -> None:
-        client, self._client, self._is_connected = self._client, None, False
+        client, self._client = self._client, None
         if client is not None:
             await client.close()
         path, self._lite_path = self._lite_path, None
