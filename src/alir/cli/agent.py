@@ -82,7 +82,7 @@ async def _answered(
     from alir.visualize.run_page import drawing  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        with drawing(app.agent, draw, about=start.question, tell=thought) as recorder:
+        with drawing(app.agent, draw, about=start.question, describe=thought) as recorder:
             handler = app.agent.run(start_event=start)
             async for event in events(handler, recorder):
                 if isinstance(event, MeaningAsked) and handler.ctx is not None:

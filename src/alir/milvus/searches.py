@@ -1,4 +1,4 @@
-"""What Milvus is asked in each query mode, and the nodes that its answer holds."""
+"""The searches of each query mode, and the nodes that they find."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence

@@ -126,7 +126,7 @@ class MilvusConnection:
     async def call_method(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
 
-        It may be any of them: it is not made again once it may have reached Milvus.
+        Any method will do: the call is not made again once it may have reached Milvus.
 
         Raises:
             ConfigError: the credentials or the address are wrong, or the file is in use.
@@ -284,7 +284,7 @@ class MilvusConnection:
                 dedicated=True,
                 grpc_options={
                     **BACKOFF,
-                    # How long connecting takes is bounded by our own timeout, and told by it.
+                    # Our own timeout bounds how long connecting takes, and reports it.
                     "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
                     # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
                     "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
@@ -311,7 +311,7 @@ class MilvusConnection:
 
 
 async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`; if it fails after its waiter left, it was cancelled: nobody would be told."""
+    """Do `work`; report a failure after a cancellation as that: no caller awaits it any more."""
     try:
         return await work
     except Exception as error:

@@ -18,7 +18,7 @@ PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 9
 """Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
 a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
 LITE_STARTS = "has not been init"
-"""In what Milvus Lite says that is asked for its first collection while it still starts."""
+"""In the message of a Milvus Lite that was asked for a collection while it still started."""
 
 
 def translate_error(

@@ -1,7 +1,7 @@
 """Milvus Lite: a file, and the server process behind it, which serves one process at a time.
 
 milvus-lite 2.5 starts the process for any client of the file and ends it with the program. Here it
-ends when the last of our connections to the file is closed, and says why when it does not start.
+ends when the last of our connections to the file is closed, and errors say why it did not start.
 """
 
 import fcntl
@@ -94,7 +94,7 @@ def _start(path: Path) -> None:
 
     resolved = str(path.resolve())
     servers = server_manager_instance._servers
-    if resolved in servers:  # somebody else's client in this program
+    if resolved in servers:  # another library's client in this program
         return
     server = _quiet_server(resolved)
     _serve(server, str(path))

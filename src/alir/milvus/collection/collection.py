@@ -1,7 +1,7 @@
 """A collection: opened once and checked, made where it is missing, read row by row.
 
-Where its name is an alias, it is the collection that the name meant when it was opened, until the
-name is looked at again and means another that suits: see `_choose`.
+Where its name is an alias, it is the collection that the alias meant when it was opened. When the
+alias is looked up again and means another one that fits, it is that one: see `_choose`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from alir.milvus.filters import after, among, both
 from alir.milvus.rows import ID_FIELD, Row
 
 LOOKS_AGAIN_S = 2.0
-"""How long a search may go on without a look at what an alias means."""
+"""Seconds after which a search looks an alias up again."""
 
 
 class Collection:
@@ -64,7 +64,7 @@ class Collection:
         return self.connection.begin_attempts(call, waits=waits)
 
     async def find_again(self) -> bool:
-        """After a call that failed, look if what an alias meant was renamed or dropped meanwhile.
+        """Look after a failed call if the collection was renamed or dropped behind an alias.
 
         Return whether to make the call again, by the name that this collection has now.
         """
@@ -175,17 +175,17 @@ class Collection:
         return self.found
 
     async def open_current(self) -> ExistingCollection | None:
-        """Open the collection as `open_existing` does; every now and then see what it is by now.
+        """Open the collection as `open_existing` does; look its alias up now and then.
 
-        A name that means another collection since is followed there, if that suits. If not, this
-        stays what it is for as long as it exists.
+        If the alias means another collection by now that fits, that one is opened. Otherwise this
+        one stays open for as long as it exists.
         """
         if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
             await self.connection.begin_attempts(self._look_again)
         return self.found or await self.open_existing()
 
     async def open_live(self) -> ExistingCollection | None:
-        """Open what the name means at this moment; None while that does not exist.
+        """Open the live collection; None while there is none.
 
         Raises:
             CollectionMismatch: it was made with another model; what was open stays so.
@@ -256,7 +256,7 @@ class Collection:
         return int(rows[0]["count(*)"])
 
     async def delete(self, expression: str, *, partition: str | None = None) -> None:
-        """Delete the rows that match `expression`, and see to it that they are gone."""
+        """Delete the rows that match `expression`, and check that they are gone."""
         if not await self.open_existing(waits=True):
             return
         deleting = partial(self._delete, expression, partition)
@@ -270,7 +270,7 @@ class Collection:
             raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
 
     async def drop(self) -> None:
-        """Drop the collection if it exists; with an alias, whatever that has ever meant."""
+        """Drop the collection if it exists; with an alias, all its versions."""
         await self.connection.begin_attempts(self._drop)
         self._found = None
 
@@ -333,11 +333,11 @@ class Collection:
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
     async def _choose(self, *, only_live: bool = False) -> tuple[str, ExistingCollection] | None:
-        """Open what the name means: the collection, and what it is; None where there is none.
+        """Open the live collection and return its name with it; None if there is none.
 
-        What was open already, by its name or by the one that it got since, is kept to where the
-        name means something made with another model now: a question to it is in progress, or
-        comes from a program that was started before.
+        If the live one was made with another model, the one that was open already is kept, by its
+        name or the one it got since: a question to it is in progress, or comes from a program that
+        was started before.
         """
         if self._aliases is None:
             found = await self._opener.open_existing(self.name)
