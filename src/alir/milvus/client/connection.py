@@ -1,4 +1,4 @@
-"""One Milvus, called from any thread or event loop, with a timeout on every call.
+"""The connection to one Milvus, from any thread or event loop, with a timeout on every call.
 
 `AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
 therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
@@ -51,7 +51,7 @@ class _ClientLoop:
             return self._loop
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Begin `work`, and let it come as far as its request; from another thread.
+        """Begin `work` from another thread, and wait until its request is sent.
 
         A caller that goes on computing would keep Python's lock: for each call of the system the
         client's thread gives it away, and gets it back only after 5 ms, five times in a request.
@@ -217,7 +217,7 @@ class MilvusConnection:
             return await self._perform(operation, work)
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
-        """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
+        """Begin `work` now, on the loop that owns the client; return its result to await."""
         loop = _CLIENT_LOOP.get()
         if asyncio.get_running_loop() is loop:
             return work
@@ -232,7 +232,7 @@ class MilvusConnection:
         await self.on_client_loop(self._close())
 
     async def stop_waiting(self) -> None:
-        """Let no call wait for Milvus to come back any longer, until this is closed."""
+        """Stop all calls from waiting for Milvus to come back, until this is closed."""
         await self.on_client_loop(self._stop_waiting())
 
     async def _stop_waiting(self) -> None:

@@ -52,7 +52,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
+    """Return the error, its cause, and so on; pymilvus raises `e from e`, which is a loop."""
     chain: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in chain:

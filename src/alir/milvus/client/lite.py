@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 _DYING_S = 1.0
 """Longest wait for the server of a program that was killed to end; it takes 10 ms."""
 _STARTING_S = 0.5
-"""After so long a server that has not ended is taken to start; clients wait for its answer."""
+"""A server that has not ended after so long counts as started; clients wait for its answer."""
 _lock = threading.Lock()
 _users: dict[Path, int] = {}
 
@@ -102,7 +102,7 @@ def _start(path: Path) -> None:
 
 
 def _serve(server: Any, path: str) -> None:
-    """Start `server`, which the server of a program that was just killed may hinder for a moment.
+    """Start `server`, again where the server of a program that was just killed hinders it.
 
     That one ends when it gets the lock file, and until then holds the file: ours ends at once.
     """

@@ -88,7 +88,7 @@ class Retrier:
         return await repeat(attempt, error, repeatable)
 
     def stop_waiting(self) -> None:
-        """Let no call wait any longer, from now on: the connection is to be closed."""
+        """Stop all calls from waiting, from now on: the connection is about to be closed."""
         self._may_wait = False
         while self._waits:
             self._waits.pop().reschedule(0)

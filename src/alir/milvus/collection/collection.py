@@ -54,7 +54,7 @@ class Collection:
         self._aliases = aliases_of(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
         self._found: ExistingCollection | None = None
-        self._life = 0
+        self._opened_at_start = 0
         self._look_at = 0.0
         self._one_at_a_time: asyncio.Lock | None = None
 
@@ -93,7 +93,7 @@ class Collection:
 
         async def write(client: AsyncMilvusClient) -> None:
             nonlocal is_final, is_first
-            found = self.found or await self._opened(None)
+            found = self.found or await self._open_or_create(None)
             inserts = operation == "insert" or (is_first and await self._is_new(rows))
             if operation == "upsert" and not found.upserts:
                 await self._make_room(rows)
@@ -115,7 +115,7 @@ class Collection:
         return self.connection.begin(operation, write, waits=True, repeatable=lambda: not is_final)
 
     async def _is_new(self, rows: Sequence[Row]) -> bool:
-        """Whether an insert does what an upsert of `rows` would, and sooner.
+        """Return whether an insert does the same as an upsert of `rows`, and sooner.
 
         On Milvus Lite an upsert looks at every row there is: at 100,000 it takes eight times as
         long as an insert.
@@ -123,13 +123,13 @@ class Collection:
         return self.connection.is_lite and not await self._held(rows)
 
     async def _make_room(self, rows: Sequence[Row]) -> None:
-        """Delete what has the ids of `rows`, for an insert to do what an upsert should."""
+        """Delete the rows with the ids of `rows`, so that an insert does what an upsert should."""
         if await self._held(rows):
             expression = among(ID_FIELD, [row.id for row in rows])
             await self.connection.call_once("delete", self.name, filter=expression)
 
     async def _held(self, rows: Sequence[Row]) -> bool:
-        """Whether there is a row with an id of one of `rows`."""
+        """Return whether there is a row with an id of one of `rows`."""
         expression = among(ID_FIELD, [row.id for row in rows])
         held = await self.connection.call_once(
             "query",
@@ -149,8 +149,8 @@ class Collection:
 
     @property
     def found(self) -> ExistingCollection | None:
-        """What the collection turned out to be; None until it is open."""
-        return self._found if self._life == self.connection.lite_starts else None
+        """The collection as it was found; None until it is open."""
+        return self._found if self._opened_at_start == self.connection.lite_starts else None
 
     async def open_or_create(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
@@ -160,7 +160,7 @@ class Collection:
         """
         if (found := self.found) is not None:
             return found
-        return await self.connection.begin_attempts(partial(self._opened, dim), waits=True)
+        return await self.connection.begin_attempts(partial(self._open_or_create, dim), waits=True)
 
     async def open_existing(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
@@ -288,7 +288,7 @@ class Collection:
         self._found = None
         await self.connection.close()
 
-    async def _opened(self, dim: int | None) -> ExistingCollection:
+    async def _open_or_create(self, dim: int | None) -> ExistingCollection:
         await self._open(self._layout.dim or dim, create=True)
         if self.found is None:
             problem = f"the collection {self._layout.collection!r} vanished"
@@ -329,7 +329,7 @@ class Collection:
         self._found = None
         if chosen is not None:
             self.name, self._found = chosen
-            self._life = life
+            self._opened_at_start = life
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
     async def _choose(self, *, only_live: bool = False) -> tuple[str, ExistingCollection] | None:
@@ -344,7 +344,7 @@ class Collection:
             return (self.name, found) if found else None
         live = await self._aliases.live_collection()
         names = [live]
-        if self._life and not only_live:
+        if self._opened_at_start and not only_live:
             names += [self.name, await self._aliases.previous_collection()]
         try:
             return await self._first_that_suits(names)
