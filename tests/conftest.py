@@ -95,6 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     tests = Path(__file__).parent
     turns = {tests / name: turn for turn, name in enumerate(LONGEST)}
+    for file in (*turns, *(tests / name for name in SLOW_FILES)):
+        assert file.exists(), f"tests/conftest.py names {file}, which is not there"
     items.sort(key=lambda item: turns.get(item.path, len(turns)))
     for item in items:
         if _is_slow(item, item.path.relative_to(tests).as_posix()):
