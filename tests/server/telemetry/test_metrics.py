@@ -8,24 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
 
-from alir.concurrency.coalescer import Coalescer
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import MilvusUnavailable
-from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.problems import ProblemException
-from alir.server.telemetry.metrics_collector import _buckets
-from alir.server.telemetry.request_metrics import RequestMetrics
 from alir.testing import Cut, Fail, HashEmbedding, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."
@@ -141,25 +132,6 @@ async def test_what_happens_is_counted_by_names_of_the_code_alone(
     assert told.values("method") == {"GET", "POST", "PUT", "other"}
 
 
-async def test_a_route_is_told_by_its_template_also_in_what_is_mounted() -> None:
-    async def handler(_: Request) -> Response:
-        return Response()
-
-    inner = Starlette(routes=[Route("/{name}/run", handler)])
-    registry = CollectorRegistry()
-    app = MetricsMiddleware(
-        Starlette(routes=[Mount("/workflows", inner), Route("/a/{id}", handler)]),
-        requests=RequestMetrics(registry),
-    )
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        for path in ("/workflows/hunter2/run", "/workflows/hunter2", "/a/hunter2", "/hunter2"):
-            await client.get(path)
-    told = Told([sample for family in registry.collect() for sample in family.samples])
-
-    assert told.values("route") == {"/workflows/{name}/run", "/workflows", "/a/{id}", ""}
-
-
 class Failing(HashEmbedding):
     """Has no vectors for questions."""
 
@@ -220,16 +192,3 @@ async def test_a_loop_that_is_held_up_is_seen() -> None:
 
     assert lags[0] > 0.15
     assert lag.worst_s == 0.0
-
-
-async def test_calls_are_counted_by_their_size() -> None:
-    async def call(_: str, items: Any) -> Any:
-        return items
-
-    coalescer = Coalescer(call, max_items=100)
-    for count in (1, 1, 2, 3, 4, 7, 8):
-        await coalescer("", range(count))
-
-    assert _buckets(coalescer.stats) == [
-        *(("1.0", 2.0), ("3.0", 4.0), ("7.0", 6.0), ("15.0", 7.0), ("+Inf", 7.0))
-    ]

@@ -9,7 +9,6 @@ import pytest
 from llama_agents.client.protocol.serializable_events import EventEnvelopeWithMetadata
 from llama_agents.server import HandlerQuery, PersistentHandler
 
-from alir.errors import ServiceFileFailed
 from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.events import RunAnswer, RunEvent
 from alir.server.workflow_runs.owner import RunOwner, acting_as
@@ -173,11 +172,3 @@ async def test_one_that_ended_without_a_word_is_kept_as_failed(store: RunStore) 
 
     assert statuses == {"a": "failed", "acme0": "completed"}
     assert last.event.type == "WorkflowFailedEvent"
-
-
-async def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
-    (tmp_path / "a.runs").write_text("no database" * 1000)
-    file = RunDatabase(tmp_path / "a.runs")
-    with pytest.raises(ServiceFileFailed, match="the runs in it are forgotten"):
-        await RunStore(file, "alir").query(ALL)
-    await file.aclose()
