@@ -8,7 +8,7 @@ from alir.server.telemetry.request_metrics import RequestMetrics
 
 
 class MetricsMiddleware:
-    """Has each request counted when it has been answered."""
+    """Counts each request when it has been answered."""
 
     def __init__(self, app: ASGIApp, *, requests: RequestMetrics) -> None:
         self._app = app
@@ -28,7 +28,7 @@ class MetricsMiddleware:
             await send(message)
 
         try:
-            with self._requests.under_way.track_inprogress():
+            with self._requests.in_progress.track_inprogress():
                 await self._app(scope, receive, sent)
         finally:
-            self._requests.answered(scope, status, perf_counter() - started)
+            self._requests.count(scope, status, perf_counter() - started)

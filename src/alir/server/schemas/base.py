@@ -1,9 +1,9 @@
-"""What every JSON object of the API is."""
+"""The base of all models of the API."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class ApiModel(BaseModel):
-    """A JSON object; what stands below a field here describes it in the OpenAPI file, too."""
+    """A JSON object; docstrings of fields describe them in the OpenAPI file."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -1,4 +1,4 @@
-"""Times as clients see them."""
+"""Times in the API."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Requests, counted and timed: by the route's template, never by what was asked for."""
+"""Metrics of requests, by the route's template, never by the path."""
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from starlette.routing import Mount
@@ -9,7 +9,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestMetrics:
-    """What is known of the requests to one service."""
+    """Counts and times the requests to one service."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._seconds = Histogram(
@@ -19,24 +19,24 @@ class RequestMetrics:
             buckets=BUCKETS_S,
             registry=registry,
         )
-        self.under_way = Gauge(
+        self.in_progress = Gauge(
             "alir_http_requests_in_progress", "Requests under way.", registry=registry
         )
 
-    def answered(self, scope: Scope, status: int, seconds: float) -> None:
+    def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request; its status is 0 if there was no answer."""
         method = scope["method"] if scope["method"] in METHODS else "other"
-        self._seconds.labels(method, template(scope), str(status)).observe(seconds)
+        self._seconds.labels(method, route_template(scope), str(status)).observe(seconds)
 
 
-def template(scope: Scope) -> str:
-    """Return the template of the route that a request took; empty if it took none.
+def route_template(scope: Scope) -> str:
+    """Return the template of a request's route; empty if it has none.
 
-    It is known once the routes have seen the request: one that was refused before took none.
+    A request that the middleware refused has no route.
     """
     route = scope.get("route")
     if route is None:
         return ""
     of_mount: str = scope.get("root_path", "")
-    # Of a mounted application that has no such route, only the mount is known.
+    # Without a route in a mounted application, only the mount is known.
     return of_mount if isinstance(route, Mount) else of_mount + str(getattr(route, "path", ""))
