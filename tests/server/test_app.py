@@ -12,7 +12,7 @@ from alir.testing import OpenAIServer, Stall
 QUESTION = {"question": "What is there?"}
 
 
-HOUSE = Caller("", "admin", Tenant("", Path("/")))
+ADMIN = Caller("", "admin", Tenant("", Path("/")))
 
 
 async def test_one_question_too_many_is_refused_and_the_place_comes_back(
@@ -21,7 +21,7 @@ async def test_one_question_too_many_is_refused_and_the_place_comes_back(
     async with serving(questions_at_once=2, questions_waiting=0) as served:
         async with AsyncExitStack() as stack:
             for _ in range(2):
-                await stack.enter_async_context(served.service.rate_limiter.question_slot(HOUSE))
+                await stack.enter_async_context(served.service.rate_limiter.question_slot(ADMIN))
             busy = await served.client.post("/v1/ask", json=QUESTION)
             listed = await served.client.get("/v1/sources")
         answers = []
@@ -40,7 +40,7 @@ async def test_a_question_waits_for_a_place_and_is_then_answered(
     serving: Callable[..., Any],
 ) -> None:
     async with serving(questions_at_once=1) as served:
-        async with served.service.rate_limiter.question_slot(HOUSE):
+        async with served.service.rate_limiter.question_slot(ADMIN):
             asking = asyncio.create_task(served.client.post("/v1/ask", json=QUESTION))
             async with asyncio.timeout(20):
                 while not served.service.rate_limiter.question_limiter.waiting:

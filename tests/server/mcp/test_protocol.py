@@ -19,7 +19,7 @@ BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousan
 QUESTION = "Where do bees keep their honey?"
 
 
-HOUSE = Caller("", "read", Tenant("", Path("/")))
+ADMIN = Caller("", "read", Tenant("", Path("/")))
 
 
 MISUSED: list[tuple[str, dict[str, Any]]] = [
@@ -62,7 +62,7 @@ async def test_what_goes_wrong_is_told_in_a_sentence(
         await served.hold(served.client, bees=BEES)
         async with AsyncExitStack() as stack:
             for _ in range(served.alir.settings.questions_at_once):
-                await stack.enter_async_context(limits.question_slot(HOUSE))
+                await stack.enter_async_context(limits.question_slot(ADMIN))
             busy = [await one.call_tool("search", {"query": QUESTION}) for one in hosts]
             listed = await new.call_tool("list_sources")
         served.alir.__dict__["search"] = None  # what nobody foresaw

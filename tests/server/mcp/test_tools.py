@@ -91,9 +91,9 @@ async def test_two_tenants_do_not_see_each_other(served: Any, host: Callable[...
             results = [await client.call_tool(*call) for call in calls]
         said.append([f"{text_of(one)} {one.structured_content}" for one in results])
 
-    of_acme, of_zeta, of_house = said
+    of_acme, of_zeta, of_admin = said
     assert all("acme/note.txt" in one and "zeta" not in one for one in of_acme)
     assert all("zeta/note.txt" in one and "acme" not in one for one in of_zeta)
     assert not [one for one in of_acme if "Ciwidey" in one]
     assert not [one for one in of_zeta if "honey in combs" in one]
-    assert all("acme/note.txt" in one and "zeta/note.txt" in one for one in of_house)
+    assert all("acme/note.txt" in one and "zeta/note.txt" in one for one in of_admin)

@@ -155,10 +155,10 @@ async def test_errors_of_milvus_and_of_the_embedding_are_counted(
     assert MilvusUnavailable.__name__ in told.values("kind")
 
 
-async def test_whoever_asks_has_a_key_of_the_house_and_may_have_openmetrics(served: Any) -> None:
-    house, tenant = await served.caller("read"), await served.caller("admin", "acme")
+async def test_metrics_need_a_key_without_a_tenant_and_may_be_openmetrics(served: Any) -> None:
+    admin, tenant = await served.caller("read"), await served.caller("admin", "acme")
     accept = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
-    answers = [await one.get("/metrics", headers=accept) for one in (house, tenant, served.client)]
+    answers = [await one.get("/metrics", headers=accept) for one in (admin, tenant, served.client)]
 
     assert [one.status_code for one in answers] == [200, 403, 401]
     assert answers[0].headers["content-type"] == (

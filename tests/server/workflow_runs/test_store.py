@@ -66,11 +66,11 @@ async def test_a_tenant_finds_changes_and_forgets_its_own_runs_alone(store: RunS
             await store.update(run("acme0"))
         everything = await store.query(ALL)
     with acting_as(RunOwner("", "3")):
-        of_house = await store.query(ALL)
+        of_admin = await store.query(ALL)
     [after_a_restart] = await store.query(of_acme)
 
     assert (found, deleted, everything) == ([], 0, [])
-    assert [one.handler_id for one in of_house] == ["acme0"]
+    assert [one.handler_id for one in of_admin] == ["acme0"]
     assert after_a_restart.status == "completed"
     assert await store.owner("run-acme0") == ACME
 
