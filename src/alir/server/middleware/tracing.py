@@ -7,9 +7,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alir.server.middleware.metrics import METHODS, route_template
 from alir.server.middleware.request_log import REQUEST_ID
 from alir.server.telemetry.logs import trace_id
-from alir.server.telemetry.request_metrics import METHODS, route_template
 from alir.server.telemetry.traces import Traces, current
 
 NAMED_BY_CLIENTS = ("traceparent", "tracestate")

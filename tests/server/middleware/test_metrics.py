@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from alir.server.middleware.metrics import MetricsMiddleware
-from alir.server.telemetry.request_metrics import RequestMetrics
+from alir.server.middleware.metrics import MetricsMiddleware, RequestMetrics
 
 
 class Told:
