@@ -80,7 +80,7 @@ class Served:
     async def settled(self) -> None:
         """Wait until no question runs and each is counted: that is after the last byte."""
         async with asyncio.timeout(20):
-            while self.service.rate_limiter.active_questions:
+            while self.service.rate_limiter.question_limiter.active:
                 await asyncio.sleep(0.01)
 
 

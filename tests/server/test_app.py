@@ -59,7 +59,7 @@ async def test_a_streamed_question_keeps_its_place_until_its_end(
         events = {"Accept": "text/event-stream"}
         ask = {"json": {"question": "Where is tea grown?"}, "headers": events}
         async with served.client.stream("POST", "/v1/ask", **ask) as stream:
-            places = served.service.rate_limiter.active_questions
+            places = served.service.rate_limiter.question_limiter.active
             lines = [line async for line in stream.aiter_lines()]
         await served.settled()
         async with served.client.stream("POST", "/v1/ask", **ask) as again:
@@ -82,7 +82,7 @@ async def test_a_question_whose_asker_has_gone_is_ended(serving: Callable[..., A
             async with asyncio.timeout(20):
                 while not model.requests:
                     await asyncio.sleep(0.01)
-            before = served.service.rate_limiter.active_questions
+            before = served.service.rate_limiter.question_limiter.active
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             await served.settled()

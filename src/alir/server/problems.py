@@ -1,4 +1,4 @@
-"""Errors of the service: the exceptions, and the handlers that answer with a problem."""
+"""Errors of the service: the exception, and the handler that answers with a problem."""
 
 import logging
 from collections.abc import Mapping
@@ -62,29 +62,17 @@ def problem_of(error: AlirError) -> Problem:
     return Problem(title=_title(type(error)), status=status, detail=str(error))
 
 
-async def on_alir_error(request: Request, error: Exception) -> Response:
-    """Answer an `AlirError`."""
-    assert isinstance(error, AlirError)  # noqa: S101  it is registered for those
-    is_passing = isinstance(error, DependencyError) and error.retryable
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if is_passing else None
-    return problem_of(error).response(request, headers)
-
-
-async def on_refusal(request: Request, error: Exception) -> Response:
-    """Answer a `ProblemException`."""
-    assert isinstance(error, ProblemException)  # noqa: S101  it is registered for those
-    return error.problem.response(request, error.headers)
-
-
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """Answer an error of Starlette's: an unknown path, a wrong method."""
-    assert isinstance(error, HTTPException)  # noqa: S101  it is registered for those
-    problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
-    return problem.response(request, error.headers)
-
-
-async def on_defect(request: Request, __: Exception) -> Response:
-    """Answer an unexpected error."""
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Answer an exception with its problem."""
+    if isinstance(error, ProblemException):
+        return error.problem.response(request, error.headers)
+    if isinstance(error, AlirError):
+        is_temporary = isinstance(error, DependencyError) and error.retryable
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
+        return problem_of(error).response(request, headers)
+    if isinstance(error, HTTPException):  # Starlette's: an unknown path, a wrong method
+        problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
+        return problem.response(request, error.headers)
     return internal_problem().response(request)
 
 

@@ -78,4 +78,4 @@ async def forge_a_cancellation(served: Any, secret: str) -> None:
                 "/mcp", json={"jsonrpc": "2.0"} | cancel, headers=headers | label
             )
             assert answer.status_code == 202
-    assert served.service.rate_limiter.active_questions == 1
+    assert served.service.rate_limiter.question_limiter.active == 1

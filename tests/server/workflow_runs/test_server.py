@@ -44,7 +44,7 @@ async def test_a_run_is_cancelled_and_forgotten(
                 await waiting
             after = await client.get_handler(run.handler_id)
             events = await told(client, run)
-            await until(lambda: not served.service.rate_limiter.active_questions)
+            await until(lambda: not served.service.rate_limiter.question_limiter.active)
             purged = await client.cancel_handler(run.handler_id, purge=True)
             gone = await client.httpx_client.get(f"/handlers/{run.handler_id}")
 
@@ -79,9 +79,9 @@ async def test_a_run_has_a_place_until_it_ends_and_costs_its_key(
                 busy = await who.post(path, json={"start_event": QUESTION})
                 await until(lambda: model.requests)
                 await client.cancel_handler(begun.handler_id)
-                await until(lambda: not served.service.rate_limiter.active_questions)
+                await until(lambda: not served.service.rate_limiter.question_limiter.active)
                 answer = await client.run_workflow("ask", start_event=QUESTION)
-                await until(lambda: not served.service.rate_limiter.active_questions)
+                await until(lambda: not served.service.rate_limiter.question_limiter.active)
                 spent = await who.post(path, json={"start_event": QUESTION})
 
     assert [one.status_code for one in (busy, spent)] == [429, 429]
@@ -113,7 +113,7 @@ async def test_a_service_that_stops_leaves_its_runs_for_the_next_start(
             events = await told(client, begun)
             ended = await client.get_handler(begun.handler_id)
             agents = await client.wait_for_handler(agent.handler_id, poll_interval=0.05)
-            await until(lambda: not served.service.rate_limiter.active_questions)
+            await until(lambda: not served.service.rate_limiter.question_limiter.active)
             spent = await client.httpx_client.post(
                 "/workflows/search/run", json={"start_event": QUESTION}
             )
