@@ -13,13 +13,7 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import (
-    AlirError,
-    DependencyError,
-    PathNotFound,
-    RunInProgress,
-    TooManyDeletions,
-)
+from alir.errors import AlirError, DependencyError, PathNotFound, RunInProgress, TooManyDeletions
 from alir.events.ingest import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
 from alir.models.files import source_id
 from alir.server.auth.caller import Tenant

@@ -1,4 +1,4 @@
-"""The page that describes the API to a person: the OpenAPI file as HTML, without a script."""
+"""The documentation page of the API: the OpenAPI file as HTML, without scripts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +32,11 @@ _HEAD = """<!doctype html>
 
 Schema = Mapping[str, Any]
 Operation = tuple[str, str, Schema]
-"""A path, a method, and what is said of them."""
+"""A path, a method and their description."""
 
 
 def route(description: Mapping[str, Any]) -> Any:
-    """Return the handler that answers with the page of an OpenAPI `description`."""
+    """Return the handler that serves the page of an OpenAPI description."""
     content = page(description)
 
     async def handler(_: Request) -> Response:
@@ -46,7 +46,7 @@ def route(description: Mapping[str, Any]) -> Any:
 
 
 def page(description: Mapping[str, Any]) -> str:
-    """Return `description`, OpenAPI 3.1, as one HTML page."""
+    """Return an OpenAPI 3.1 description as one HTML page."""
     operations = [
         (path, method, operation)
         for path, methods in description["paths"].items()
@@ -111,7 +111,7 @@ def _is_problem(answer: Schema) -> bool:
 
 
 def _problems(operations: Sequence[Operation]) -> str:
-    """Every status that a problem is told with, once."""
+    """Return a table of all statuses of problems."""
     told = {
         status: answer["description"]
         for _, _, operation in operations
@@ -154,7 +154,7 @@ def _meaning(schema: Schema, *, is_needed: bool) -> str:
 
 
 def _type(schema: Schema) -> str:
-    """Return what a value may be, in a few words."""
+    """Return the type of a value in a few words."""
     if (name := schema.get("$ref", "").rpartition("/")[2]) != "":
         return f'<a href="#{escape(name)}">{escape(name)}</a>'
     if one_of := schema.get("anyOf") or schema.get("oneOf"):
@@ -171,7 +171,7 @@ def _type(schema: Schema) -> str:
 
 
 def _inside(schema: Schema) -> str:
-    """Return what an object has, that has no name of its own."""
+    """Return the fields of an unnamed object."""
     values = schema.get("additionalProperties")
     if isinstance(values, Mapping):
         return f"object of {_type(values)}"
@@ -213,5 +213,5 @@ def _anchor(path: str, method: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a docstring's text as HTML: what is in backticks is code."""
+    """Return a docstring as HTML; text in backticks is code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))

@@ -5,8 +5,8 @@ So each question counts, whether it came over `/v1`, OpenAI's protocol or anothe
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
@@ -14,10 +14,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
-from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import LLM
-from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.span import BaseSpan
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import PrivateAttr
 from workflows import Workflow
@@ -25,6 +22,7 @@ from workflows import Workflow
 from alir.events.ask import Answer
 from alir.events.ingest import IngestReport
 from alir.events.search import Passages
+from alir.server.telemetry.listening import SpanListener, listening
 
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 RUN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -95,19 +93,10 @@ class RunMetrics:
             registry=registry,
         )
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> AbstractContextManager[None]:
         """Listen to LlamaIndex inside the context."""
-        dispatcher = get_dispatcher()
         spans = _Spans(self)
-        events = _Events(self, spans)
-        dispatcher.add_span_handler(spans)
-        dispatcher.add_event_handler(events)
-        try:
-            yield
-        finally:
-            dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
-            dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
+        return listening(spans, _Events(self, spans))
 
     def name_of(self, instance: object) -> str | None:
         """Return the name that an object is counted under; None if it is not counted."""
@@ -160,7 +149,7 @@ class RunMetrics:
         self._chunks.labels("reused").inc(report.reused)
 
 
-class _Spans(BaseSpanHandler[BaseSpan]):
+class _Spans(SpanListener):
     """Hears where a run or a call of a model begins and ends; it keeps no span."""
 
     _metrics: RunMetrics = PrivateAttr()
@@ -220,15 +209,6 @@ class _Spans(BaseSpanHandler[BaseSpan]):
             and (name := self._metrics.name_of(instance))
         ):
             self._metrics.count_failure(name, err)
-
-    def new_span(self, *_: Any, **__: Any) -> None:
-        """Keep none."""
-
-    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
-    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
 
 
 class _Events(BaseEventHandler):

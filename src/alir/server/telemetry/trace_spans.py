@@ -5,23 +5,21 @@ documents into spans, keeps all of them for ever, and knows of no request around
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
-from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import LLM
-from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.span import BaseSpan
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 from pydantic import PrivateAttr
 from workflows import Workflow
 
+from alir.server.telemetry.listening import SpanListener, listening
 from alir.server.telemetry.logs import trace_id
 from alir.server.telemetry.traces import Trace, Traces, current
 
@@ -29,25 +27,16 @@ _ID_CHARS = 37
 """A hyphen and a UUID, at the end of the ids of LlamaIndex's spans."""
 
 
-@contextmanager
-def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> Iterator[None]:
+def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> AbstractContextManager[None]:
     """Trace what LlamaIndex tells of while this lasts.
 
     Args:
         roots: Workflows that get a trace of their own when they run outside a request.
     """
-    dispatcher = get_dispatcher()
-    spans, events = _Spans(traces, roots), _Events(traces)
-    dispatcher.add_span_handler(spans)
-    dispatcher.add_event_handler(events)
-    try:
-        yield
-    finally:
-        dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
-        dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
+    return listening(_Spans(traces, roots), _Events(traces))
 
 
-class _Spans(BaseSpanHandler[BaseSpan]):
+class _Spans(SpanListener):
     _traces: Traces = PrivateAttr()
     _roots: Sequence[Workflow] = PrivateAttr()
 
@@ -76,10 +65,10 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         if trace is None or trace.traces is not self._traces or trace.run == id_:
             return
         # Of a language model there is a span from what it is asked to the end of its reply.
-        is_told = not isinstance(instance, LLM) and not name.partition(".")[2].startswith("_")
+        is_named = not isinstance(instance, LLM) and not name.partition(".")[2].startswith("_")
         trace.begin(
             id_,
-            name if is_told else None,
+            name if is_named else None,
             within=parent_id,
             attributes=_attributes(instance, bound_args),
         )
@@ -103,15 +92,6 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         **kwargs: Any,
     ) -> None:
         self._end(id_, err)
-
-    def new_span(self, *_: Any, **__: Any) -> None:
-        """Keep none: the trace does."""
-
-    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
-    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
 
     def _end(self, id_: str, error: BaseException | None) -> None:
         if (trace := _own(self._traces)) is None:
@@ -170,13 +150,13 @@ def _reply(call: str) -> str:
 def _attributes(
     instance: object, bound_args: inspect.BoundArguments
 ) -> Mapping[str, AttributeValue] | None:
-    """Return what may be told of a call: of an embedding, its model and how many texts it had."""
+    """Return the attributes of a call: for an embedding, its model and the number of texts."""
     if not isinstance(instance, BaseEmbedding):
         return None
     texts = bound_args.arguments.get("texts")
-    told: dict[str, AttributeValue] = {
+    attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.request.model": instance.model_name,
         "alir.texts": len(texts) if isinstance(texts, list) else 1,
     }
-    return told
+    return attributes
