@@ -30,7 +30,7 @@ TOO_MANY = (
     "ingested, nothing was deleted. If they are to go, say so with delete_many."
 )
 TENANT_REPORT_FIELDS = ("files", "added", "updated", "moved", "deleted", "unchanged", "failed")
-"""The fields of a report that a tenant sees; the others tell what other tenants hold."""
+"""The fields of a report that a tenant sees; the others reveal what other tenants hold."""
 UPDATE_INTERVAL_S = 0.2
 """Shortest time between two updates to one follower."""
 

@@ -23,7 +23,7 @@ from alir.server.schemas.problems import Problem
 RETRY_AFTER_S = 5
 """After a failure that may be temporary."""
 DEFECT = "Something in alir went wrong; the service's log has it."
-"""What a client is told of an unexpected error."""
+"""The detail of an unexpected error."""
 
 _log = logging.getLogger(__name__)
 

@@ -80,7 +80,7 @@ class SessionRoutes:
                 one,
                 self.get_session,
                 "read",
-                "What was said in a conversation",
+                "The questions and answers of a conversation",
                 SessionResponse,
                 query=PageQuery,
             ),

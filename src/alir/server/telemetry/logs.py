@@ -60,8 +60,8 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         # Nearly no line has one, so the whole line is searched at once.
-        said = "\n".join(value for value in line.values() if isinstance(value, str))
-        if self._secret.search(said):
+        text = "\n".join(value for value in line.values() if isinstance(value, str))
+        if self._secret.search(text):
             line = {name: self._redacted(value) for name, value in line.items()}
         return json.dumps(line)
 

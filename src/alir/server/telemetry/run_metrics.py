@@ -150,11 +150,11 @@ class RunMetrics:
 
 
 class _Spans(SpanListener):
-    """Hears where a run or a call of a model begins and ends; it keeps no span."""
+    """Counts the runs of workflows and the calls of models that end."""
 
     _metrics: RunMetrics = PrivateAttr()
     _calls: set[str] = PrivateAttr(default_factory=set)
-    """Of the language model, until they return."""
+    """Calls of the language model that have not returned."""
 
     def __init__(self, metrics: RunMetrics) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ class _Spans(SpanListener):
 
 
 class _Events(BaseEventHandler):
-    """Hears when the language model is asked and when its reply, which may stream, has come."""
+    """Times the replies of the language model, which may stream."""
 
     _metrics: RunMetrics = PrivateAttr()
     _spans: _Spans = PrivateAttr()
@@ -224,11 +224,11 @@ class _Events(BaseEventHandler):
 
     @classmethod
     def class_name(cls) -> str:
-        """Return LlamaIndex's name of it."""
+        """Return the name of the handler."""
         return "AlirMetrics"
 
     def handle(self, event: Any, **_: Any) -> None:
-        """Take in an event."""
+        """Handle an event."""
         match event:
             case LLMChatStartEvent(span_id=str(call)) if call in self._spans.calls:
                 self._metrics.model_called(call)
@@ -239,5 +239,5 @@ class _Events(BaseEventHandler):
 
 
 def _is_inner(id_: str) -> bool:
-    """Whether a call is what another of the same object comes to: `Class._name-id`."""
+    """Return whether another call of the same object made a call: `Class._name-id`."""
     return id_.partition(".")[2].startswith("_")

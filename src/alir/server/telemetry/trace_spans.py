@@ -28,7 +28,7 @@ _ID_CHARS = 37
 
 
 def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> AbstractContextManager[None]:
-    """Trace what LlamaIndex tells of while this lasts.
+    """Trace LlamaIndex's spans and events inside the context.
 
     Args:
         roots: Workflows that get a trace of their own when they run outside a request.
@@ -57,14 +57,14 @@ class _Spans(SpanListener):
         name = id_[:-_ID_CHARS]
         trace = current.get()
         if (trace is None or trace.is_closed) and any(instance is one for one in self._roots):
-            # The run has a task of its own, and with it a context: nobody has to reset these.
+            # The run has a task and a context of its own, so these need no reset.
             trace = self._traces.trace(name, kind=SpanKind.INTERNAL)
             current.set(trace)
             trace_id.set(trace.id)
             trace.run = id_
         if trace is None or trace.traces is not self._traces or trace.run == id_:
             return
-        # Of a language model there is a span from what it is asked to the end of its reply.
+        # A language model's span is that of its events, from the request to the end of its reply.
         is_named = not isinstance(instance, LLM) and not name.partition(".")[2].startswith("_")
         trace.begin(
             id_,
@@ -113,11 +113,11 @@ class _Events(BaseEventHandler):
 
     @classmethod
     def class_name(cls) -> str:
-        """Return LlamaIndex's name of it."""
+        """Return the name of the handler."""
         return "AlirTraces"
 
     def handle(self, event: Any, **_: Any) -> None:
-        """Take in an event."""
+        """Handle an event."""
         if (trace := _own(self._traces)) is None:
             return
         match event:
@@ -137,13 +137,13 @@ class _Events(BaseEventHandler):
 
 
 def _own(traces: Traces) -> Trace | None:
-    """Return the trace that runs here, if it is one of `traces`."""
+    """Return the current trace, if it is one of `traces`."""
     trace = current.get()
     return trace if trace is not None and trace.traces is traces else None
 
 
 def _reply(call: str) -> str:
-    """Return the key of the span of a reply, which may come long after the call has returned."""
+    """Return the key of a reply's span, which may end long after the call has returned."""
     return f"reply to {call}"
 
 
