@@ -27,7 +27,7 @@ from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import journal_failures, relearn
-from alir.steps.ingest.recover import look, recover
+from alir.steps.ingest.recover import read_index, recover
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
@@ -98,7 +98,7 @@ class IngestCorpus(Workflow):
 
     async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
         """Finish what a killed run left undone; return the content hashes of gone files."""
-        held = await look(roots, catalog=self.catalog)
+        held = await read_index(roots, catalog=self.catalog)
         await recover(held.superseded, vector_store=self.vector_store)
         if self.ledger is not None and held.versions and await self.ledger.is_empty():
             files = await relearn(catalog=self.catalog, ledger=self.ledger)

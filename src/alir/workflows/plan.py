@@ -12,8 +12,8 @@ from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
 from alir.ports import Catalog
-from alir.steps.ingest.recover import look
-from alir.steps.ingest.sweep import brake
+from alir.steps.ingest.recover import read_index
+from alir.steps.ingest.sweep import refused_deletions
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import pump
@@ -58,11 +58,11 @@ class PlanIngest(Workflow):
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def look(self, ev: PathsSurveyed) -> IndexSeen:
+    async def read_index(self, ev: PathsSurveyed) -> IndexSeen:
         """Read what the index holds, and check which of its files are gone."""
         if self.check is not None:
             await self.check()
-        held = await look(ev.roots.paths, catalog=self.catalog)
+        held = await read_index(ev.roots.paths, catalog=self.catalog)
         superseded = {*held.superseded}
         return IndexSeen(
             survey=ev,
@@ -114,7 +114,11 @@ class _PlanTotals:
         seen, survey = self._seen, self._seen.survey
         going = [one.path for one in seen.gone if one.content_hash not in self._moved]
         held = seen.files_held + self._actions["add"] + self._actions["move"]
-        refused = None if survey.delete_many else brake(going, held=held, empty=survey.roots.empty)
+        refused = (
+            None
+            if survey.delete_many
+            else refused_deletions(going, held=held, empty=survey.roots.empty)
+        )
         self._stream([FilePlan(path, "delete", "gone from the folder") for path in going])
         return IngestPlan(
             files=self._files_done,

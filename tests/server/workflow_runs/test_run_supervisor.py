@@ -41,7 +41,7 @@ class Unkept(ServedWorkflow):
     async def go(self, ctx: Context, ev: Begin) -> Unserializable:
         async with self.work(ctx) as (_, relay):
             if ev.how == "breaks":
-                raise RuntimeError("a secret of the house")
+                raise RuntimeError("a secret of the service")
             if ev.how == "tells":
                 relay.send("x", {"x": object()})
             return Unserializable(value=object() if ev.how == "gives" else 1)

@@ -28,7 +28,7 @@ class IndexState:
     """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
-async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
+async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     """Read what the index holds, once, and check which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []

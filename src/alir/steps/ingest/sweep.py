@@ -61,7 +61,7 @@ async def sweep(
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    refused = brake(swept.deleted, held=held, empty=empty)
+    refused = refused_deletions(swept.deleted, held=held, empty=empty)
     if refused is not None and not delete_many:
         raise refused
     for source_id in swept.source_ids:
@@ -73,7 +73,7 @@ async def sweep(
     return replace(swept, chunks=counted)
 
 
-def brake(
+def refused_deletions(
     deleted: Sequence[Path], *, held: int, empty: Collection[Path]
 ) -> TooManyDeletions | None:
     """Return why `deleted`, of `held` files, may not be deleted unasked; None if they may."""
