@@ -9,7 +9,6 @@ from alir import Alir
 from alir.events.ingest import ChunksAdded, ShardIngested
 from alir.steps.ingest import walk
 from alir.steps.ingest.walk import survey
-from alir.workflows.pump import pump
 
 
 class Notes:
@@ -29,7 +28,9 @@ class Notes:
 async def pumped(app: Alir, folder: Path, *, shards_in_flight: int = 2) -> Notes:
     notes = Notes()
     roots = survey([folder])
-    await pump(app.shard, roots, notes, gone=frozenset(), shards_in_flight=shards_in_flight)
+    await app.ingest.pump_shards(
+        app.shard, roots, notes, gone=frozenset(), shards_in_flight=shards_in_flight
+    )
     return notes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import get_args
 
-from workflows import Context, Workflow, step
+from workflows import Context, step
 
 from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
@@ -16,7 +16,7 @@ from alir.steps.ingest.recover import read_index
 from alir.steps.ingest.sweep import refused_deletions
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
-from alir.workflows.pump import pump
+from alir.workflows.pump import ShardPump
 
 _ACTIONS: dict[Outcome, Action] = {
     "added": "add",
@@ -27,7 +27,7 @@ _ACTIONS: dict[Outcome, Action] = {
 }
 
 
-class PlanIngest(Workflow):
+class PlanIngest(ShardPump):
     """Plan an ingestion in bounded memory, by a dry run of its shards.
 
     It takes no lock: of a run that writes meanwhile it may see a part. It does not know what only
@@ -76,7 +76,9 @@ class PlanIngest(Workflow):
         """Plan every file, group by group, then the deletions."""
         run = _PlanTotals(ctx, ev, texts_per_call=self.shard.embedding.embed_batch_size)
         gone = frozenset(run.origins)
-        await pump(self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1)
+        await self.pump_shards(
+            self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1
+        )
         return run.end()
 
 
