@@ -83,7 +83,7 @@ async def askers(app: Alir, questions: Sequence[str]) -> AsyncIterator[Askers]:
     """Open all sides on the collection of `app`, which has an `InstantLLM`.
 
     Args:
-        questions: all that are to be asked.
+        questions: all questions that the side asks.
     """
     settings = app.settings
     by_words = await app.vector_store.keyword_search()

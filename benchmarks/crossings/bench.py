@@ -10,7 +10,7 @@ every bench has (`bench`, `repeats`, `machine`):
   `first`: the first file of all, which makes the collection; measured once): medians of `calls`,
   `calls_and_resumptions` and `files`, as `side` counts them.
 - `pairs`, by side and work: `[caller's file, callee's file, calls]`, most calls first, of the run
-  whose `calls` are the median.
+  with the median `calls`.
 - `index_files`: how many files were in the index before the first one that counts.
 - `spread` and `runs`: in the shape of `sides`.
 

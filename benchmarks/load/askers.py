@@ -83,7 +83,7 @@ async def open_loop(
             if (early_s := due - perf_counter()) > 0:
                 await asyncio.sleep(early_s)
             elif not asked.offered % 16:
-                await asyncio.sleep(0)  # late: but answers are to be seen as they come
+                await asyncio.sleep(0)  # late, but see the answers as they come
             asked.offered += 1
             if not free:
                 asked.unsent += 1

@@ -12,7 +12,7 @@ from benchmarks.store.bed import Bed
 from benchmarks.store.ways import Work, at_once, one_by_one, random_nodes, random_vectors, timed
 
 Way = Callable[[str], Awaitable[Work]]
-"""Prepares a collection and returns what is to be timed: the adding of all nodes to it."""
+"""Prepares a collection and returns what the bench times: adding all nodes to it."""
 
 
 async def measure_adds(

@@ -69,7 +69,7 @@ class QuestionDecomposed(StrictEvent):
 
 
 class SubQuestionAsked(StrictEvent):
-    """A part of the question is to be searched for."""
+    """A part of the question goes into a search."""
 
     inquiry: AgentQuestion
     part: SubQuestion
@@ -123,7 +123,7 @@ class EvidenceWeak(StrictEvent):
 
 
 class QueryRewritten(StrictEvent):
-    """Streamed: a part is to be searched for once more, in other words."""
+    """Streamed: the next search for a part uses other words."""
 
     inquiry: AgentQuestion
     part: SubQuestion

@@ -34,7 +34,7 @@ class Passages(StrictEvent, StopEvent):
 
 
 class SearchPlanned(StrictEvent):
-    """A question is to be searched."""
+    """A search for a question begins."""
 
     question: str
     top_k: int
@@ -50,11 +50,11 @@ class SearchPlanned(StrictEvent):
 
 
 class DenseSearchPlanned(SearchPlanned):
-    """The question is to be searched by meaning."""
+    """The search by meaning begins."""
 
 
 class KeywordSearchPlanned(SearchPlanned):
-    """The question is to be searched by its words."""
+    """The search by words begins."""
 
 
 class PassagesRetrieved(StrictEvent):

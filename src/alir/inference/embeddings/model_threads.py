@@ -99,7 +99,7 @@ class ModelThreads:
             for request in self._take_all():
                 request.vectors.cancel()
         self._pool.shutdown()
-        self._encoder = None  # hundreds of megabytes, whoever keeps this object
+        self._encoder = None  # hundreds of megabytes, which go although this object may stay
 
     def _wake(self) -> None:
         """Set threads to work until all of them do; the lock must be held."""

@@ -127,7 +127,7 @@ class JudgedEvent(ApiModel):
 
 
 class RewrittenEvent(ApiModel):
-    """A part is to be searched for once more, in other words."""
+    """The next search for a part uses other words."""
 
     part: int
     query: str

@@ -243,7 +243,7 @@ class ServedAgent(ServedWorkflow):
 
     @step
     async def listen(self, ev: MeaningChosen) -> None:
-        """Tell the agent what a person said; once, and not after the time for it."""
+        """Pass a person's reply to the agent; once, and only while it waits."""
         self.dependencies.meanings.continue_run(run_id.get(), ev.meaning)
 
     def waits_for_event(self, run_id: str) -> bool:

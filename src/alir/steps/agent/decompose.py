@@ -1,4 +1,4 @@
-"""Decompose: a question to the parts that are to be searched for, in its order.
+"""Decompose: split a question into the parts to search for, in its order.
 
 Without a language model by rules, in English and Indonesian: a comparison has two sides, and a
 question may be two questions joined by "and". What the rules do not know stays whole.
