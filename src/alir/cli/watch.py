@@ -23,8 +23,8 @@ def watch(
 ) -> None:
     """Keep the index in step with files and folders until it is interrupted.
 
-    Syncs them now, at each change, and when it is time to try a failed file again. Prints a line for
-    each sync that changed something. Waits while Milvus is away.
+    Syncs them now, at each change, and when a failed file is due again. Prints a line for each
+    sync that changed something. Waits while Milvus is away.
 
     Example: alir watch docs
     """
