@@ -1,4 +1,4 @@
-"""The house's guards: where code may lie, what may import what, and who reads the environment.
+"""Guards of the layout: where code may lie, and who reads the environment.
 
 LlamaIndex's engine is an import package called `workflows`. A folder of that name with an
 `__init__.py`, on `sys.path` because the root is, would shadow it; one without never does. So no

@@ -15,7 +15,7 @@ from llama_index.core.llms import MockLLM
 from llama_index.core.schema import Document
 
 from alir import Alir, AlirMilvusStore, Settings
-from alir.app.garbage_collection import spare_the_collector
+from alir.app.garbage_collection import tune_garbage_collection
 from alir.errors import CollectionMismatch, InvalidSetting
 from alir.inference.embeddings import LocalEmbedding
 from alir.inference.embeddings.token_batcher import TextKind
@@ -190,7 +190,7 @@ def test_the_collector_is_called_less_often_unless_the_program_chose_that_itself
     chosen: Callable[[], None], then: tuple[tuple[int, int, int], bool]
 ) -> None:
     before, enabled = gc.get_threshold(), gc.isenabled()
-    spare_the_collector.cache_clear()  # as in a program that has made no Alir yet
+    tune_garbage_collection.cache_clear()  # as in a program that has made no Alir yet
     try:
         gc.set_threshold(700, 10, 10)
         chosen()

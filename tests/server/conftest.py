@@ -73,6 +73,19 @@ class Served:
         assert answer.status_code == 202, answer.text
         return await self.ended(client, answer.json()["ingestion"])
 
+    async def begin(self, *paths: str, status: int = 202) -> dict[str, Any]:
+        """Ask for an ingestion without a key; return the answer."""
+        answer = await self.client.post("/v1/ingestions", json={"paths": [*paths]})
+        assert answer.status_code == status, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def settled(self) -> None:
+        """Wait until no question runs and each is counted: that is after the last byte."""
+        async with asyncio.timeout(20):
+            while self.service.rate_limiter.question_limiter.active:
+                await asyncio.sleep(0.01)
+
 
 @pytest.fixture(autouse=True)
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

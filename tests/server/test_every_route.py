@@ -27,7 +27,7 @@ class Estates:
     served: Any
     acme: httpx.AsyncClient
     zeta: httpx.AsyncClient
-    house: httpx.AsyncClient
+    admin: httpx.AsyncClient
     ids: dict[str, list[str]]
     """Acme's, by the path below which they are asked for."""
 
@@ -189,7 +189,7 @@ EVERYBODYS = re.compile(r"/|/page/.*|/docs|/openapi\.json|/mcp")
 
 async def estates_of(served: Any) -> Estates:
     acme, zeta = await served.caller("admin", "acme"), await served.caller("admin", "zeta")
-    house = await served.caller("read")
+    admin = await served.caller("read")
     (served.root / "acme").mkdir()
     (served.root / "acme/empty.txt").touch()
     broken = (await acme.post("/v1/ingestions", json={"paths": ["empty.txt"]})).json()
@@ -224,13 +224,13 @@ async def estates_of(served: Any) -> Estates:
         "/workflows/events": [run],
     }
     assert len(ids["/v1/sources"]) == 2
-    return Estates(served, acme, zeta, house, ids)
+    return Estates(served, acme, zeta, admin, ids)
 
 
 async def each_has_its_own(estates: Estates) -> None:
     own = await estates.zeta.post("/v1/ask", json={"question": QUESTION})
     theirs = await estates.acme.post("/v1/ask", json={"question": QUESTION})
-    everything = await estates.house.post("/v1/ask", json={"question": QUESTION})
+    everything = await estates.admin.post("/v1/ask", json={"question": QUESTION})
     assert ("tea" in own.text, "coffee" in own.text) == (True, False)
     assert ("tea" in theirs.text, "coffee" in theirs.text) == (False, True)
     assert ("tea" in everything.text, "coffee" in everything.text) == (True, True)

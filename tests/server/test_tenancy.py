@@ -27,23 +27,25 @@ async def test_an_upload_lies_in_the_tenants_own_folder_and_is_listed_to_it_alon
     acme, _ = await two(served)
 
     listed = (await acme.get("/v1/sources")).json()
-    of_house = (await (await served.caller("read")).get("/v1/sources")).json()
+    of_admin = (await (await served.caller("read")).get("/v1/sources")).json()
 
     assert [one["file"] for one in listed["files"]] == [str(served.root / "acme/harvest.txt")]
-    assert len(of_house["files"]) == 2
+    assert len(of_admin["files"]) == 2
     assert (served.root / "acme/harvest.txt").read_text() == ACME
 
 
-async def test_a_run_finds_its_tenants_own_files_and_the_house_sees_all_runs(served: Any) -> None:
+async def test_a_run_finds_its_tenants_files_and_an_admin_key_sees_all_runs(
+    served: Any,
+) -> None:
     acme, zeta = await two(served)
-    house = await served.caller("read")
+    admin = await served.caller("read")
     runs = {}
-    for name, one in (("acme", acme), ("zeta", zeta), ("house", house)):
+    for name, one in (("acme", acme), ("zeta", zeta), ("admin", admin)):
         for workflow in ("search", "ask", "agent"):
             runs[name, workflow] = await one.post(
                 f"/workflows/workflows/{workflow}/run", json=ASKED
             )
-    listed = [(await one.get("/workflows/handlers")).json() for one in (acme, zeta, house)]
+    listed = [(await one.get("/workflows/handlers")).json() for one in (acme, zeta, admin)]
 
     for (name, workflow), answer in runs.items():
         has = {word: word in answer.json()["result"]["value"].__repr__() for word in WORDS}

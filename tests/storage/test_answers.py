@@ -10,6 +10,7 @@ from alir.models.kept_answers import KeptAnswer
 from alir.storage import answers, ingestions, keys
 from alir.storage.answers import AnswerStore
 from alir.storage.service_database import VERSION, ServiceDatabase, open_service_database
+from alir.storage.sqlite_file import transaction
 
 FIRST_VERSION = """
 CREATE TABLE key (
@@ -88,3 +89,17 @@ def test_a_file_of_the_first_version_keeps_its_keys_and_ingestions(tmp_path: Pat
         open_service_database(path),
     ):
         pass
+
+
+def test_a_full_disk_is_named_though_sqlite_has_ended_the_transaction_itself(
+    tmp_path: Path,
+) -> None:
+    def fill() -> None:
+        with open_service_database(tmp_path / "a.service") as db:
+            db.execute("PRAGMA max_page_count = 1")  # as many as it has
+            with transaction(db):
+                for number in range(1000):
+                    keys.add_tokens(db, f"k{number}" * 100, 1)
+
+    with pytest.raises(ServiceFileFailed, match="disk is full"):
+        fill()

@@ -12,7 +12,8 @@ import pytest
 from alir.errors import InvalidSetting
 from alir.models.records import FailedFile, SourceRecord
 from alir.storage.ledger import SqliteLedger
-from alir.storage.ledger_schema import MIGRATIONS, prepare, transaction
+from alir.storage.ledger_schema import MIGRATIONS, prepare
+from alir.storage.sqlite_file import transaction
 
 # What the first release wrote. It never changes: such files are out there.
 VERSION_1 = """

@@ -238,7 +238,7 @@ async def test_the_stream_is_what_it_is_without_a_recorder() -> None:
         (type(one), one.model_dump()) for one in plain
     ]
     assert not any(isinstance(one, InternalDispatchEvent) for one in passed)
-    assert [one.text for one in recorder.execution().told] == [str(n) for n in range(50)]
+    assert [one.text for one in recorder.execution().messages] == [str(n) for n in range(50)]
 
 
 async def test_a_reader_that_takes_its_time_does_not_change_what_is_recorded() -> None:

@@ -109,7 +109,9 @@ def test_no_text_stands_on_another_and_no_bar_outside_its_lane(
 ) -> None:
     page = look(browser, picture, width, dark=dark)
 
-    texts = "svg text, h1, h2, header p, td, th, .lane b, .axis span, .legend li, .told span, time"
+    texts = (
+        "svg text, h1, h2, header p, td, th, .lane b, .axis span, .legend li, .messages span, time"
+    )
     seen = [box for box in boxes(page, texts) if box["right"] > box["left"]]
     assert len(seen) > 50
     # Half a pixel: boxes of lines that follow each other may touch.
@@ -163,7 +165,7 @@ def test_every_workflow_that_ran_with_errors_is_drawn_without_overlap(
         for name in steps
         for worker in range(12)
     ]
-    run = Execution(1234.5, "failed", "why", runs, told=[], waits=[(1.0, 2.0)])
+    run = Execution(1234.5, "failed", "why", runs, messages=[], waits=[(1.0, 2.0)])
     page = look(browser, draw_run(workflow, run, tmp_path / "run.html"))
 
     assert page.locator("svg .line2").all_text_contents() == ["! 12 errors, 12 retries"] * len(
@@ -212,6 +214,6 @@ def test_what_was_asked_and_told_is_text_and_never_markup(picture: Path, browser
 
     assert page.title() == "A run of Shaky"
     assert page.locator("header p").first.inner_text() == HOSTILE
-    assert page.locator(".told span").all_inner_texts() == [f"{HOSTILE} StopEvent"]
+    assert page.locator(".messages span").all_inner_texts() == [f"{HOSTILE} StopEvent"]
     assert page.locator("img, script").count() == 0
     assert "Content-Security-Policy\" content=\"default-src 'none'" in picture.read_text("utf-8")

@@ -14,7 +14,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.tools import BaseTool
 from workflows.events import Event
 
-from alir.app.garbage_collection import spare_the_collector
+from alir.app.garbage_collection import tune_garbage_collection
 from alir.app.index_compatibility import IndexCompatibility
 from alir.app.retriever import AlirRetriever
 from alir.documents.chunking import CHUNKING, chunk_tokens, node_parser
@@ -66,13 +66,13 @@ class Alir:
         tools: Sequence[BaseTool] = (),
         node_postprocessors: Sequence[BaseNodePostprocessor] = (),
     ) -> None:
-        spare_the_collector()
+        tune_garbage_collection()
         self.settings = settings or Settings.load()
         self._given_embedding = embedding
         self._given_llm = llm
         self._tools = tools
         self._node_postprocessors = node_postprocessors
-        self._beside: list[AlirMilvusStore] = []
+        self._other_stores: list[AlirMilvusStore] = []
 
     async def __aenter__(self) -> "Alir":
         return self
@@ -255,9 +255,12 @@ class Alir:
             paths,
             ingest=self.ingest,
             ledger=self.ledger,
-            own=[settings.ledger_path, *([Path(settings.milvus_uri)] if settings.is_lite else [])],
+            ignored=[
+                settings.ledger_path,
+                *([Path(settings.milvus_uri)] if settings.is_lite else []),
+            ],
             delete_many=delete_many,
-            rest=self.vector_store.aclose if settings.is_lite else None,
+            after_sync=self.vector_store.aclose if settings.is_lite else None,
         )
         async with aclosing(events):
             async for event in events:
@@ -276,7 +279,7 @@ class Alir:
         """Close the connections to Milvus and to the settings' models, and end the parsers."""
         if "collection_versions" in self.__dict__:
             await self.collection_versions.aclose()
-        for store in self._beside:
+        for store in self._other_stores:
             await store.aclose()
         await self.vector_store.aclose()
         if "readers" in self.__dict__:
@@ -298,7 +301,7 @@ class Alir:
 
     def _corpus_at(self, collection: str) -> IngestCorpus:
         store = self._stores.open_store(collection)
-        self._beside.append(store)
+        self._other_stores.append(store)
         catalog = MilvusCatalog(store, waits=True)
         return IngestCorpus(
             shard=self._shard_into(store, catalog=catalog, ledger=None),

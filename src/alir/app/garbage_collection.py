@@ -12,7 +12,7 @@ PYTHONS_OWN = (700, 2000)
 
 
 @cache
-def spare_the_collector() -> None:
+def tune_garbage_collection() -> None:
     """Exclude the objects that live as long as the process, and collect less often.
 
     To look through what was imported takes a sixth of a second, and stops every thread. Of what a

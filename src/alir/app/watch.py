@@ -45,9 +45,9 @@ async def watch(
     *,
     ingest: IngestCorpus,
     ledger: Ledger,
-    own: Sequence[Path] = (),
+    ignored: Sequence[Path] = (),
     delete_many: bool = False,
-    rest: Callable[[], Awaitable[None]] | None = None,
+    after_sync: Callable[[], Awaitable[None]] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[Event, None]:
     """Sync `paths` now, at each change below them, and when a failed file is due for a retry.
@@ -56,8 +56,8 @@ async def watch(
     `WatchPaused` for one that failed. Two never run at once; a change during one leads to another.
 
     Args:
-        own: files that alir writes; changes of paths that begin with theirs are ignored.
-        rest: awaited after each sync.
+        ignored: files that alir writes; changes of paths that begin with theirs are ignored.
+        after_sync: awaited after each sync.
         clock: seconds since 1970.
 
     Raises:
@@ -66,7 +66,7 @@ async def watch(
         DependencyError: one that does not pass by itself.
     """
     attempts, has_synced = 0, False
-    async with _Changes(paths, own) as changes:
+    async with _Changes(paths, ignored) as changes:
         await changes.wait(None)
         while True:
             delay_s: float | None = None
@@ -89,8 +89,8 @@ async def watch(
                 yield WatchPaused(reason=str(error), waits_s=wait_s)
                 await asyncio.sleep(wait_s)
                 continue
-            if rest is not None:
-                await rest()
+            if after_sync is not None:
+                await after_sync()
             await changes.wait(delay_s)
 
 
@@ -125,10 +125,10 @@ class _Changes:
     A root that is replaced, goes or comes back, be it by a link that leads elsewhere, is a change.
     """
 
-    def __init__(self, paths: Sequence[str | Path], own: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[str | Path], ignored: Sequence[Path]) -> None:
         # `Path.expanduser` raises for a user the system does not know.
         self._paths = [os.path.expanduser(path) for path in paths]  # noqa: PTH111
-        self._own = tuple(os.path.realpath(path) for path in own)
+        self._ignored = tuple(os.path.realpath(path) for path in ignored)
         self._seen = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.roots: list[Path] = []
@@ -199,7 +199,7 @@ class _Changes:
             raise CannotWatch(", ".join(watched), str(error)) from error
 
     def _counts(self, _: Change, path: str) -> bool:
-        return not path.startswith(self._own) and may_be_listed(Path(path), self.roots)
+        return not path.startswith(self._ignored) and may_be_listed(Path(path), self.roots)
 
 
 def _identified(paths: Sequence[str]) -> dict[str, tuple[tuple[int, int] | None, bool]]:

@@ -83,7 +83,7 @@ async def _answer(
     from alir.visualize.run_page import drawing  # noqa: PLC0415
 
     async with Alir(Settings.load(collection=collection)) as app:
-        with drawing(app.agent, draw, about=start.question, tell=decision) as recorder:
+        with drawing(app.agent, draw, about=start.question, describe=decision) as recorder:
             handler = app.agent.run(start_event=start)
             async for event in events(handler, recorder):
                 if isinstance(event, MeaningAsked) and handler.ctx is not None:

@@ -2,7 +2,7 @@
 
 Many callers each await the results of a few items; underneath, the items that wait together go
 out as one call. A lone call goes out at once, and what comes while calls are under way forms the
-next one: there is no timer, and nobody waits for company.
+next one. There is no timer: no item waits for others to come.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ class Coalescer(Generic[Key, Item, Result]):
         """Return the results of `items`, in order. Items of one call all have the same key.
 
         Raises whatever `call` raised for one of them. Cancelling this await takes back the items
-        that are not under way yet, and harms nobody else.
+        that are not under way yet, and harms no other caller.
         """
         if not items:
             return []
@@ -133,7 +133,7 @@ class Coalescer(Generic[Key, Item, Result]):
             await asyncio.wait(self._tasks)
 
     def _schedule(self) -> None:
-        # Not at once: everybody who is ready in this turn of the event loop comes along.
+        # Not at once: all callers that are ready in this turn of the event loop come along.
         if len(self._tasks) >= self._in_flight:
             return
         if self.stats.waiting >= self._max_items or self._waiting_bytes >= self._max_bytes:
@@ -202,7 +202,7 @@ class Coalescer(Generic[Key, Item, Result]):
     def _called(self, key: Key, batch: _Batch[Item, Result]) -> Awaitable[Sequence[Result]]:
         try:
             return self._call(key, [request.items[index] for request, index in batch])
-        except Exception as error:  # noqa: BLE001  told where it is awaited
+        except Exception as error:  # noqa: BLE001  raised where it is awaited
             failed: asyncio.Future[Sequence[Result]] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed

@@ -1,4 +1,4 @@
-"""What other threads compute, awaited on an event loop that is woken once for all that came."""
+"""Results of other threads, awaited on an event loop that is woken once for many of them."""
 
 import asyncio
 import concurrent.futures
@@ -40,7 +40,7 @@ class LoopBridge:
         self._came.append((awaited, result))
         if not self._is_woken:
             self._is_woken = True
-            with suppress(RuntimeError):  # it is closed: nobody waits there any more
+            with suppress(RuntimeError):  # it is closed: no caller waits there any more
                 loop.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:

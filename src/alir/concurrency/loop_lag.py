@@ -1,4 +1,4 @@
-"""How late the event loop is: what waits its turn there, a question say, waits so long more."""
+"""The lag of the event loop: how long a callback waits for its turn."""
 
 import asyncio
 from collections import deque
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 INTERVAL_S = 0.1
-"""Between looks."""
+"""Between measurements."""
 REMEMBERED = 600
-"""Looks, of about a minute."""
+"""Measurements, of about a minute."""
 
 
 class LoopLag:
-    """Looks again and again by how much the event loop is late, and tells its `listeners`."""
+    """Measures the lag of the event loop again and again, and calls its `listeners`."""
 
     def __init__(self) -> None:
         self.listeners: list[Callable[[float], object]] = []
@@ -26,7 +26,7 @@ class LoopLag:
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[None]:
-        """Look while this lasts."""
+        """Measure in the background until the block ends."""
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -42,7 +42,7 @@ class LoopLag:
             self.add_lag(clock() - due)
 
     def add_lag(self, lag_s: float) -> None:
-        """Take in one lag."""
+        """Record one lag."""
         lag_s = max(0.0, lag_s)
         self._lags.append(lag_s)
         for listener in self.listeners:

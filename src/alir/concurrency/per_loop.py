@@ -1,4 +1,4 @@
-"""One of something for each event loop: what asyncio waits with belongs to one of them."""
+"""One object for each event loop: asyncio's locks and events belong to one loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """One of something for each event loop that asks.
+    """One object for each event loop that asks.
 
     It goes with its loop: at the latest when another loop asks and that one is closed.
     """
@@ -28,7 +28,7 @@ class PerLoop(Generic[T]):
             return self._made.setdefault(loop, self._make())
 
     def _forget_closed_loops(self) -> None:
-        # An asyncio lock that somebody waited for holds its loop, so the weak key alone stays.
+        # An asyncio lock that was waited for holds its loop, so the weak key alone stays.
         for loop in [reference() for reference in self._made.keyrefs()]:
             if loop is not None and loop.is_closed():
                 self._made.pop(loop, None)

@@ -72,7 +72,7 @@ async def _translated(
         raise _error(error, model, endpoint or OPENAI_URL) from error
 
 
-# The first that fits says why. Once a reply streams, the SDK lets its HTTP library's errors out.
+# The first that fits gives the reason. While a reply streams, the SDK raises httpx's own errors.
 _REASONS: list[tuple[type[Exception], str]] = [
     (openai.APITimeoutError, "it did not answer in time"),
     (openai.APIConnectionError, "nothing answers there"),

@@ -1,1 +1,1 @@
-"""Milvus: the connection, the vector store, and what the collection says of the files in it."""
+"""Milvus: the connection, the vector store, and the catalog of the files in a collection."""

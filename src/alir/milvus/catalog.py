@@ -1,7 +1,7 @@
-"""What a collection says of the files in it: the collection is its own catalog.
+"""The files that a collection holds, read from the collection itself.
 
 A version's head, its first chunk, is written last and alone carries `chunk_count`, so the rows
-that have one are the versions held completely. Of two of one file the later generation is live.
+that have one are the complete versions. Of two of one file the later generation is live.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence

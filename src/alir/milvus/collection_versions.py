@@ -1,4 +1,4 @@
-"""The collections of one index: the live one, the one kept for rollback, the one being built."""
+"""The collection versions of an index: the live one, the one before, the one being built."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class MilvusCollectionVersions:
-    """What the name of `store`, an alias, means, has meant and is to mean.
+    """The versions of one index, by the name of `store`, which is an alias.
 
     Args:
         open_reader: opens one of the collections by its own name, to read.
@@ -85,7 +85,7 @@ class MilvusCollectionVersions:
         return MilvusCatalog(self._store(collection), waits=True)
 
     async def audit(self, collection: str) -> CollectionAudit:
-        """Read every id of a collection, and what each file says of itself."""
+        """Read every id of a collection, and how many chunks each file should have."""
         store = self._store(collection)
         files, ids = set(), set()
         due = 0
@@ -97,11 +97,11 @@ class MilvusCollectionVersions:
         return CollectionAudit(frozenset(files), due, len(ids), await store.count(waits=True))
 
     async def make_live(self, collection: str) -> None:
-        """Have the name mean `collection` from now on."""
+        """Make `collection` the live version."""
         await self._call(lambda: self._aliases.switch_to(collection))
 
     async def roll_back(self) -> CollectionVersion:
-        """Have the name mean what it meant before; return that.
+        """Make the version before live again; return it.
 
         Raises:
             NothingKept: that was dropped, or there never was another.

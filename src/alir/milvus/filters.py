@@ -63,7 +63,7 @@ _SCALAR_LENGTHS = {
 
 @dataclass(frozen=True, slots=True)
 class FilterDialect:
-    """What a filter can name and say, in one collection on one Milvus."""
+    """The fields and operators that filters can use, in one collection on one Milvus."""
 
     fields: Mapping[str, DataType] = field(default_factory=dict)
     """The fields of the schema; every other key is of the metadata."""

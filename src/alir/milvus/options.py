@@ -1,4 +1,4 @@
-"""The options of `MilvusVectorStore`, as Milvus takes them, or a refusal that says what to do."""
+"""The options of `MilvusVectorStore`, as Milvus takes them, or an error that says what to do."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -31,7 +31,7 @@ _KEYS = {str}
 
 @dataclass(slots=True)
 class Row:
-    """A node as it goes on the wire."""
+    """A node in the form in which it is sent."""
 
     id: str
     columns: dict[str, Any]
@@ -41,7 +41,7 @@ class Row:
     dynamic: bytes
     """Every other field, as one JSON object."""
     size_bytes: int
-    """At most."""
+    """An upper bound."""
 
 
 def to_row(

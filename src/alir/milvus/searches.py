@@ -1,4 +1,4 @@
-"""What Milvus is asked in each query mode, and the nodes that its answer holds."""
+"""The searches of each query mode, and the nodes that they find."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -262,7 +262,7 @@ class CollectionSearcher:
 
 
 def _prefetched(query: VectorStoreQuery, options: Options) -> int:
-    """How many hits maximum marginal relevance chooses from."""
+    """Return how many hits maximum marginal relevance chooses from."""
     count, factor = options.get("mmr_prefetch_k"), options.get("mmr_prefetch_factor")
     if count is not None and factor is not None:
         raise ValueError("Give mmr_prefetch_k or mmr_prefetch_factor, not both.")

@@ -1,4 +1,4 @@
-"""The vector stores of one index, opened as the settings say."""
+"""The vector stores of one index, with the options that the settings give."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class StoreFactory:
         )
 
     def open_reader(self, collection: str) -> AlirMilvusStore:
-        """Open a collection without looking at its vectors: any will do."""
+        """Open a collection to read its rows, whatever its vectors are."""
         return self._open(collection, enable_dense=False, enable_sparse=True)
 
     def _open(self, collection: str, **options: Any) -> AlirMilvusStore:

@@ -1,4 +1,4 @@
-"""Nodes into Milvus: made rows, checked, and sent with whatever else is waiting."""
+"""Writes of nodes: they become rows, are checked, and go out with other pending rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,6 @@ from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import AlirError
 from alir.models.key_scope import allows
-from alir.server import problems
 from alir.server.auth.caller import caller
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
@@ -36,7 +35,7 @@ from alir.server.middleware.request_concurrency import RequestConcurrencyMiddlew
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
-from alir.server.problems import refusal
+from alir.server.problems import ProblemException, handle_error, refusal
 from alir.server.routes import api_docs, page
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
@@ -136,12 +135,9 @@ class HttpService:
                 Route(api_docs.API_PAGE_PATH, api_docs.route(description)),
             ],
             lifespan=self._lifespan,
-            exception_handlers={
-                AlirError: problems.on_alir_error,
-                problems.ProblemException: problems.on_refusal,
-                HTTPException: problems.on_http_error,
-                Exception: problems.on_defect,
-            },
+            exception_handlers=dict.fromkeys(
+                (AlirError, ProblemException, HTTPException, Exception), handle_error
+            ),
         )
         # A redirect to the path without a trailing slash would lose the body.
         app.router.redirect_slashes = False

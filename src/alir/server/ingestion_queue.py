@@ -13,13 +13,7 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import (
-    AlirError,
-    DependencyError,
-    PathNotFound,
-    RunInProgress,
-    TooManyDeletions,
-)
+from alir.errors import AlirError, DependencyError, PathNotFound, RunInProgress, TooManyDeletions
 from alir.events.ingest import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
 from alir.models.files import source_id
 from alir.server.auth.caller import Tenant
@@ -36,7 +30,7 @@ TOO_MANY = (
     "ingested, nothing was deleted. If they are to go, say so with delete_many."
 )
 TENANT_REPORT_FIELDS = ("files", "added", "updated", "moved", "deleted", "unchanged", "failed")
-"""The fields of a report that a tenant sees; the others tell what other tenants hold."""
+"""The fields of a report that a tenant sees; the others reveal what other tenants hold."""
 UPDATE_INTERVAL_S = 0.2
 """Shortest time between two updates to one follower."""
 

@@ -1,4 +1,4 @@
-"""Errors of the service: the exceptions, and the handlers that answer with a problem."""
+"""Errors of the service: the exception, and the handler that answers with a problem."""
 
 import logging
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ from alir.errors import (
 from alir.server.schemas.problems import Problem
 
 RETRY_AFTER_S = 5
-"""After a failure that may pass."""
+"""After a failure that may be temporary."""
 DEFECT = "Something in alir went wrong; the service's log has it."
-"""All that a client is told of what nobody foresaw."""
+"""The detail of an unexpected error."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +36,11 @@ _STATUS: Mapping[type[AlirError], int] = {
     DependencyError: 503,
     ConfigError: 500,
 }
-"""By error or family; the first that fits."""
+"""By error or family; the first match counts."""
 
 
 class ProblemException(Exception):
-    """A request that cannot be served, and why."""
+    """A problem that ends a request."""
 
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(problem.detail)
@@ -49,9 +49,9 @@ class ProblemException(Exception):
 
 
 def problem_of(error: AlirError) -> Problem:
-    """Return how an error of alir's is told to a client.
+    """Return an error of alir's as a problem for clients.
 
-    What an operator must change is not for clients: they are only told that it is so.
+    The details of what an operator must change are only logged.
     """
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
@@ -62,29 +62,17 @@ def problem_of(error: AlirError) -> Problem:
     return Problem(title=_title(type(error)), status=status, detail=str(error))
 
 
-async def on_alir_error(request: Request, error: Exception) -> Response:
-    """Answer with an error of alir's."""
-    assert isinstance(error, AlirError)  # noqa: S101  it is registered for those
-    is_passing = isinstance(error, DependencyError) and error.retryable
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if is_passing else None
-    return problem_of(error).response(request, headers)
-
-
-async def on_refusal(request: Request, error: Exception) -> Response:
-    """Answer a request that cannot be served."""
-    assert isinstance(error, ProblemException)  # noqa: S101  it is registered for those
-    return error.problem.response(request, error.headers)
-
-
-async def on_http_error(request: Request, error: Exception) -> Response:
-    """Answer what Starlette refused: an unknown path, a wrong method."""
-    assert isinstance(error, HTTPException)  # noqa: S101  it is registered for those
-    problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
-    return problem.response(request, error.headers)
-
-
-async def on_defect(request: Request, __: Exception) -> Response:
-    """Answer what nobody foresaw; it is logged."""
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Answer an exception with its problem."""
+    if isinstance(error, ProblemException):
+        return error.problem.response(request, error.headers)
+    if isinstance(error, AlirError):
+        is_temporary = isinstance(error, DependencyError) and error.retryable
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
+        return problem_of(error).response(request, headers)
+    if isinstance(error, HTTPException):  # Starlette's: an unknown path, a wrong method
+        problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
+        return problem.response(request, error.headers)
     return internal_problem().response(request)
 
 
@@ -94,7 +82,7 @@ def internal_problem() -> Problem:
 
 
 def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemException:
-    """Return what refuses a request; `Retry_After` is the header Retry-After."""
+    """Return the exception that refuses a request; `Retry_After` is the header Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return ProblemException(Problem(title=title, status=status, detail=detail), named)
 

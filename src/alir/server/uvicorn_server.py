@@ -1,4 +1,4 @@
-"""uvicorn, set up for a `Service`."""
+"""uvicorn, configured for the service."""
 
 from urllib.parse import unquote
 
@@ -11,28 +11,28 @@ from alir.server.middleware.headers import SAFE
 from alir.server.schemas.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Of a request's first line and headers together; and of a chunked body's headers and trailers."""
+"""Limit of a request's first line and headers, and of a chunked body's headers and trailers."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 on httptools, in a third of h11's time, as strict about headers as h11.
+    """HTTP/1.1 on httptools, which takes a third of h11's time, with h11's strictness on headers.
 
-    By itself it takes headers of any size, and any number of hosts.
+    uvicorn's own class accepts headers of any size, and several hosts.
     """
 
     url = b""
     _unread_bytes = 0
-    """Received since a head, or a piece of a body, was last complete."""
+    """Bytes received since the last complete head or piece of a body."""
 
     def data_received(self, data: bytes) -> None:
-        """Take in what the client sent; headers that do not end are refused with 400."""
+        """Receive bytes; headers that do not end are refused with 400."""
         self._unread_bytes += len(data)
         super().data_received(data)
         if self._unread_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
 
     def send_400_response(self, msg: str) -> None:
-        """Tell of what is no HTTP as every other problem is told of, and close the connection."""
+        """Answer with a problem, as elsewhere in the service, and close the connection."""
         path = unquote(self.url.partition(b"?")[0].decode("latin-1"))
         request = Request({"type": "http", "path": path, "query_string": b"", "headers": []})
         answer = Problem(title="Bad Request", status=400, detail=msg).response(
@@ -43,7 +43,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        """Begin a request; what is raised here is answered with 400."""
+        """Begin a request; an exception here is answered with 400."""
         self._unread_bytes = 0
         size_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         hosts = sum(name == b"host" for name, _ in self.headers)
@@ -54,7 +54,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take in a piece of the body."""
+        """Receive a piece of the body."""
         self._unread_bytes = 0
         super().on_body(body)
 
@@ -65,12 +65,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 
 def server(app: ASGIApp, *, drain_s: int) -> uvicorn.Server:
-    """Return what serves `app` on given sockets, without a word of its own.
+    """Return a server for an application; it logs nothing itself.
 
-    It counts no connections: what is too much is refused by the service, with 429 (`Crowd`).
+    It has no limit on connections: `RequestConcurrencyMiddleware` refuses requests with 429.
 
     Args:
-        drain_s: longest wait for the answers under way when it is told to stop.
+        drain_s: Longest wait, at a stop, for open requests.
     """
     return uvicorn.Server(
         uvicorn.Config(

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from alir.errors import AlirError
 from alir.models.kept_answers import GivenAnswer, KeptAnswer, RatedAnswer, Rating
 from alir.storage.service_database import ServiceDatabase
+from alir.storage.sqlite_file import transaction
 
 KEPT_DAYS = 30
 """Of unrated answers."""
@@ -98,7 +98,7 @@ def _add(db: sqlite3.Connection, collection: str, new: Sequence[GivenAnswer], mo
     rows = [
         (one.id, collection, one.tenant, one.at_ms, one.answer.model_dump_json()) for one in new
     ]
-    with _transaction(db):
+    with transaction(db):
         db.executemany(
             "INSERT INTO answer (id, collection, tenant, at_ms, told) VALUES (?, ?, ?, ?, ?)", rows
         )
@@ -109,7 +109,7 @@ def _add(db: sqlite3.Connection, collection: str, new: Sequence[GivenAnswer], mo
 def _rate(
     db: sqlite3.Connection, collection: str, tenant: str, id_: str, *, rating: str, comment: str
 ) -> bool:
-    with _transaction(db):
+    with transaction(db):
         changed = db.execute(
             "UPDATE answer SET rating = ?, comment = ?, rated_ms = ? "
             "WHERE id = ? AND collection = ? AND tenant = ?",
@@ -154,7 +154,7 @@ def _delete_rated(
 
 def _delete_unrated(db: sqlite3.Connection, collection: str, most: int) -> None:
     query = "SELECT DISTINCT tenant FROM answer WHERE collection = ? AND rating IS NULL"
-    with _transaction(db):
+    with transaction(db):
         for (tenant,) in db.execute(query, (collection,)).fetchall():
             _delete_unrated_of(db, collection, tenant, most)
 
@@ -177,18 +177,6 @@ def _of(row: Sequence[Any]) -> RatedAnswer:
         comment,
         rated_ms,
     )
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Commit everything in the block, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
 
 
 def _now_ms() -> int:

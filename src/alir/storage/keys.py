@@ -1,7 +1,7 @@
-"""Keys: who may use the service, and for what.
+"""The API keys of the service, and their token usage.
 
-A secret is 256 random bits, so its SHA-256 is as hard to guess as it is: the slow hashes, made for
-passwords that people think up, would only cost time at each request. The file holds the hash alone.
+A secret has 256 random bits, so its SHA-256 is as hard to guess as the secret. A slow hash, made
+for passwords, would only cost time at each request. The file holds only the hash.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from alir.models.key_scope import Scope
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SECRET = re.compile(r"alir_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
-"""The key's id, and what is random of it."""
+"""The key's id, and its random part."""
 _NOBODY = hashlib.sha256(b"").digest()
 _COLUMNS = "id, name, scope, tenant, created, revoked"
 
@@ -32,31 +32,31 @@ class ApiKey:
     name: str
     scope: Scope
     tenant: str
-    """Empty is the house."""
+    """Empty for an admin key."""
     created: str
     revoked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """What a secret was found to be."""
+    """The result of checking a secret."""
 
     key: ApiKey | None
-    """None if it is none, or was revoked."""
+    """None if the secret is wrong or its key is revoked."""
     any_exist: bool
-    """Whether a key was ever made: one that was revoked still locks the door."""
+    """Whether any key was ever made, also if it was revoked."""
 
 
 def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> str:
-    """Make a key; return its secret, which is kept nowhere.
+    """Make a key; return its secret, which is not stored.
 
     Raises:
-        InvalidKey: the name or the tenant cannot be one, or the name is taken.
+        InvalidKey: The name or the tenant is invalid, or the name is taken.
     """
     if not _NAME.fullmatch(name):
         raise InvalidKey(name, "is no name for a key", "Use letters, digits, dots and hyphens.")
     if tenant and not _TENANT.fullmatch(tenant):
-        # It is a folder's name.
+        # It is the name of a folder.
         raise InvalidKey(tenant, "is no name for a tenant", "Use a-z, 0-9 and hyphens, up to 63.")
     identity, random = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = (identity, name, _hash(random), scope, tenant, _now())
@@ -68,16 +68,16 @@ def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> st
 
 
 def list_all(db: sqlite3.Connection) -> list[ApiKey]:
-    """Return the keys, those revoked too, oldest first."""
+    """Return all keys, also revoked ones, oldest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")  # noqa: S608
     return [ApiKey(*row) for row in rows]
 
 
 def revoke(db: sqlite3.Connection, name: str) -> None:
-    """Have the key of this name, or id, open nothing any more.
+    """Revoke the key of a name or id.
 
     Raises:
-        InvalidKey: there is none.
+        InvalidKey: There is no such key.
     """
     changed = db.execute(
         "UPDATE key SET revoked = ? WHERE (name = ? OR id = ?) AND revoked IS NULL",
@@ -88,11 +88,11 @@ def revoke(db: sqlite3.Connection, name: str) -> None:
 
 
 def check_secret(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
-    """Return what `secret` is the secret of."""
+    """Return the key of a secret."""
     if (parts := SECRET.fullmatch(secret or "")) is not None:
         query = f"SELECT secret_hash, {_COLUMNS} FROM key WHERE id = ?"  # noqa: S608
         held, *row = db.execute(query, (parts[1],)).fetchone() or (_NOBODY,)
-        # In the same time wherever they begin to differ.
+        # In constant time.
         is_same = hmac.compare_digest(held, _hash(parts[2]))
         key = ApiKey(*row) if row and is_same else None
         if key is not None and not key.revoked:
@@ -102,7 +102,7 @@ def check_secret(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
 
 
 def add_tokens(db: sqlite3.Connection, key: str, tokens: int) -> None:
-    """Add to what the questions of a key have cost today, and forget other days."""
+    """Add to the tokens of a key today, and delete other days."""
     day = _now()[:10]
     db.execute("DELETE FROM spent WHERE day <> ?", (day,))
     db.execute(
@@ -113,7 +113,7 @@ def add_tokens(db: sqlite3.Connection, key: str, tokens: int) -> None:
 
 
 def tokens_today(db: sqlite3.Connection, key: str) -> int:
-    """Return the tokens that the questions of a key have cost since midnight, UTC."""
+    """Return the tokens that a key has used since midnight, UTC."""
     query = "SELECT tokens FROM spent WHERE key = ? AND day = ?"
     row = db.execute(query, (key, _now()[:10])).fetchone()
     return cast("int", row[0]) if row else 0

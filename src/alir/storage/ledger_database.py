@@ -19,9 +19,9 @@ from alir.storage.ledger_schema import (
     make_folder,
     not_a_ledger,
     prepare,
-    transaction,
     unusable,
 )
+from alir.storage.sqlite_file import transaction
 
 T = TypeVar("T")
 P = ParamSpec("P")

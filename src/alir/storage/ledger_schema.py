@@ -2,11 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from alir.errors import InvalidSetting
+from alir.storage.sqlite_file import transaction
 
 SETTING = "ALIR_LEDGER"
 APPLICATION_ID = int.from_bytes(b"alir", "big")
@@ -74,19 +74,6 @@ def prepare(
         with transaction(connection):
             _migrate(connection, path, migrations)
     _keep_a_write_ahead_log(connection, timeout_s)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Everything in this context, or nothing; no other process writes meanwhile."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself ends it when the disk is full
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _refuse_what_is_no_ledger(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The service's own SQLite file: keys, what they cost, what it is to ingest, answers and ratings.
+"""The service's SQLite file: keys, token usage, ingestions, answers and ratings.
 
-It is not made again when it is damaged, as a ledger is: without its keys the service would be open.
+Unlike a ledger, a damaged file is not made again: without its keys the service would be open.
 """
 
 import asyncio
@@ -69,12 +69,12 @@ _ANSWERS = (
     "WHERE rating IS NOT NULL",
 )
 MIGRATIONS = (_FIRST, _ANSWERS)
-"""What makes each version of the file of the one before; the first, of an empty one."""
+"""The statements that upgrade the file to each version; the first from an empty file."""
 VERSION = len(MIGRATIONS)
 
 
 class ServiceDatabase:
-    """Opens the file at first use; what waits for the disk does so on a thread of its own."""
+    """Opens the file at first use; calls wait for the disk on a thread of their own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
@@ -88,10 +88,10 @@ class ServiceDatabase:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return `read(connection, ...)` of what is committed, some rows found by their keys.
+        """Return `read(connection, ...)`, which reads a few committed rows by their keys.
 
-        It is read here and now, in some microseconds: what each request asks for would wait for
-        the thread several times as long. Where something is just being written it waits for that.
+        It reads on the event loop, in some microseconds: a call in the thread takes several times
+        as long. While another call writes, it waits for that in the thread.
 
         Raises:
             ServiceFileFailed: As `run_in_thread`.
@@ -107,10 +107,10 @@ class ServiceDatabase:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return `work(connection, ...)`; in the order of the calls.
+        """Return `work(connection, ...)`; calls run in order.
 
         Raises:
-            ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
+            ServiceFileFailed: The file cannot be read or written, or is not of this version.
         """
 
         def done() -> T:
@@ -123,7 +123,7 @@ class ServiceDatabase:
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
     async def aclose(self) -> None:
-        """Close the file after what was asked of it so far."""
+        """Close the file after the calls so far."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
 
@@ -137,10 +137,10 @@ class ServiceDatabase:
 
 @contextmanager
 def open_service_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """The open file, for a command that works with it and ends.
+    """Open the file for a command that ends soon.
 
     Raises:
-        ServiceFileFailed: the file cannot be read or written, or is none of this alir's.
+        ServiceFileFailed: The file cannot be read or written, or is not of this version.
     """
     with translate_errors(path):
         connection = _connected(path.expanduser().absolute())
@@ -151,7 +151,7 @@ def open_service_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    """Return a connection that waits for nobody who writes, and mends nothing."""
+    """Return a read-only connection that does not wait for writers."""
     return sqlite3.connect(
         f"{path.as_uri()}?mode=ro",
         uri=True,
@@ -162,5 +162,5 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    # FULL: what the service has acknowledged survives a power cut.
+    # FULL: acknowledged writes survive a power cut.
     return open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))

@@ -1,4 +1,4 @@
-"""A SQLite file of the service: made, brought up to this version, and read by its owner alone."""
+"""A SQLite file of the service: created, upgraded, and readable only by its owner."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from alir.errors import ServiceFileFailed
 BUSY_TIMEOUT_S = 10.0
 
 Migrations = Sequence[Sequence[str]]
-"""The statements that make each version of a file of the one before; the first, of an empty one."""
+"""The statements that upgrade a file to each version; the first from an empty file."""
 
 
 def open_sqlite(
@@ -22,16 +22,16 @@ def open_sqlite(
     pragmas: Sequence[str],
     lost: str = ServiceFileFailed.KEYS,
 ) -> sqlite3.Connection:
-    """Return the open file, made if it is not there; any thread may use it, one at a time.
+    """Open a file, or create it; any thread may use the connection, one at a time.
 
     Args:
-        lost: what is lost with the file, for whoever moves it away.
+        lost: What is lost if the file is moved away, for the error's text.
 
     Raises:
-        ServiceFileFailed: it is another program's, or of a newer version.
+        ServiceFileFailed: It belongs to another program or a newer version.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Only its owner reads it: that is the mode of what SQLite puts beside it, too.
+    # Only the owner can read it; SQLite gives its own files beside it the same mode.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -51,8 +51,21 @@ def open_sqlite(
 
 
 @contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit everything in the block, or nothing; no other process writes meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself ends it when the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
 def translate_errors(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator[None]:
-    """Tell of what is wrong with a file, and what is lost with it, as an error of alir's."""
+    """Raise errors of a file as `ServiceFileFailed`, with what is lost with the file."""
     try:
         yield
     except OSError as error:
@@ -63,7 +76,7 @@ def translate_errors(path: Path, lost: str = ServiceFileFailed.KEYS) -> Iterator
 
 
 def _migrate(connection: sqlite3.Connection, application_id: int, migrations: Migrations) -> None:
-    """Make an empty file, or one of an older version, one of this; in the open transaction."""
+    """Upgrade an empty or older file to this version, in the open transaction."""
     application, version = _marks(connection)
     is_empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if not is_empty and (application != application_id or version < 1):

@@ -1,4 +1,4 @@
-"""What a run of a workflow did: each execution of a step, and what was told on the way.
+"""A recording of a workflow's run: each execution of a step, and the messages on the way.
 
 It is read off the run's own events. They carry no time, so each gets one as it leaves the engine,
 whatever the reader of the stream does meanwhile. What the engine does not say is inferred: a step
@@ -72,7 +72,7 @@ class StepSummary:
 
 @dataclass(frozen=True)
 class RunMessage:
-    """Something a person was told while the run went on."""
+    """A message to the user during the run."""
 
     at_s: float
     text: str
@@ -88,12 +88,12 @@ class Execution:
     """Why it failed or stopped; empty otherwise."""
     steps: list[StepRun]
     """In the order in which they began."""
-    told: list[RunMessage]
+    messages: list[RunMessage]
     waits: list[tuple[float, float]]
     """From when to when it waited for a person."""
 
     def tallies(self) -> dict[str, StepSummary]:
-        """By step, in the order of their first execution."""
+        """Return the summary of each step, in the order of their first executions."""
         names = dict.fromkeys(run.step for run in self.steps)
         return {name: _tally([run for run in self.steps if run.step == name]) for name in names}
 
@@ -122,19 +122,19 @@ def _tally(runs: list[StepRun]) -> StepSummary:
 class Recorder:
     """Notes what a run does while its events pass; one for each run.
 
-    `tell` puts an event that is streamed into words, and returns "" if there is nothing to tell.
+    `describe` returns the message for a streamed event, or "" for none.
     """
 
-    tell: Callable[[Event], str] = lambda _event: ""
+    describe: Callable[[Event], str] = lambda _event: ""
     clock: Callable[[], float] = perf_counter
     _began: float | None = None
     _now: float = 0.0
     _runs: list[StepRun] = field(default_factory=list)
     _open: dict[tuple[str, str], int] = field(default_factory=dict)
-    _told: list[RunMessage] = field(default_factory=list)
+    _messages: list[RunMessage] = field(default_factory=list)
     _waits: list[tuple[float, float]] = field(default_factory=list)
     _waiting_since: float | None = None
-    _owed: list[int] = field(default_factory=list)
+    _failed: list[int] = field(default_factory=list)
     """The executions that raised and were neither tried again nor taken over."""
     _retried: list[int] = field(default_factory=list)
     _just_raised: int | None = None
@@ -184,14 +184,14 @@ class Recorder:
             self._waiting_since = self._now
             if raised is not None:
                 self._runs[raised] = replace(self._runs[raised], ending="waits")
-                self._owed.remove(raised)
+                self._failed.remove(raised)
         elif isinstance(event, StopEvent):
             self._ending, self._reason = _ended(event)
-        if not _is_internal(event) and (text := self.tell(event)):
-            self._told.append(RunMessage(self._now, text))
+        if not _is_internal(event) and (text := self.describe(event)):
+            self._messages.append(RunMessage(self._now, text))
 
     def execution(self) -> Execution:
-        """What has been recorded so far; what still runs is said to be stopped now."""
+        """Return the recording so far; a step that still runs counts as stopped now."""
         waits = [*self._waits]
         if self._waiting_since is not None:
             waits.append((self._waiting_since, self._now))
@@ -204,18 +204,18 @@ class Recorder:
                 replace(run, end_s=self._now, ending="stopped") if at in still else run
                 for at, run in enumerate(self._runs)
             ],
-            told=[*self._told],
+            messages=[*self._messages],
             waits=waits,
         )
 
     def _start(self, event: StepStateChanged) -> None:
         takes = "list" if event.input_event_name == _RELEASE else event.input_event_name
         at = len(self._runs)
-        owed = next((i for i in self._owed if self._is_again(i, event.name, takes)), None)
+        failed = next((i for i in self._failed if self._is_again(i, event.name, takes)), None)
         if takes == _CAUGHT:
             self._take_over()
-        elif owed is not None:
-            self._owed.remove(owed)
+        elif failed is not None:
+            self._failed.remove(failed)
             self._retried.append(at)
         if self._waiting_since is not None:
             self._waits.append((self._waiting_since, self._now))
@@ -230,7 +230,7 @@ class Recorder:
                 takes=takes,
                 gives=None,
                 ending="stopped",
-                is_retry=owed is not None and takes != _CAUGHT,
+                is_retry=failed is not None and takes != _CAUGHT,
             )
         )
 
@@ -238,9 +238,9 @@ class Recorder:
         return (self._runs[before].step, self._runs[before].takes) == (step, takes)
 
     def _take_over(self) -> None:
-        """A `catch_error` step has the last error, which is then no longer owed a retry."""
-        if self._owed:
-            self._owed.pop(0)
+        """Note that a `catch_error` step has taken the last error, so that no retry follows."""
+        if self._failed:
+            self._failed.pop(0)
         elif self._retried:
             # What looked like a retry was a sibling that took the worker.
             at = self._retried.pop()
@@ -259,16 +259,18 @@ class Recorder:
             ending=ending,
         )
         if ending == "raised":
-            self._owed.append(at)
+            self._failed.append(at)
             self._just_raised = at
 
 
-async def record(run: WorkflowHandler, tell: Callable[[Event], str] = lambda _: "") -> Execution:
+async def record(
+    run: WorkflowHandler, describe: Callable[[Event], str] = lambda _: ""
+) -> Execution:
     """Wait for a run to end, however it ends, and return what it did."""
-    recorder = Recorder(tell)
+    recorder = Recorder(describe)
     async for _ in recorder.stream(run):
         pass
-    with suppress(Exception):  # the execution says that the run failed, and why
+    with suppress(Exception):  # the execution has the failure and its reason
         await run
     return recorder.execution()
 

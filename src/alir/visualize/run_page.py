@@ -28,7 +28,7 @@ def drawing(
     file: Path | None,
     *,
     about: str = "",
-    tell: Callable[[Event], str] = lambda _: "",
+    describe: Callable[[Event], str] = lambda _: "",
 ) -> Iterator[Recorder | None]:
     """Draw the run that is recorded within, also one that fails; without a file, do nothing.
 
@@ -38,7 +38,7 @@ def drawing(
         yield None
         return
     require_writable(file)
-    recorder = Recorder(tell)
+    recorder = Recorder(describe)
     try:
         yield recorder
     finally:
@@ -70,7 +70,7 @@ def draw_run(workflow: AnyWorkflow, run: Execution, path: Path, *, about: str = 
         rows="\n".join(_row(step, tally) for step, tally in tallies.items()),
         axis="".join(f"<span>{_seconds(run.seconds * part / 4)}</span>" for part in range(5)),
         lanes="\n".join(_lanes(run)),
-        told=_told(run),
+        messages=_messages(run),
     )
     return write_page(page, path)
 
@@ -109,14 +109,14 @@ def _row(step: str, tally: StepSummary) -> str:
     return f'<tr><th scope="row">{escape(step)}</th>{cells}</tr>'
 
 
-def _told(run: Execution) -> str:
-    if not run.told:
+def _messages(run: Execution) -> str:
+    if not run.messages:
         return ""
     items = "\n".join(
         f"<li><time>{_seconds(one.at_s)}</time><span>{escape(one.text)}</span></li>"
-        for one in run.told
+        for one in run.messages
     )
-    return f'<section><h2>What was decided</h2>\n<ol class="told">\n{items}\n</ol></section>'
+    return f'<section><h2>What was decided</h2>\n<ol class="messages">\n{items}\n</ol></section>'
 
 
 def _measured(tally: StepSummary) -> list[str]:
@@ -164,15 +164,15 @@ def _bar(one: StepRun, total: float) -> str:
     gives = f", gave {one.gives}" if one.gives else ""
     ending = "" if one.ending == "done" else f"; {one.ending}"
     again = "; a retry" if one.is_retry else ""
-    says = (
+    title = (
         f"{one.step}: {_seconds(one.seconds)}, from {_seconds(one.start_s)}; "
         f"took {one.takes}{gives}{ending}{again}"
     )
-    return _span(look, one.start_s, one.end_s, total, says)
+    return _span(look, one.start_s, one.end_s, total, title)
 
 
-def _span(look: str, start: float, end: float, total: float, says: str) -> str:
+def _span(look: str, start: float, end: float, total: float, title: str) -> str:
     left, width = (100 * part / (total or 1) for part in (start, end - start))
     # The shortest bar is 3 pixels, and the last of them must not stand outside its lane.
     place = f"left:min({left:.3f}%,100% - 3px);width:max({width:.3f}%,3px)"
-    return f'<i class="{look}" style="{place}" title="{escape(says)}"></i>'
+    return f'<i class="{look}" style="{place}" title="{escape(title)}"></i>'

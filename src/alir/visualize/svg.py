@@ -1,6 +1,6 @@
 """The graph of a workflow as SVG: its steps and events, what ran, and what did not.
 
-The graph is LlamaIndex's `get_workflow_representation`; how it looks, its page's style sheet says.
+The graph is LlamaIndex's `get_workflow_representation`; the page's style sheet gives the looks.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
-from workflows import Context, Workflow, step
+from workflows import Context, step
 
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
@@ -27,17 +27,17 @@ from alir.models.files import FileOutcome, Roots
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import journal_failures, relearn
-from alir.steps.ingest.recover import look, recover
+from alir.steps.ingest.recover import read_index, recover
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
-from alir.workflows.pump import pump
+from alir.workflows.pump import ShardPump
 
 SHARDS_IN_FLIGHT = 4
 """Child runs at once: one computes vectors while others read and write."""
 
 
-class IngestCorpus(Workflow):
+class IngestCorpus(ShardPump):
     """Ingest any number of files in bounded memory: a child run for each bounded group of them.
 
     The engine keeps every event of a run until the run ends, so the files go through child runs,
@@ -98,7 +98,7 @@ class IngestCorpus(Workflow):
 
     async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
         """Finish what a killed run left undone; return the content hashes of gone files."""
-        held = await look(roots, catalog=self.catalog)
+        held = await read_index(roots, catalog=self.catalog)
         await recover(held.superseded, vector_store=self.vector_store)
         if self.ledger is not None and held.versions and await self.ledger.is_empty():
             files = await relearn(catalog=self.catalog, ledger=self.ledger)
@@ -115,7 +115,9 @@ class IngestCorpus(Workflow):
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
-            await pump(self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight)
+            await self.pump_shards(
+                self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight
+            )
         return run
 
     @step

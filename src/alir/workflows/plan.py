@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import get_args
 
-from workflows import Context, Workflow, step
+from workflows import Context, step
 
 from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
 from alir.ports import Catalog
-from alir.steps.ingest.recover import look
-from alir.steps.ingest.sweep import brake
+from alir.steps.ingest.recover import read_index
+from alir.steps.ingest.sweep import refused_deletions
 from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
-from alir.workflows.pump import pump
+from alir.workflows.pump import ShardPump
 
 _ACTIONS: dict[Outcome, Action] = {
     "added": "add",
@@ -27,7 +27,7 @@ _ACTIONS: dict[Outcome, Action] = {
 }
 
 
-class PlanIngest(Workflow):
+class PlanIngest(ShardPump):
     """Plan an ingestion in bounded memory, by a dry run of its shards.
 
     It takes no lock: of a run that writes meanwhile it may see a part. It does not know what only
@@ -58,11 +58,11 @@ class PlanIngest(Workflow):
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step
-    async def look(self, ev: PathsSurveyed) -> IndexSeen:
+    async def read_index(self, ev: PathsSurveyed) -> IndexSeen:
         """Read what the index holds, and check which of its files are gone."""
         if self.check is not None:
             await self.check()
-        held = await look(ev.roots.paths, catalog=self.catalog)
+        held = await read_index(ev.roots.paths, catalog=self.catalog)
         superseded = {*held.superseded}
         return IndexSeen(
             survey=ev,
@@ -76,7 +76,9 @@ class PlanIngest(Workflow):
         """Plan every file, group by group, then the deletions."""
         run = _PlanTotals(ctx, ev, texts_per_call=self.shard.embedding.embed_batch_size)
         gone = frozenset(run.origins)
-        await pump(self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1)
+        await self.pump_shards(
+            self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1
+        )
         return run.end()
 
 
@@ -114,7 +116,11 @@ class _PlanTotals:
         seen, survey = self._seen, self._seen.survey
         going = [one.path for one in seen.gone if one.content_hash not in self._moved]
         held = seen.files_held + self._actions["add"] + self._actions["move"]
-        refused = None if survey.delete_many else brake(going, held=held, empty=survey.roots.empty)
+        refused = (
+            None
+            if survey.delete_many
+            else refused_deletions(going, held=held, empty=survey.roots.empty)
+        )
         self._stream([FilePlan(path, "delete", "gone from the folder") for path in going])
         return IngestPlan(
             files=self._files_done,

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
 
+from workflows import Workflow
+
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -23,42 +25,46 @@ class IngestionObserver(Protocol):
         ...
 
 
-async def pump(
-    shard: IngestShard,
-    roots: Roots,
-    observer: IngestionObserver,
-    *,
-    gone: frozenset[str],
-    shards_in_flight: int,
-) -> None:
-    """Send every file below `roots` through a child run of `shard`.
+class ShardPump(Workflow):
+    """A workflow that sends files through child runs of `IngestShard`, a bounded number at once."""
 
-    Args:
-        gone: content hashes of files that the index holds and the folders lost.
-    """
-    files = groups(walk(roots.paths))
-    waiting: deque[list[FilePart]] = deque()
-    running: set[asyncio.Task[ShardIngested]] = set()
-    try:
-        while True:
-            while len(running) < shards_in_flight:
-                group = waiting.popleft() if waiting else await _next_group(files, observer)
-                if not group:
+    async def pump_shards(
+        self,
+        shard: IngestShard,
+        roots: Roots,
+        observer: IngestionObserver,
+        *,
+        gone: frozenset[str],
+        shards_in_flight: int,
+    ) -> None:
+        """Send every file below `roots` through a child run of `shard`.
+
+        Args:
+            gone: content hashes of files that the index holds and the folders lost.
+        """
+        files = groups(walk(roots.paths))
+        waiting: deque[list[FilePart]] = deque()
+        running: set[asyncio.Task[ShardIngested]] = set()
+        try:
+            while True:
+                while len(running) < shards_in_flight:
+                    group = waiting.popleft() if waiting else await _next_group(files, observer)
+                    if not group:
+                        break
+                    start = IngestFiles(parts=group, gone=gone)
+                    running.add(asyncio.create_task(_ingest(shard, start, observer)))
+                if not running:
                     break
-                start = IngestFiles(parts=group, gone=gone)
-                running.add(asyncio.create_task(_ingest(shard, start, observer)))
-            if not running:
-                break
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                ingested = task.result()
-                observer.add_shard(ingested)
-                if ingested.remaining:
-                    waiting.append(ingested.remaining)
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    ingested = task.result()
+                    observer.add_shard(ingested)
+                    if ingested.remaining:
+                        waiting.append(ingested.remaining)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _next_group(

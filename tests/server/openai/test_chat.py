@@ -227,5 +227,5 @@ async def test_a_client_that_goes_away_ends_its_question(held: Any) -> None:
             "/v1/chat/completions", json={"model": "alir", "messages": USER}, timeout=0.001
         )
     async with asyncio.timeout(10):
-        while held.service.rate_limiter.active_questions:
+        while held.service.rate_limiter.question_limiter.active:
             await asyncio.sleep(0.01)

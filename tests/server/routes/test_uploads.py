@@ -1,15 +1,10 @@
 """Uploads: whole or not there, under a name that can do no harm."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from alir.server.auth.tenant_files import MAX_NAME_BYTES, safe_name
-from alir.server.problems import ProblemException
 from alir.server.routes.uploads import PART_PREFIX
 
 TEXT = "The lake of Toba fills a caldera."
@@ -71,65 +66,6 @@ async def test_a_file_of_the_same_name_takes_its_place(served: Any) -> None:
     assert ended["report"]["updated"] == 1
     assert len(listed) == 1
     assert (served.root / "lake.txt").read_text() == "The lake of Maninjau is smaller."
-
-
-async def test_the_files_come_in_pages_by_name_those_that_failed_among_them(served: Any) -> None:
-    await served.hold(served.client, a=TEXT, c="Lakes.", d="Rivers.")
-    (served.root / "b.txt").touch()
-    (served.root / "d.txt").write_text("")
-    report = (await served.client.post("/v1/ingestions", json={"paths": ["."]})).json()
-    await served.ended(served.client, report)
-    held, failed, after = [], [], ""
-    for _ in range(2):
-        query = {"limit": 2, "after": after}
-        page = (await served.client.get("/v1/sources", params=query)).json()
-        held.append([Path(one["file"]).name for one in page["files"]])
-        failed.append([Path(one["file"]).name for one in page["failed"]])
-        after = page["next"]
-
-    assert held == [["a.txt"], ["c.txt", "d.txt"]]
-    assert failed == [["b.txt"], ["d.txt"]]
-    assert after is None
-    for query in ("limit=0", "limit=1001", "page=2", "after=a&after=b"):
-        assert (await served.client.get(f"/v1/sources?{query}")).status_code == 422
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("report.pdf", "report.pdf"),
-        ("../../etc/passwd.txt", "passwd.txt"),
-        ("/etc/cron.d/job.txt", "job.txt"),
-        ("C:\\Users\\me\\notes.md", "notes.md"),
-        ("..\\..\\notes.md", "notes.md"),
-        (".env.txt", "env.txt"),
-        ("...hidden.txt", "hidden.txt"),
-        ("a\nb\r\t\0.txt", "a_b___.txt"),
-        ("\x1b[2J.txt", "_[2J.txt"),
-        ("invoice\u202efdp.txt", "invoice_fdp.txt"),
-        ('<img src="x">.html', "_img src=_x__.html"),
-        ("cafe\u0301.txt", "caf\u00e9.txt"),
-        ("  spaced .txt ", "spaced.txt"),
-        ("日本語.txt", "日本語.txt"),
-        ("x" * 500 + ".txt", "x" * (MAX_NAME_BYTES - 7) + ".txt"),
-        ("日" * 500 + ".txt", "日" * 64 + ".txt"),
-        ("a.tar.txt", "a.tar.txt"),
-    ],
-)
-def test_a_name_is_made_safe(given: str, kept: str) -> None:
-    assert safe_name(given) == kept
-    assert len(os.fsencode(safe_name(given))) <= MAX_NAME_BYTES
-    assert Path("/root", safe_name(given)).resolve().parent == Path("/root")
-
-
-@pytest.mark.parametrize(
-    "given", ["", ".", "..", "/", "a/", ".txt", "name", "...", "a." + "x" * 99, "x.exe", "x.png"]
-)
-def test_a_name_of_which_nothing_useful_is_left_is_refused(given: str) -> None:
-    with pytest.raises(ProblemException) as refused:
-        safe_name(given)
-
-    assert refused.value.problem.status in {415, 422}
 
 
 async def test_a_name_that_means_a_place_leads_nowhere(served: Any) -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -13,10 +12,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from alir.errors import ExtraMissing
 from alir.server.telemetry import traces
 from alir.server.telemetry.logs import JsonFormatter
-from alir.server.telemetry.tracing import Tracing
 from alir.testing import Fail, OpenAIServer, Say
 
 TEXT = "The strait of Makassar divides two kinds of animals."
@@ -186,11 +183,3 @@ async def test_a_collector_that_does_not_answer_holds_nobody_up(
 
     assert answer.status_code == 200
     assert "The last traces were not taken within 0.05 s." in log
-
-
-def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "alir.server.telemetry.traces")
-    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-
-    with pytest.raises(ExtraMissing, match=r"pip install 'alir\[otel\]'"):
-        Tracing("http://127.0.0.1:4318")

@@ -7,7 +7,7 @@ import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models.files import source_id
-from alir.steps.ingest.recover import IndexState, look, prune, recover
+from alir.steps.ingest.recover import IndexState, prune, read_index, recover
 
 
 def file(path: Path, generation: int, *, complete: bool = True) -> list[TextNode]:
@@ -37,7 +37,7 @@ async def test_a_version_that_a_newer_one_replaced_goes(
     a.write_text("words")
     store.add(file(a, 3) + file(a, 4) + file(b, 0) + file(b, 1) + file(b, 2) + file(c, 9))
 
-    held = await look([root], catalog=catalog)
+    held = await read_index([root], catalog=catalog)
     await recover(held.superseded, vector_store=store)
 
     assert sorted(store.nodes) == ["a-4-0", "a-4-1", "b-2-0", "b-2-1", "c-9-0", "c-9-1"]
@@ -49,7 +49,7 @@ async def test_a_version_that_is_not_complete_replaces_nothing(
     a = root / "a.txt"
     store.add(file(a, 0) + file(a, 1, complete=False))
 
-    held = await look([root], catalog=catalog)
+    held = await read_index([root], catalog=catalog)
     await recover(held.superseded, vector_store=store)
 
     assert sorted(store.nodes) == ["a-0-0", "a-0-1", "a-1-1"]
@@ -59,7 +59,7 @@ async def test_files_outside_the_roots_are_left_alone(store: Any, catalog: Any, 
     elsewhere = root.parent / "elsewhere.txt"
     store.add(file(elsewhere, 0) + file(elsewhere, 1))
 
-    held = await look([root], catalog=catalog)
+    held = await read_index([root], catalog=catalog)
     await recover(held.superseded, vector_store=store)
     assert len(store.nodes) == 4
 
@@ -72,7 +72,7 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
         store.add([head, other])
     store.add(file(root.parent / "elsewhere.txt", 0))
 
-    held = await look([root], catalog=catalog)
+    held = await read_index([root], catalog=catalog)
 
     assert {one.content_hash for one in held.gone} == {"hash of gone", "hash of gone too"}
     assert held == IndexState(versions=4, below=3, superseded=[], gone=held.gone)

@@ -94,7 +94,7 @@ def guesses(text: bytes) -> Iterator[str]:
 class _Decoded(NamedTuple):
     text: str
     pending_bytes: int
-    """Return how many bytes at the end begin a character."""
+    """Bytes at the end that begin a character."""
 
 
 def _decoded(text: bytes, encoding: str) -> _Decoded | None:

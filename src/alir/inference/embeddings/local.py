@@ -30,7 +30,7 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 class LocalEmbedding(BaseEmbedding):
     """A sentence-transformers model on this machine, loaded at first use.
 
-    Concurrent calls, whosever they are, are computed together in batches of similar length, on
+    Concurrent calls of all callers are computed together in batches of similar length, on
     threads of its own: documents on some, questions on others, which the system lets go first.
     Vectors are (dim,) floats of unit length.
 
@@ -77,7 +77,7 @@ class LocalEmbedding(BaseEmbedding):
         return "LocalEmbedding"
 
     def for_questions(self) -> "LocalEmbedding":
-        """Return the same model, whose texts go before documents, as questions do."""
+        """Return the same model with texts that go before documents, as questions do."""
         view = self.model_copy()
         view._texts_are = TextKind.SENTENCE
         return view
@@ -200,7 +200,7 @@ def _no_collections() -> Iterator[None]:
 
 
 def _cores() -> int:
-    """Cores this process may use, where the system tells."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""A model's folder: what its files say, read without loading the model."""
+"""A model's folder: its settings, read without loading the model."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class Bert:
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A sentence-transformers model on this machine: what its files say, without loading it."""
+    """A sentence-transformers model on this machine, which is not loaded."""
 
     name: str
     folder: Path
@@ -105,7 +105,7 @@ class ModelFolder:
 
     @cached_property
     def query_instruction(self) -> str:
-        """What goes before a question: what its files say, or LlamaIndex knows; mostly nothing."""
+        """The text before a question, from its files or from LlamaIndex; mostly empty."""
         prompts = self._json("config_sentence_transformers.json", default={}).get("prompts", {})
         if "query" in prompts:
             return str(prompts["query"])
@@ -118,10 +118,10 @@ class ModelFolder:
         return get_query_instruct_for_model_name(self.name)
 
     def bert(self) -> "Bert":
-        """Return what its files say of it as a BERT.
+        """Return the shape of the model, as its files give it.
 
         Raises:
-            ModelUnavailable: it is something else.
+            ModelUnavailable: it is no BERT.
         """
         config = self._json("config.json", default={})
         kinds = [one["type"].rpartition(".")[2] for one in self._json("modules.json", default=[])]

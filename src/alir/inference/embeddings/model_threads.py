@@ -34,19 +34,18 @@ class Encoder(Protocol):
 
 
 class ModelThreads:
-    """Computes the vectors of everyone's texts, in batches of similar length.
+    """Computes the vectors of all callers' texts, in batches of similar length.
 
-    A thread that is free takes the next batch of what waits then, whoever asked for it: a lone
-    text goes at once, and many go together. From any thread and any event loop.
+    A free thread takes the next batch of the texts that wait: a lone text goes at once, and many
+    go together. May be called from any thread and any event loop.
 
     Args:
         load: makes the model ready; called when the first text comes, and again after an error.
-        lengths: tells the lengths of texts in tokens.
+        lengths: returns the lengths of texts in tokens.
         max_texts: texts in one batch at most.
         threads: batches computed at once.
         name: of the threads.
-        niceness: how far what computes lets everything else on the machine go first, where a thread
-            can have a priority of its own: 0 not at all, 19 always.
+        niceness: of the threads, on Linux: 0 gives way to no other program, 19 to all.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class ModelThreads:
         self._encoder: Encoder | None = None
 
     def submit(self, texts: Sequence[str], kind: TextKind) -> Future[list[list[float]]]:
-        """Have `texts` embedded; cancelling the future takes back what still waits."""
+        """Embed `texts`; cancelling the future takes back those that still wait."""
         request = EmbeddingRequest([_well_formed(text) for text in texts], kind)
         if not texts:
             request.vectors.set_result([])
@@ -97,7 +96,7 @@ class ModelThreads:
         """Cancel what waits; return when the threads have ended."""
         with self._lock:
             self._is_closed = True
-            for request in self._everyone():
+            for request in self._take_all():
                 request.vectors.cancel()
         self._pool.shutdown()
         self._encoder = None  # hundreds of megabytes, whoever keeps this object
@@ -129,12 +128,12 @@ class ModelThreads:
     def _prepare(self) -> None:
         with self._loading:
             if self._encoder is not None or not self._new:
-                return  # another thread did it, or told everyone why it cannot be done
+                return  # another thread did it, or failed and reported that
             try:
                 self._encoder = self._loaded()
-            except Exception as error:  # noqa: BLE001  it is for those who wait
+            except Exception as error:  # noqa: BLE001  the callers get it
                 with self._lock:
-                    for request in self._everyone():
+                    for request in self._take_all():
                         request.fail(error)
 
     def _loaded(self) -> Encoder:
@@ -145,7 +144,7 @@ class ModelThreads:
     def _measure(self, requests: list[EmbeddingRequest]) -> None:
         try:
             tokens = iter(self._lengths([text for one in requests for text in one.texts]))
-        except Exception as error:  # noqa: BLE001  it is for those who asked
+        except Exception as error:  # noqa: BLE001  the callers get it
             for request in requests:
                 request.fail(error)
             return
@@ -167,7 +166,7 @@ class ModelThreads:
         is_question = batch[0].request.kind is TextKind.QUESTION
         try:
             vectors = self._encoder.encode([text.text for text in batch], is_question=is_question)
-        except Exception as error:  # noqa: BLE001  it is for the one whose text it is
+        except Exception as error:  # noqa: BLE001  the caller with that text gets it
             if len(batch) == 1:
                 batch[0].request.fail(error)
                 return
@@ -178,7 +177,7 @@ class ModelThreads:
         for text, vector in zip(batch, vectors, strict=True):
             text.request.settle(text.position, vector)
 
-    def _everyone(self) -> list[EmbeddingRequest]:
+    def _take_all(self) -> list[EmbeddingRequest]:
         """Take out all that wait; the lock must be held."""
         new = list(self._new)
         self._new.clear()

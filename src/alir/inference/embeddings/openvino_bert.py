@@ -37,8 +37,8 @@ class OpenVinoBert:
     Any number of threads may call it; `threads` of them compute at once, on a core each.
 
     Raises:
-        ModelUnavailable: it is not a BERT whose vectors are mean or first-token pooled, or its
-            weights are of a type NumPy has not.
+        ModelUnavailable: it is no BERT with mean or first-token pooling, or NumPy lacks the
+            type of its weights.
     """
 
     max_tokens = CPU_TOKENS
@@ -138,11 +138,11 @@ def _graph(model: ModelFolder) -> ov.Model:
     mask = ops.parameter([-1, -1], np.int32)
     real = ops.convert(mask, "f32")
     length = ops.gather(ops.shape_of(ids), _ints(1), ops.constant(np.int64(0)))
-    places = weights.array("embeddings.position_embeddings.weight")
-    places = places + weights.array("embeddings.token_type_embeddings.weight")[0]
+    positions = weights.array("embeddings.position_embeddings.weight")
+    positions = positions + weights.array("embeddings.token_type_embeddings.weight")[0]
     words = ops.gather(weights["embeddings.word_embeddings.weight"], ids, ops.constant(np.int64(0)))
-    place = ops.slice(ops.constant(places), _ints(0), length, _ints(1))
-    x = norm(ops.add(words, place), "embeddings.LayerNorm")
+    position = ops.slice(ops.constant(positions), _ints(0), length, _ints(1))
+    x = norm(ops.add(words, position), "embeddings.LayerNorm")
     absent = ops.subtract(ops.constant(np.float32(1)), real)
     padding = ops.unsqueeze(ops.multiply(absent, ops.constant(np.float32(-1e9))), _ints(1, 2))
     for layer in range(bert.layers):

@@ -55,7 +55,7 @@ class WaitingText:
     position: int
     tokens: int
     number: int
-    """Its place in the order of arrival."""
+    """Its number in the order of arrival."""
     taken: bool = False
 
     @property
@@ -65,10 +65,10 @@ class WaitingText:
 
 
 class TokenBatcher:
-    """Texts that wait, whoever asked for them, to be taken in batches of similar length.
+    """Texts of all callers that wait, taken in batches of similar length.
 
     A batch holds texts of one kind: the oldest that waits, and the next shorter ones, so that
-    nobody waits forever and little is padding. What a caller no longer waits for is left out.
+    no text waits forever and little is padding. Texts of cancelled requests are left out.
 
     Args:
         max_texts: texts in one batch at most.
@@ -83,7 +83,7 @@ class TokenBatcher:
         return sum(map(len, self._lines.values()))
 
     def put(self, request: EmbeddingRequest, tokens: Sequence[int]) -> None:
-        """Add the texts of `request`, whose lengths are `tokens`."""
+        """Add the texts of `request`, which are `tokens` long."""
         longest_first = sorted(range(len(tokens)), key=tokens.__getitem__, reverse=True)
         self._lines[request.kind].put(
             [WaitingText(request, i, tokens[i], next(self._numbers)) for i in longest_first]
@@ -100,7 +100,7 @@ class TokenBatcher:
         return []
 
     def clear(self) -> list[EmbeddingRequest]:
-        """Take out everything; return whose it was."""
+        """Take out everything; return the requests."""
         texts = [text for line in self._lines.values() for text in line.clear()]
         return list({id(text.request): text.request for text in texts}.values())
 

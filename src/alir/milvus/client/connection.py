@@ -1,4 +1,4 @@
-"""One Milvus, called from any thread or event loop, with a timeout on every call.
+"""The connection to one Milvus, from any thread or event loop, with a timeout on every call.
 
 `AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
 therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
@@ -51,7 +51,7 @@ class _ClientLoop:
             return self._loop
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Begin `work`, and let it come as far as its request; from another thread.
+        """Begin `work` from another thread, and wait until its request is sent.
 
         A caller that goes on computing would keep Python's lock: for each call of the system the
         client's thread gives it away, and gets it back only after 5 ms, five times in a request.
@@ -126,7 +126,7 @@ class MilvusConnection:
     async def call_method(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call the `AsyncMilvusClient` method named `operation`, from any event loop.
 
-        It may be any of them: it is not made again once it may have reached Milvus.
+        Any method will do: the call is not made again once it may have reached Milvus.
 
         Raises:
             ConfigError: the credentials or the address are wrong, or the file is in use.
@@ -217,7 +217,7 @@ class MilvusConnection:
             return await self._perform(operation, work)
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
-        """Begin `work` on the loop that owns the client, now; awaiting it brings its result."""
+        """Begin `work` now, on the loop that owns the client; return its result to await."""
         loop = _CLIENT_LOOP.get()
         if asyncio.get_running_loop() is loop:
             return work
@@ -232,7 +232,7 @@ class MilvusConnection:
         await self.on_client_loop(self._close())
 
     async def stop_waiting(self) -> None:
-        """Let no call wait for Milvus to come back any longer, until this is closed."""
+        """Stop all calls from waiting for Milvus to come back, until this is closed."""
         await self.on_client_loop(self._stop_waiting())
 
     async def _stop_waiting(self) -> None:
@@ -264,6 +264,7 @@ class MilvusConnection:
         async with self._connecting:
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
+                self._is_connected = False
             elif self._lite_may_be_dead and self._lite_path is not None:
                 self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
                 self._lite_may_be_dead = False
@@ -283,7 +284,7 @@ class MilvusConnection:
                 dedicated=True,
                 grpc_options={
                     **BACKOFF,
-                    # How long connecting takes is bounded by our own timeout, and told by it.
+                    # Our own timeout bounds how long connecting takes, and reports it.
                     "grpc.min_reconnect_backoff_ms": int(1000 * self.timeout_s) + 1000,
                     # Lite hangs up on a client that pings it while idle, as pymilvus makes it do.
                     "grpc.keepalive_permit_without_calls": 0 if self.is_lite else 1,
@@ -300,7 +301,7 @@ class MilvusConnection:
             ) from error
 
     async def _close(self) -> None:
-        client, self._client, self._is_connected = self._client, None, False
+        client, self._client = self._client, None
         if client is not None:
             await client.close()
         path, self._lite_path = self._lite_path, None
@@ -310,7 +311,7 @@ class MilvusConnection:
 
 
 async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`; if it fails after its waiter left, it was cancelled: nobody would be told."""
+    """Do `work`; report a failure after a cancellation as that: no caller awaits it any more."""
     try:
         return await work
     except Exception as error:

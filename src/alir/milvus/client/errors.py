@@ -18,7 +18,7 @@ PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 9
 """Milvus's codes of a server that is busy, or that was just started and still loads (101: seen for
 a second after each restart of 2.3.5); the numbers are those of its `pkg/util/merr`."""
 LITE_STARTS = "has not been init"
-"""In what Milvus Lite says that is asked for its first collection while it still starts."""
+"""In the message of a Milvus Lite that was asked for a collection while it still started."""
 
 
 def translate_error(
@@ -52,7 +52,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error, its cause, the cause's cause; pymilvus raises `e from e`, so it may be a loop."""
+    """Return the error, its cause, and so on; pymilvus raises `e from e`, which is a loop."""
     chain: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in chain:

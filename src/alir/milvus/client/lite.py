@@ -1,7 +1,7 @@
 """Milvus Lite: a file, and the server process behind it, which serves one process at a time.
 
 milvus-lite 2.5 starts the process for any client of the file and ends it with the program. Here it
-ends when the last of our connections to the file is closed, and says why when it does not start.
+ends when the last of our connections to the file is closed, and errors say why it did not start.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 _DYING_S = 1.0
 """Longest wait for the server of a program that was killed to end; it takes 10 ms."""
 _STARTING_S = 0.5
-"""After so long a server that has not ended is taken to start; clients wait for its answer."""
+"""A server that has not ended after so long counts as started; clients wait for its answer."""
 _lock = threading.Lock()
 _users: dict[Path, int] = {}
 
@@ -94,7 +94,7 @@ def _start(path: Path) -> None:
 
     resolved = str(path.resolve())
     servers = server_manager_instance._servers
-    if resolved in servers:  # somebody else's client in this program
+    if resolved in servers:  # another library's client in this program
         return
     server = _quiet_server(resolved)
     _serve(server, str(path))
@@ -102,7 +102,7 @@ def _start(path: Path) -> None:
 
 
 def _serve(server: Any, path: str) -> None:
-    """Start `server`, which the server of a program that was just killed may hinder for a moment.
+    """Start `server`, again where the server of a program that was just killed hinders it.
 
     That one ends when it gets the lock file, and until then holds the file: ours ends at once.
     """

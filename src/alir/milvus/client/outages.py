@@ -1,4 +1,4 @@
-"""Whether calls wait for a Milvus that is gone, and who is told of it."""
+"""Outages: the times when calls wait for a Milvus that is gone, and their listeners."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ class OutageMonitor:
     def listen(
         self, paused: Callable[[Outage], None], resumed: Callable[[float], None]
     ) -> Iterator[None]:
-        """Have each outage, and after how many seconds it ended, told on the running loop."""
+        """Call `paused` for each outage, and `resumed` with its seconds, on the running loop."""
         listener = _Listener(asyncio.get_running_loop(), paused, resumed)
         self._listeners.append(listener)
         if (outage := self._now) is not None:
@@ -73,7 +73,7 @@ class OutageMonitor:
                         listener.notify(listener.resumed, self._clock() - self._began)
 
     def announce(self, reason: str, *, waits_s: float) -> None:
-        """Tell, once for each outage, why calls wait, and for how long at most."""
+        """Tell the listeners, once an outage, why calls wait, and for how long at most."""
         if self._now is not None:
             return
         since = time.time() - (self._clock() - self._began)

@@ -1,8 +1,8 @@
-"""The only layer that makes a failed call to Milvus again.
+"""Retries: the only layer that makes a failed call to Milvus again.
 
-pymilvus's own (`retry_on_rpc_failure`: until the timeout, without jitter, and inserts too, whose
-acknowledgement may have got lost) and gRPC's are off; see `connection.py`. So a call that fails
-reaches this one at once, and nothing below it has repeated anything.
+pymilvus's own are off (`retry_on_rpc_failure`: until the timeout, without jitter, and of inserts
+too, though only their acknowledgement may be lost), and so are gRPC's; see `connection.py`. So a
+call that fails comes here at once, and nothing below has repeated anything.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from alir.milvus.client.outages import OutageMonitor
 T = TypeVar("T")
 
 QUICK_RETRIES = 2
-"""For whoever waits for an answer; together they take 0.3 s at most."""
+"""Of a call with a caller that waits for the answer; together they take 0.3 s at most."""
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 2.0
 BACKOFF = wait_random_exponential(multiplier=FIRST_DELAY_S, max=LONGEST_DELAY_S)
@@ -88,7 +88,7 @@ class Retrier:
         return await repeat(attempt, error, repeatable)
 
     def stop_waiting(self) -> None:
-        """Let no call wait any longer, from now on: the connection is to be closed."""
+        """Stop all calls from waiting, from now on: the connection is about to be closed."""
         self._may_wait = False
         while self._waits:
             self._waits.pop().reschedule(0)
@@ -141,12 +141,12 @@ class Retrier:
     ) -> T:
         began, last = self._clock(), failed
 
-        def tell(state: RetryCallState) -> None:
+        def announce(state: RetryCallState) -> None:
             nonlocal last
             error = state.outcome and state.outcome.exception()
             assert isinstance(error, DependencyError)  # noqa: S101  the only one that is repeated
             last = error
-            # A hiccup that one quick repeat gets over is nobody's news.
+            # A hiccup that one quick repeat gets over is not announced.
             if state.attempt_number > 1 or isinstance(error, MilvusTimeout):
                 self.outages.announce(str(error), waits_s=self._outage_s)
 
@@ -155,7 +155,7 @@ class Retrier:
             stop=lambda _: self._clock() - began >= self._outage_s,
             wait=BACKOFF,
             sleep=self._sleep,
-            before_sleep=tell,
+            before_sleep=announce,
             reraise=True,
         )
         try:

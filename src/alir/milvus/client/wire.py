@@ -1,4 +1,4 @@
-"""Writes and searches as they go on the wire, without pymilvus's work for every single value.
+"""The wire format of writes and searches, without pymilvus's work for every single value.
 
 To write, pymilvus loops over each character of each string and turns each vector into a list; to
 read, it wraps each hit and each field of it. What it does besides, the timestamp that lets a
@@ -28,7 +28,7 @@ from alir.milvus.rows import DYNAMIC_FIELD, Row
 
 Operation = Literal["insert", "upsert"]
 Fields = Mapping[str, Mapping[str, Any]]
-"""The fields a writer gives values of, by name, as `describe_collection` tells them."""
+"""The fields a writer gives values of, by name, as `describe_collection` returns them."""
 Hit = dict[str, Any]
 """`id`, `distance`, and `entity`: the fields that were asked for."""
 

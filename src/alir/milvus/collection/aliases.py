@@ -1,8 +1,8 @@
-"""Which collection a name means: the live one of those that rebuilds have made.
+"""Aliases: the live collection version, and the one before it, by the name of the index.
 
-The collection of a rebuild is `<name>__1`, `<name>__2`, and so on. On a server the name is an alias
-of the live one, and `<name>__previous` of the one before. Milvus Lite has no aliases, and there the
-name is that of the first collection, until a row of a small one of our own says otherwise.
+A rebuild makes the collection `<name>__1`, `<name>__2`, and so on. On a server, `<name>` is an
+alias of the live one, and `<name>__previous` of the one before. Milvus Lite has no aliases: there
+the first collection is called `<name>`, and rows of the collection `alir__aliases` name later ones.
 """
 
 import re
@@ -19,14 +19,14 @@ from alir.milvus.filters import among
 from alir.models.fingerprint import Fingerprint
 
 LITE_COLLECTION = "alir__aliases"
-"""The collection in which Milvus Lite keeps what its names mean."""
+"""The collection that holds the aliases on Milvus Lite."""
 _OF_A_REBUILD = re.compile(r"(.+)__(\d+)")
 
 
 class Aliases(Protocol):
-    """What one name means. Failed calls are not made again: see `MilvusConnection.begin_attempts`.
+    """The aliases of one index. No failed call is repeated: `MilvusConnection.begin_attempts` does.
 
-    A collection that was never live is not meant by it, even while it is the only one.
+    A collection that was never live has no alias, even while it is the only one.
     """
 
     async def live_collection(self) -> str | None:
@@ -34,23 +34,23 @@ class Aliases(Protocol):
         ...
 
     async def previous_collection(self) -> str | None:
-        """Return the one that was live before; None where it does not exist any more."""
+        """Return the one that was live before; None if it no longer exists."""
         ...
 
     async def first_collection(self) -> str:
-        """Return what the first collection is to be called."""
+        """Return the name for the first collection."""
         ...
 
     async def prepare_switch(self) -> bool:
-        """See to it that `switch_to` is possible; return whether that has renamed the live one."""
+        """Make `switch_to` possible; return whether that renamed the live collection."""
         ...
 
     async def switch_to(self, collection: str) -> None:
-        """Have the name mean `collection` from now on, for everybody at once."""
+        """Make `collection` live, for all readers at once."""
         ...
 
     async def release_collection(self, collection: str) -> None:
-        """Have nothing mean `collection`, which is to be dropped."""
+        """Remove the aliases of `collection`, before it is dropped."""
         ...
 
 
@@ -60,7 +60,7 @@ def aliases_of(connection: MilvusConnection, name: str) -> Aliases:
 
 
 def version_number(collection: str, name: str) -> int | None:
-    """Return which of those called `name` a collection is; None if it is none of them."""
+    """Return the number in the name of a version of `name`; None for another collection."""
     if collection == name:
         return 0
     found = _OF_A_REBUILD.fullmatch(collection)
@@ -68,10 +68,10 @@ def version_number(collection: str, name: str) -> int | None:
 
 
 async def collections_of(connection: MilvusConnection, name: str) -> dict[str, Fingerprint]:
-    """Return what each collection that `name` means, has meant or is to mean is made with.
+    """Return the fingerprints of all versions of `name` by collection: live, old and unfinished.
 
-    They are told by what they are called, and by what they say of themselves: somebody else's
-    collection with such a name is none of them.
+    The name of the collection and its description must agree: another program's collection with
+    such a name is left out.
     """
     found: dict[str, Fingerprint] = {}
     for collection in sorted(await connection.call_once("list_collections")):
@@ -87,9 +87,9 @@ async def collections_of(connection: MilvusConnection, name: str) -> dict[str, F
 class _ServerAliases:
     """Milvus's own aliases.
 
-    A collection that bears the name itself, because another program or an older alir made it, is
-    renamed to `<name>__0` before the name can mean another. The name means nothing for the 3 ms
-    between the two calls: `<name>__previous`, set before, tells then.
+    A collection that has the name itself, because another program or an older alir made it, is
+    renamed to `<name>__0` before the name can be an alias. For the 3 ms between the two calls
+    the name does not exist: `<name>__previous`, set before, is read then.
     """
 
     def __init__(self, connection: MilvusConnection, name: str) -> None:
@@ -98,19 +98,19 @@ class _ServerAliases:
         self._previous = f"{name}__previous"
 
     async def live_collection(self) -> str | None:
-        return await self._meant(self._name) or await self._meant(self._previous)
+        return await self._target(self._name) or await self._target(self._previous)
 
     async def previous_collection(self) -> str | None:
-        previous = await self._meant(self._previous)
+        previous = await self._target(self._previous)
         return None if previous == await self.live_collection() else previous
 
     async def first_collection(self) -> str:
         return f"{self._name}__1"
 
     async def prepare_switch(self) -> bool:
-        if not await self._meant(self._name):  # a process that died between the two calls
+        if not await self._target(self._name):  # a process that died between the two calls
             await self._point(self._name, await self.live_collection())
-        renames = await self._meant(self._name) == self._name
+        renames = await self._target(self._name) == self._name
         if renames:
             first = f"{self._name}__0"
             await self._point(self._previous, self._name)
@@ -127,10 +127,10 @@ class _ServerAliases:
 
     async def release_collection(self, collection: str) -> None:
         for alias in (self._previous, self._name):
-            if alias != collection and await self._meant(alias) == collection:
+            if alias != collection and await self._target(alias) == collection:
                 await self._call("drop_alias", alias)
 
-    async def _meant(self, name: str) -> str | None:
+    async def _target(self, name: str) -> str | None:
         if not await self._call("has_collection", name):
             return None
         try:
@@ -141,13 +141,13 @@ class _ServerAliases:
             return None  # it was renamed or dropped between the two calls
 
     async def _point(self, alias: str, collection: str | None) -> None:
-        meant = await self._meant(alias)
+        meant = await self._target(alias)
         if meant == collection:
             return
         try:
             await self._call("create_alias" if meant is None else "alter_alias", collection, alias)
         except MilvusFailed:
-            if await self._meant(alias) != collection:  # another process was about to do the same
+            if await self._target(alias) != collection:  # another process was about to do the same
                 raise
 
 
@@ -194,10 +194,10 @@ class _LiteAliases:
         await self._call("insert", LITE_COLLECTION, [row])
 
     async def release_collection(self, collection: str) -> None:
-        """Nothing to do: a collection that does not exist is not meant."""
+        """Do nothing: a collection that does not exist counts as no version."""
 
     async def _last(self) -> tuple[int, str, str]:
-        """The number of the last switch, and what is live since and was before."""
+        """Return the number of the last switch, the collection it made live, and the one before."""
         if not await self._call("has_collection", LITE_COLLECTION):
             return 0, self._name, ""
         if self._life != self._connection.lite_starts:

@@ -1,7 +1,7 @@
 """A collection: opened once and checked, made where it is missing, read row by row.
 
-Where its name is an alias, it is the collection that the name meant when it was opened, until the
-name is looked at again and means another that suits: see `_choose`.
+Where its name is an alias, it is the collection that the alias meant when it was opened. When the
+alias is looked up again and means another one that fits, it is that one: see `_choose`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from alir.milvus.filters import after, among, both
 from alir.milvus.rows import ID_FIELD, Row
 
 LOOKS_AGAIN_S = 2.0
-"""How long a search may go on without a look at what an alias means."""
+"""Seconds after which a search looks an alias up again."""
 
 
 class Collection:
@@ -54,7 +54,7 @@ class Collection:
         self._aliases = aliases_of(connection, layout.collection) if layout.is_alias else None
         self._overwrite = overwrite
         self._found: ExistingCollection | None = None
-        self._life = 0
+        self._opened_at_start = 0
         self._look_at = 0.0
         self._one_at_a_time: asyncio.Lock | None = None
 
@@ -64,7 +64,7 @@ class Collection:
         return self.connection.begin_attempts(call, waits=waits)
 
     async def find_again(self) -> bool:
-        """After a call that failed, look if what an alias meant was renamed or dropped meanwhile.
+        """Look after a failed call if the collection was renamed or dropped behind an alias.
 
         Return whether to make the call again, by the name that this collection has now.
         """
@@ -93,7 +93,7 @@ class Collection:
 
         async def write(client: AsyncMilvusClient) -> None:
             nonlocal is_final, is_first
-            found = self.found or await self._opened(None)
+            found = self.found or await self._open_or_create(None)
             inserts = operation == "insert" or (is_first and await self._is_new(rows))
             if operation == "upsert" and not found.upserts:
                 await self._make_room(rows)
@@ -115,7 +115,7 @@ class Collection:
         return self.connection.begin(operation, write, waits=True, repeatable=lambda: not is_final)
 
     async def _is_new(self, rows: Sequence[Row]) -> bool:
-        """Whether an insert does what an upsert of `rows` would, and sooner.
+        """Return whether an insert does the same as an upsert of `rows`, and sooner.
 
         On Milvus Lite an upsert looks at every row there is: at 100,000 it takes eight times as
         long as an insert.
@@ -123,13 +123,13 @@ class Collection:
         return self.connection.is_lite and not await self._held(rows)
 
     async def _make_room(self, rows: Sequence[Row]) -> None:
-        """Delete what has the ids of `rows`, for an insert to do what an upsert should."""
+        """Delete the rows with the ids of `rows`, so that an insert does what an upsert should."""
         if await self._held(rows):
             expression = among(ID_FIELD, [row.id for row in rows])
             await self.connection.call_once("delete", self.name, filter=expression)
 
     async def _held(self, rows: Sequence[Row]) -> bool:
-        """Whether there is a row with an id of one of `rows`."""
+        """Return whether there is a row with an id of one of `rows`."""
         expression = among(ID_FIELD, [row.id for row in rows])
         held = await self.connection.call_once(
             "query",
@@ -149,8 +149,8 @@ class Collection:
 
     @property
     def found(self) -> ExistingCollection | None:
-        """What the collection turned out to be; None until it is open."""
-        return self._found if self._life == self.connection.lite_starts else None
+        """The collection as it was found; None until it is open."""
+        return self._found if self._opened_at_start == self.connection.lite_starts else None
 
     async def open_or_create(self, dim: int | None) -> ExistingCollection:
         """Open the collection, or make it with vectors of `dim` dimensions, to write to it.
@@ -160,7 +160,7 @@ class Collection:
         """
         if (found := self.found) is not None:
             return found
-        return await self.connection.begin_attempts(partial(self._opened, dim), waits=True)
+        return await self.connection.begin_attempts(partial(self._open_or_create, dim), waits=True)
 
     async def open_existing(self, *, waits: bool = False) -> ExistingCollection | None:
         """Open the collection; None while it does not exist.
@@ -175,17 +175,17 @@ class Collection:
         return self.found
 
     async def open_current(self) -> ExistingCollection | None:
-        """Open the collection as `open_existing` does; every now and then see what it is by now.
+        """Open the collection as `open_existing` does; look its alias up now and then.
 
-        A name that means another collection since is followed there, if that suits. If not, this
-        stays what it is for as long as it exists.
+        If the alias means another collection by now that fits, that one is opened. Otherwise this
+        one stays open for as long as it exists.
         """
         if self._aliases is not None and self.found is not None and monotonic() > self._look_at:
             await self.connection.begin_attempts(self._look_again)
         return self.found or await self.open_existing()
 
     async def open_live(self) -> ExistingCollection | None:
-        """Open what the name means at this moment; None while that does not exist.
+        """Open the live collection; None while there is none.
 
         Raises:
             CollectionMismatch: it was made with another model; what was open stays so.
@@ -256,7 +256,7 @@ class Collection:
         return int(rows[0]["count(*)"])
 
     async def delete(self, expression: str, *, partition: str | None = None) -> None:
-        """Delete the rows that match `expression`, and see to it that they are gone."""
+        """Delete the rows that match `expression`, and check that they are gone."""
         if not await self.open_existing(waits=True):
             return
         deleting = partial(self._delete, expression, partition)
@@ -270,7 +270,7 @@ class Collection:
             raise MilvusFailed(self.connection.uri, "delete", problem, retryable=True)
 
     async def drop(self) -> None:
-        """Drop the collection if it exists; with an alias, whatever that has ever meant."""
+        """Drop the collection if it exists; with an alias, all its versions."""
         await self.connection.begin_attempts(self._drop)
         self._found = None
 
@@ -288,7 +288,7 @@ class Collection:
         self._found = None
         await self.connection.close()
 
-    async def _opened(self, dim: int | None) -> ExistingCollection:
+    async def _open_or_create(self, dim: int | None) -> ExistingCollection:
         await self._open(self._layout.dim or dim, create=True)
         if self.found is None:
             problem = f"the collection {self._layout.collection!r} vanished"
@@ -329,22 +329,22 @@ class Collection:
         self._found = None
         if chosen is not None:
             self.name, self._found = chosen
-            self._life = life
+            self._opened_at_start = life
             self._look_at = monotonic() + LOOKS_AGAIN_S
 
     async def _choose(self, *, only_live: bool = False) -> tuple[str, ExistingCollection] | None:
-        """Open what the name means: the collection, and what it is; None where there is none.
+        """Open the live collection and return its name with it; None if there is none.
 
-        What was open already, by its name or by the one that it got since, is kept to where the
-        name means something made with another model now: a question to it is in progress, or
-        comes from a program that was started before.
+        If the live one was made with another model, the one that was open already is kept, by its
+        name or the one it got since: a question to it is in progress, or comes from a program that
+        was started before.
         """
         if self._aliases is None:
             found = await self._opener.open_existing(self.name)
             return (self.name, found) if found else None
         live = await self._aliases.live_collection()
         names = [live]
-        if self._life and not only_live:
+        if self._opened_at_start and not only_live:
             names += [self.name, await self._aliases.previous_collection()]
         try:
             return await self._first_that_suits(names)

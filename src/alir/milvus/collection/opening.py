@@ -1,6 +1,6 @@
 """Opening: a collection checked, given the indexes it lacks, and loaded; or made, if missing.
 
-The calls here are made once: who opens begins again with all of them.
+No call here is made again by itself: the caller repeats the opening as a whole.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Writes and searches of one collection: those that wait together go out as one request."""
+"""Batches of writes and searches: those that wait together go out as one request."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -65,7 +65,7 @@ class _Search:
 
 
 class RequestBatcher:
-    """What `AlirMilvusStore` sends rows and searches through, one at a time or many.
+    """Sends rows and searches of concurrent callers in few requests to one collection.
 
     Args:
         max_rows: rows in one request at most.
@@ -141,7 +141,7 @@ class RequestBatcher:
 
     @property
     def stats(self) -> dict[str, CoalescerStats]:
-        """What went through on the running event loop, by kind."""
+        """The requests of the running event loop, by kind."""
         return {
             "inserts": self._inserts.on_this_loop().stats,
             "upserts": self._upserts.on_this_loop().stats,
@@ -172,7 +172,7 @@ class RequestBatcher:
 
 
 class _Upserts:
-    """Upserts of which no two with the same id are under way at once, nor in one request.
+    """Upserts rows, never two with the same id at once, nor in one request.
 
     An id keeps what was upserted last; and on Milvus Lite, two upserts at once leave two rows.
     """

@@ -1,8 +1,8 @@
-"""The collection: how it is made, and whether an existing one fits.
+"""The schema of a new collection, and whether an existing collection fits.
 
-The schema is `MilvusVectorStore`'s. A collection made by alir also says in its description what it
-is made with, its fingerprint, so that two models are never mixed in one index. Where that has
-`tenants`, the folder that theirs are in, a field more is the partition key.
+The schema is `MilvusVectorStore`'s. The description of a collection that alir made holds its
+fingerprint, so that two models are never mixed in one index. If the fingerprint has `tenants`, the
+folder that holds their folders, one more field is the partition key.
 """
 
 import json
@@ -132,25 +132,25 @@ def _new_index(name: str, config: dict[str, Any], kind: str, metric: str) -> Ind
 
 @dataclass(frozen=True)
 class ExistingCollection:
-    """What an existing collection turned out to be."""
+    """An existing collection, as it was found."""
 
     dim: int | None
     """None without dense vectors."""
     sparse: bool
     """Whether it can be searched by sparse vectors that are made as the layout says."""
     fields: dict[str, dict[str, Any]]
-    """Its fields by name, as `describe_collection` tells them."""
+    """Its fields by name, as `describe_collection` returns them."""
     dialect: FilterDialect
     made_with: Fingerprint
     """As far as it is known."""
     tenants: TenantPartitions | None = None
-    """Whose its rows are; None where that is no field of theirs."""
+    """The tenants of its rows; None if it has no partition key."""
     upserts: bool = True
-    """Whether an upsert does what it says."""
+    """Whether an upsert writes to the right partition."""
 
     @cached_property
     def written(self) -> dict[str, dict[str, Any]]:
-        """The fields a writer gives values of; the others Milvus makes itself."""
+        """The fields that a writer gives values for; Milvus makes the others itself."""
         return {
             name: about
             for name, about in self.fields.items()
@@ -159,7 +159,7 @@ class ExistingCollection:
 
     @cached_property
     def required(self) -> list[str]:
-        """The fields every row must have a value of, besides its dense vector."""
+        """The fields that need a value in every row, besides the dense vector."""
         return [
             name
             for name, about in self.written.items()
@@ -229,19 +229,19 @@ def check_collection(
 def mismatch(
     layout: CollectionLayout, held: Fingerprint, present: Fingerprint
 ) -> CollectionMismatch:
-    """Return the error that says in what the collection differs from what would be made now."""
+    """Return the error that names how the collection differs from one made now."""
     differing = differences(held, present)
-    told = [str(one) for one in differing]
+    parts = [str(one) for one in differing]
     if not layout.is_alias:
-        return CollectionMismatch(layout.collection, f"was made with {'; '.join(told)}")
+        return CollectionMismatch(layout.collection, f"was made with {'; '.join(parts)}")
     restored = [one.restored_by for one in differing if one.restored_by]
-    return FingerprintMismatch(layout.collection, told, " ".join(restored))
+    return FingerprintMismatch(layout.collection, parts, " ".join(restored))
 
 
 def recorded_fingerprint(description: str) -> dict[str, str]:
-    """Return what a collection's description says of it; nothing, if alir did not write it."""
+    """Return the fingerprint in a collection's description; empty if alir did not write it."""
     try:
-        said = json.loads(description)
+        parts = json.loads(description)
     except ValueError:
         return {}
-    return {name: str(value) for name, value in said.items()} if isinstance(said, dict) else {}
+    return {name: str(value) for name, value in parts.items()} if isinstance(parts, dict) else {}

@@ -1,8 +1,8 @@
-"""Whose a row is: the partition key of an index on a server, and the searches that need only one.
+"""Tenants: the partition key of a collection on a server, and searches of one partition.
 
-A tenant is a folder in one folder, which the collection remembers: so whose a file is follows from
-its path, for whoever writes or searches, and never changes. A search that nothing outside of one
-tenant's folder can pass is told to Milvus as that tenant's, which then looks in one partition.
+Each tenant has a folder in one root folder, which the collection's fingerprint names. So the path
+of a file says which tenant it belongs to, and that never changes. A search with filters that only
+one tenant's files can pass also names the tenant, and Milvus then looks in one partition.
 """
 
 import os
@@ -34,10 +34,10 @@ class TenantPartitions:
     """The tenants of one collection."""
 
     root: str
-    """The folder in which each has its own; a real path."""
+    """The folder that holds a folder for each tenant; a real path."""
 
     def tenant_of(self, path: object) -> str:
-        """Return whose the file at `path` is; empty, the house's, if it is in nobody's folder."""
+        """Return the tenant of the file at `path`; empty if it is in no tenant's folder."""
         root = self.root.rstrip(os.sep) + os.sep
         if not isinstance(path, str) or not path.startswith(root):
             return ""
@@ -45,9 +45,9 @@ class TenantPartitions:
         return name if inside else ""
 
     def only_tenant(self, filters: MetadataFilters | None) -> str | None:
-        """Return whose all is that can pass `filters`; None if it may be several's, or the house's.
+        """Return the one tenant of all files that can pass `filters`; None if there may be others.
 
-        It follows from what they say of paths.
+        It follows from the conditions on paths.
         """
         first, beyond = _range(filters)
         if beyond is None or not (name := self.tenant_of(first)):

@@ -1,1 +1,1 @@
-"""Who calls, and what they may reach."""
+"""Callers, their keys and their files."""

@@ -1,4 +1,4 @@
-"""Who calls: what a key may do, and which part of the index is its own."""
+"""The caller of a request: its key's scope, and the part of the index that it sees."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,38 +12,38 @@ from alir.models.path_filters import inside
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Whose files a caller sees: those in one folder, or all of the index."""
+    """The files that a caller sees: those in one folder, or the whole index."""
 
     name: str
-    """Empty is the house: it sees everything."""
+    """Empty for an admin key, which sees everything."""
     folder: Path
-    """Where its files lie, and what it may name lies; a real path, if nobody put a link there."""
+    """The folder of its files, and of the paths it may name; a real path unless it is a link."""
 
     @property
     def filters(self) -> MetadataFilters | None:
-        """What every search of its callers must pass."""
+        """The filters of all its searches."""
         return inside(self.folder) if self.name else None
 
     def holds(self, file: Path) -> bool:
-        """Return whether a file of the index is one of its own."""
+        """Return whether a file belongs to this tenant."""
         return not self.name or self.folder in file.parents
 
     def sees(self, tenant: str) -> bool:
-        """Return whether what `tenant` began is shown to it."""
+        """Return whether it sees what another tenant began."""
         return not self.name or self.name == tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request, from its key alone."""
+    """The sender of a request, known by its key."""
 
     key: str
-    """The id of the key, not its secret; empty where none is needed."""
+    """The id of the key, not its secret; empty if no key is needed."""
     scope: Scope
     tenant: Tenant
 
 
 def caller(request: Request) -> Caller:
-    """Return who sent `request`; it has been let in already."""
+    """Return the caller of an authenticated request."""
     found: Caller = request.state.caller
     return found

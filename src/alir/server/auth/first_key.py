@@ -1,4 +1,4 @@
-"""The first key of a service that was just set up, for the person who did."""
+"""The first key of a new service."""
 
 import os
 import secrets
@@ -11,17 +11,17 @@ from alir.storage import keys
 
 NAME = "first"
 _MOST_BYTES = 200
-"""More than a secret has: what is longer is none."""
+"""A longer file holds no secret."""
 
 
 def make_first_key(db: sqlite3.Connection, file: Path) -> bool:
-    """Make a key of scope admin if there never was one, with its secret in `file`; return if so.
+    """Make an admin key if no key was ever made, and write its secret to `file`; return if so.
 
-    Only its owner may read the file. A crash leaves both or neither, or a file whose secret opens
-    nothing and which the next start writes anew.
+    Only the owner can read the file. A crash leaves both key and file, or neither, or a file with
+    an invalid secret, which the next start overwrites.
 
     Raises:
-        InvalidSetting: the file cannot be written, or is there and holds something else.
+        InvalidSetting: The file cannot be written, or exists and holds something else.
     """
     db.execute("BEGIN IMMEDIATE")  # two that start at once make one
     try:

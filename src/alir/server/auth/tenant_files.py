@@ -1,4 +1,4 @@
-"""The files of a caller on the disk: what it may name, and what its uploads are called."""
+"""The paths that a caller may name, and the file names of its uploads."""
 
 import os
 import unicodedata
@@ -13,10 +13,10 @@ _UNSAFE = frozenset('<>:"|?*')
 
 
 def resolve_path(given: str, tenant: Tenant) -> Path:
-    """Return what `given` names below the tenant's folder: a real path.
+    """Return the real path that a caller names below the tenant's folder.
 
     Raises:
-        Refused: it is not below it, whether there is anything or not; or hidden; or not there.
+        ProblemException: It is outside the folder, hidden, or missing.
     """
     folder = tenant.folder
     if "\0" in given:
@@ -38,15 +38,15 @@ def resolve_path(given: str, tenant: Tenant) -> Path:
 
 
 def is_inside(file: Path, tenant: Tenant) -> bool:
-    """Return whether a file lies below the tenant's folder, and no link leads out of it."""
+    """Return whether a file is below the tenant's folder, also after following links."""
     return Path(os.path.realpath(file)) == file and file.is_relative_to(tenant.folder)
 
 
 def safe_name(given: str) -> str:
-    """Return what an uploaded file is called: its last name, without what means something.
+    """Return a safe file name for an upload: the last part, without special characters.
 
     Raises:
-        Refused: nothing of it is left, or it is of a kind that alir does not read.
+        ProblemException: No name is left, or alir does not read this kind of file.
     """
     last = unicodedata.normalize("NFC", given).replace("\\", "/").rpartition("/")[2]
     plain = (c if c.isprintable() and c not in _UNSAFE else "_" for c in last)

@@ -1,1 +1,1 @@
-"""How much may be asked for, by each key and at once."""
+"""Limits by key, and limits on what runs at once."""

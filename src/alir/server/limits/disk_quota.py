@@ -1,4 +1,4 @@
-"""The disk that a tenant's folder may take: what is left of it for a form's files."""
+"""The limit on the bytes in a tenant's folder."""
 
 import os
 from pathlib import Path
@@ -7,38 +7,38 @@ from alir.server.problems import refusal
 
 
 class DiskQuota:
-    """What the files of one form may take in a folder that may hold so many bytes in all.
+    """Checks that the files of one upload fit into a folder with a limit.
 
-    Two forms at once may not take the same room: the last look, before files get their names,
-    counts all that lies there, what other forms have written so far among it. Blocks.
+    Parallel uploads cannot use the same space: the last check, before files get their names,
+    counts everything in the folder, also what other uploads have written. Blocks.
 
     Args:
-        folder_bytes: all that may lie in the folder; None is any number.
+        folder_bytes: The most bytes in the folder; None is no limit.
     """
 
     def __init__(self, folder: Path, folder_bytes: int | None) -> None:
         self._folder = folder
         self._folder_bytes = folder_bytes
-        self._left = 0 if folder_bytes is None else folder_bytes - _taken(folder)
+        self._left = 0 if folder_bytes is None else folder_bytes - _size_bytes(folder)
         self._replaced = 0
 
-    def replaces(self, path: Path) -> None:
-        """Take in that a file takes the place of one that may be there."""
+    def count_replaced(self, path: Path) -> None:
+        """Count a file that may replace an existing one."""
         try:
             self._replaced += path.lstat().st_size
         except FileNotFoundError:
             return
 
-    def takes(self, size_bytes: int) -> None:
-        """Refuse the form whose files have come to `size_bytes`, if there is no room for them."""
+    def check_upload(self, size_bytes: int) -> None:
+        """Raise `ProblemException` if files of `size_bytes` in all do not fit."""
         if self._folder_bytes is not None and size_bytes > self._left + self._replaced:
             raise self._full(self._folder_bytes)
 
-    def took(self) -> None:
-        """Refuse the form, all of which is in the folder now, if that holds too much."""
+    def check_folder(self) -> None:
+        """Raise `ProblemException` if the folder, with the new files in it, holds too much."""
         if self._folder_bytes is None:
             return
-        if _taken(self._folder) - self._replaced > self._folder_bytes:
+        if _size_bytes(self._folder) - self._replaced > self._folder_bytes:
             raise self._full(self._folder_bytes)
 
     @staticmethod
@@ -47,8 +47,8 @@ class DiskQuota:
         return refusal(507, "Insufficient Storage", detail)
 
 
-def _taken(folder: Path) -> int:
-    """Return the bytes of the files below `folder`; 0 if it is not there."""
+def _size_bytes(folder: Path) -> int:
+    """Return the bytes of all files below a folder; 0 if it is missing."""
     taken = 0
     for where, _, names in os.walk(folder):
         for name in names:

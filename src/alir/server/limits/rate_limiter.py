@@ -52,11 +52,6 @@ class RateLimiter:
         self.refused: Counter[str] = Counter()
         """Refused requests by the limit that was reached."""
 
-    @property
-    def active_questions(self) -> int:
-        """How many questions run now."""
-        return self.question_limiter.active
-
     def count_request(self, key: str) -> None:
         """Count a request of a key.
 

@@ -1,4 +1,4 @@
-"""What a question costs: what language models were sent and replied for it, whoever called them."""
+"""The token usage of questions: the texts sent to language models and their replies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from llama_index_instrumentation import get_dispatcher
 
 
 class TokenUsage:
-    """What went to language models and came from them."""
+    """The texts sent to language models and received from them."""
 
     def __init__(self) -> None:
         self._sent: list[str] = []
@@ -23,19 +23,19 @@ class TokenUsage:
 
     @property
     def texts(self) -> list[str]:
-        """All of it, in no order."""
+        """All texts, in no order."""
         return [*self._sent, *self._replied.values()]
 
     def add(self, event: object) -> None:
-        """Take in what LlamaIndex tells of a call."""
+        """Add the texts of an instrumentation event."""
         if isinstance(event, LLMChatStartEvent):
             self._sent += [message.content or "" for message in event.messages]
         elif isinstance(event, (LLMChatInProgressEvent, LLMChatEndEvent)) and event.response:
-            # Of a stream, what has come so far: it counts though nobody hears its end.
+            # The text of a stream so far: it counts even if the stream is cut off.
             self._replied[event.span_id] = event.response.message.content or ""
 
 
-_said: ContextVar[TokenUsage | None] = ContextVar("said", default=None)
+_usage: ContextVar[TokenUsage | None] = ContextVar("usage", default=None)
 
 
 class _Listener(BaseEventHandler):
@@ -44,18 +44,18 @@ class _Listener(BaseEventHandler):
         return "AlirSpending"
 
     def handle(self, event: Any, **_: Any) -> None:
-        if (said := _said.get()) is not None:
-            said.add(event)
+        if (usage := _usage.get()) is not None:
+            usage.add(event)
 
 
 @contextmanager
 def token_usage_recorded() -> Iterator[TokenUsage]:
-    """Give what is said to language models and by them, in this context and in what it starts."""
+    """Record the token usage of this context and of the tasks that it starts."""
     dispatcher = get_dispatcher()
     if not any(isinstance(one, _Listener) for one in dispatcher.event_handlers):
         dispatcher.add_event_handler(_Listener())
-    token = _said.set(said := TokenUsage())
+    token = _usage.set(usage := TokenUsage())
     try:
-        yield said
+        yield usage
     finally:
-        _said.reset(token)
+        _usage.reset(token)

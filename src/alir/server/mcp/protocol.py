@@ -43,7 +43,7 @@ class McpTransport:
     question_slot: Callable[[Caller], AbstractAsyncContextManager[None]]
     """Holds a slot for a question, and counts its tokens."""
     error_text: Callable[[AlirError], str]
-    """Returns what a host is told of an error, in a sentence or two."""
+    """Returns the text of an error for a host, in a sentence or two."""
 
 
 def mcp_server(app: Alir, transport: McpTransport) -> Server[Any]:
@@ -110,7 +110,7 @@ async def _call(
         return _failed(_refusal_text(refused))
     except AlirError as error:
         return _failed(transport.error_text(error))
-    except Exception:  # noqa: BLE001  the SDK may tell the host what it says
+    except Exception:  # noqa: BLE001  the SDK may send its text to the host
         _log.exception("A tool failed")
         return _failed(DEFECT)
     return types.CallToolResult(

@@ -19,7 +19,7 @@ from alir.server.schemas.answers import Question
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
 from alir.steps.ask.cite import source
-from alir.steps.ask.fence import fenced, harmless
+from alir.steps.ask.text.fence import fenced, harmless
 from alir.workflows.retrieval import MAX_TOP_K
 
 TopK = Annotated[

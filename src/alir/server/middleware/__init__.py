@@ -1,1 +1,1 @@
-"""What every request goes through, as plain ASGI."""
+"""The middleware of every request, as plain ASGI."""

@@ -40,8 +40,8 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         limit = self._limits_by_path.get(scope["path"], MAX_BODY_BYTES)
-        said = Headers(scope=scope).get("content-length", "")
-        if said.isdecimal() and int(said) > limit:
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
             if "expect" not in Headers(scope=scope):
                 await _pass_over(receive)
             raise _too_large(limit)

@@ -6,13 +6,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.errors import AlirError
-from alir.server.problems import ProblemException, on_alir_error, on_defect, on_refusal
+from alir.server.problems import ProblemException, handle_error
 
 _log = logging.getLogger(__name__)
 
 
 class ErrorMiddleware:
-    """Answers with what is raised on the way to the routes."""
+    """Answers with the problem of an error in the middleware inside it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,14 +33,9 @@ class ErrorMiddleware:
             await self._app(scope, receive, sent)
         except ClientDisconnect:
             return
-        except Exception as error:  # noqa: BLE001  the last place where one can still be told
-            request = Request(scope)
-            if isinstance(error, ProblemException):
-                answer = await on_refusal(request, error)
-            elif isinstance(error, AlirError):
-                answer = await on_alir_error(request, error)
-            else:
+        except Exception as error:  # noqa: BLE001  the last place to answer
+            if not isinstance(error, ProblemException | AlirError):
                 _log.exception("A request failed")
-                answer = await on_defect(request, error)
+            response = await handle_error(Request(scope), error)
             if not has_begun:
-                await answer(scope, receive, send)
+                await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What headers say of where a request comes from, and what ours tell a browser to refuse."""
+"""Checks of a request's origin, and security headers for browsers."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -19,12 +19,12 @@ SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""What every answer says that does not say otherwise itself."""
+"""The headers of every response that does not set them itself."""
 _SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE.items()]
 
 
 class SecurityHeadersMiddleware:
-    """Gives every answer the headers that make a browser careful with it."""
+    """Adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,14 +43,14 @@ class SecurityHeadersMiddleware:
 
 
 class SameOriginMiddleware:
-    """Refuses what a browser sends for another site's page.
+    """Refuses requests that a browser sends for another site's page.
 
-    A page of anybody's can send requests to a loopback address, and have its own name lead there
-    (DNS rebinding). So the name that was asked for must be one of ours, and so must the page's.
+    Any page can send requests to a loopback address, and point its own name there (DNS rebinding).
+    So both the requested host and the page's origin must be known.
 
     Args:
-        hosts: names that the service is asked for by; empty lets any name pass.
-        origins: those whose pages may use it.
+        hosts: The names of the service; empty allows any name.
+        origins: The origins of pages that may use the service.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Collection[str], origins: Collection[str]) -> None:
@@ -71,11 +71,11 @@ class SameOriginMiddleware:
             raise refusal(421, "Misdirected Request", detail)
         origin = headers.get("origin")
         if origin is not None:
-            is_ours = origin in self._origins or _place(origin) == host
+            is_ours = origin in self._origins or _host_of(origin) == host
         else:
-            # Not sent by what is no browser, which cannot be made to send anything.
+            # A client that is no browser sends none, and no page can control it.
             is_ours = headers.get("sec-fetch-site", "none") in {"none", "same-origin"} or (
-                # A link was followed: nobody else's page sees what is here.
+                # A link was followed: no other page can read the response.
                 headers.get("sec-fetch-mode") == "navigate" and method in {"GET", "HEAD"}
             )
         if not is_ours:
@@ -88,7 +88,7 @@ def _without_port(host: str) -> str:
     return host if end < 1 else host[:end]
 
 
-def _place(origin: str) -> str | None:
+def _host_of(origin: str) -> str | None:
     """Return the host and port of an origin; None if it has none."""
     try:
         parts = urlsplit(origin)

@@ -1,4 +1,4 @@
-"""A trace for each request; part of the client's own, where it names one (W3C Trace Context)."""
+"""A trace for each request; it continues the client's trace, if there is one (W3C)."""
 
 from collections.abc import Collection
 
@@ -7,16 +7,16 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alir.server.middleware.metrics import METHODS, route_template
 from alir.server.middleware.request_log import REQUEST_ID
 from alir.server.telemetry.logs import trace_id
-from alir.server.telemetry.request_metrics import METHODS, template
 from alir.server.telemetry.traces import Traces, current
 
 NAMED_BY_CLIENTS = ("traceparent", "tracestate")
 
 
 class TracingMiddleware:
-    """Has each request traced, but for those of `untraced` paths."""
+    """Traces each request, except those of `untraced` paths."""
 
     def __init__(self, app: ASGIApp, *, traces: Traces, untraced: Collection[str]) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class TracingMiddleware:
         finally:
             current.reset(tokens[0])
             trace_id.reset(tokens[1])
-            if route := template(scope):
+            if route := route_template(scope):
                 span.set_attribute("http.route", route)
                 span.update_name(f"{method} {route}")
             trace.close()

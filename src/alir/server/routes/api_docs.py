@@ -1,4 +1,4 @@
-"""The page that describes the API to a person: the OpenAPI file as HTML, without a script."""
+"""The documentation page of the API: the OpenAPI file as HTML, without scripts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +32,11 @@ _HEAD = """<!doctype html>
 
 Schema = Mapping[str, Any]
 Operation = tuple[str, str, Schema]
-"""A path, a method, and what is said of them."""
+"""A path, a method and their description."""
 
 
 def route(description: Mapping[str, Any]) -> Any:
-    """Return the handler that answers with the page of an OpenAPI `description`."""
+    """Return the handler that serves the page of an OpenAPI description."""
     content = page(description)
 
     async def handler(_: Request) -> Response:
@@ -46,7 +46,7 @@ def route(description: Mapping[str, Any]) -> Any:
 
 
 def page(description: Mapping[str, Any]) -> str:
-    """Return `description`, OpenAPI 3.1, as one HTML page."""
+    """Return an OpenAPI 3.1 description as one HTML page."""
     operations = [
         (path, method, operation)
         for path, methods in description["paths"].items()
@@ -71,8 +71,8 @@ def page(description: Mapping[str, Any]) -> str:
 
 
 def _entry(path: str, method: str, operation: Schema) -> str:
-    told = f"<code>{method.upper()} {escape(path)}</code> {_prose(operation['summary'])}"
-    return f'<li><a href="#{_anchor(path, method)}">{told}</a></li>'
+    label = f"<code>{method.upper()} {escape(path)}</code> {_prose(operation['summary'])}"
+    return f'<li><a href="#{_anchor(path, method)}">{label}</a></li>'
 
 
 def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
@@ -88,8 +88,8 @@ def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
     for status, answer in answers.items():
         if not _is_problem(answer):
             yield f"<dt><code>{status}</code></dt><dd>{'<br>'.join(_answers(answer))}</dd>\n"
-    told = [status for status, answer in answers.items() if _is_problem(answer)]
-    links = ", ".join(f'<a href="#problem-{status}">{status}</a>' for status in told)
+    statuses = [status for status, answer in answers.items() if _is_problem(answer)]
+    links = ", ".join(f'<a href="#problem-{status}">{status}</a>' for status in statuses)
     yield f"<dt>Problems</dt><dd>{links}</dd>\n"
     if not operation["security"]:
         yield "<dt>Key</dt><dd>none needed</dd>\n"
@@ -99,10 +99,10 @@ def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
 def _answers(answer: Schema) -> Iterator[str]:
     for kind, content in answer.get("content", {}).items():
         events = content.get("x-events", {})
-        told = ", ".join(
+        names = ", ".join(
             f"<code>{escape(name)}</code> {_type(one)}" for name, one in events.items()
         )
-        yield f"<code>{escape(kind)}</code> of {told}" if told else _content(kind, content)
+        yield f"<code>{escape(kind)}</code> of {names}" if names else _content(kind, content)
 
 
 def _is_problem(answer: Schema) -> bool:
@@ -111,8 +111,8 @@ def _is_problem(answer: Schema) -> bool:
 
 
 def _problems(operations: Sequence[Operation]) -> str:
-    """Every status that a problem is told with, once."""
-    told = {
+    """Return a table of all statuses of problems."""
+    problems = {
         status: answer["description"]
         for _, _, operation in operations
         for status, answer in operation["responses"].items()
@@ -120,7 +120,7 @@ def _problems(operations: Sequence[Operation]) -> str:
     }
     rows = [
         f'<dt id="problem-{status}"><code>{status}</code></dt><dd>{_prose(when)}</dd>\n'
-        for status, when in sorted(told.items())
+        for status, when in sorted(problems.items())
     ]
     return f"<dl>\n{''.join(rows)}</dl>\n" if rows else ""
 
@@ -131,8 +131,8 @@ def _content(kind: str, content: Schema) -> str:
 
 def _object(name: str, schema: Schema) -> Iterator[str]:
     yield f'<article id="{escape(name)}">\n<h3>{escape(name)}</h3>\n'
-    if told := schema.get("description"):
-        yield f"<p>{_prose(told)}</p>\n"
+    if description := schema.get("description"):
+        yield f"<p>{_prose(description)}</p>\n"
     if "properties" not in schema:
         yield f"<p>{_type(schema)}</p>\n"
     else:
@@ -146,15 +146,15 @@ def _object(name: str, schema: Schema) -> Iterator[str]:
 
 
 def _meaning(schema: Schema, *, is_needed: bool) -> str:
-    told = _prose(schema.get("description", ""))
+    description = _prose(schema.get("description", ""))
     if is_needed or "default" not in schema:
-        return told
+        return description
     default = escape(str(schema["default"]).lower() if schema["default"] is not None else "null")
-    return f"{told} Default: <code>{default}</code>.".strip()
+    return f"{description} Default: <code>{default}</code>.".strip()
 
 
 def _type(schema: Schema) -> str:
-    """Return what a value may be, in a few words."""
+    """Return the type of a value in a few words."""
     if (name := schema.get("$ref", "").rpartition("/")[2]) != "":
         return f'<a href="#{escape(name)}">{escape(name)}</a>'
     if one_of := schema.get("anyOf") or schema.get("oneOf"):
@@ -171,7 +171,7 @@ def _type(schema: Schema) -> str:
 
 
 def _inside(schema: Schema) -> str:
-    """Return what an object has, that has no name of its own."""
+    """Return the fields of an unnamed object."""
     values = schema.get("additionalProperties")
     if isinstance(values, Mapping):
         return f"object of {_type(values)}"
@@ -192,8 +192,8 @@ _LIMITS = {
 
 
 def _limits(schema: Schema) -> str:
-    told = [words.format(schema[name]) for name, words in _LIMITS.items() if name in schema]
-    return f", {', '.join(told)}" if told else ""
+    limits = [words.format(schema[name]) for name, words in _LIMITS.items() if name in schema]
+    return f", {', '.join(limits)}" if limits else ""
 
 
 def _table(caption: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -213,5 +213,5 @@ def _anchor(path: str, method: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a docstring's text as HTML: what is in backticks is code."""
+    """Return a docstring as HTML; text in backticks is code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))

@@ -10,10 +10,9 @@ from alir.models.kept_answers import KeptAnswer, RatedAnswer, Rating
 from alir.server.auth.caller import caller
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import ApiModel
+from alir.server.schemas.base import ApiModel, iso
 from alir.server.schemas.paging import PageQuery, cursor_of
 from alir.server.schemas.requests import RequestModel, read_body, read_query
-from alir.server.schemas.times import iso
 from alir.storage.answers import AnswerStore
 
 MAX_COMMENT_CHARS = 2_000

@@ -18,7 +18,7 @@ from alir.server.schemas.base import ApiModel
 TIMEOUT_S = 2.0
 """Longest wait for one dependency: probes come every few seconds."""
 FRESH_S = 1.0
-"""How long a result is reused: anybody may ask, however often."""
+"""How long a result is reused: anyone may ask, at any rate."""
 
 _log = logging.getLogger(__name__)
 

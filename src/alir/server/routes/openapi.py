@@ -142,7 +142,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         responses[str(status)] = {"description": _TITLES[status], "content": problem}
     for status, model in endpoint.other_responses.items():
         if model is None:
-            responses[str(status)] = {"description": "There is nothing more to tell"}
+            responses[str(status)] = {"description": "No event is left"}
             continue
         content = {"application/json": {"schema": _ref(model)}}
         responses[str(status)] = {"description": _first_line(model), "content": content}

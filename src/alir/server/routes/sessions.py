@@ -8,10 +8,9 @@ from alir.models.records import SessionRecord, Turn
 from alir.server.auth.caller import Tenant, caller
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.schemas.base import ApiModel
+from alir.server.schemas.base import ApiModel, iso
 from alir.server.schemas.paging import PageQuery, cursor_of
 from alir.server.schemas.requests import read_query
-from alir.server.schemas.times import iso
 
 
 class SessionSummary(ApiModel):
@@ -81,7 +80,7 @@ class SessionRoutes:
                 one,
                 self.get_session,
                 "read",
-                "What was said in a conversation",
+                "The questions and answers of a conversation",
                 SessionResponse,
                 query=PageQuery,
             ),

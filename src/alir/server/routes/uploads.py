@@ -1,4 +1,4 @@
-"""Uploads: streamed to the disk under another name, and only whole ones are ever called theirs."""
+"""Uploads: streamed to drafts on the disk; only complete files get their names."""
 
 import asyncio
 import os
@@ -26,24 +26,24 @@ from alir.settings import Settings
 
 PATH = "/v1/files"
 PART_PREFIX = ".alir-upload-"
-"""Hidden, so no ingestion reads it."""
+"""The prefix of a draft; it is hidden, so no ingestion reads it."""
 _FORM_BYTES = 64 * 1024
-"""Of what is around the files, besides their own bytes."""
+"""The bytes of a form besides those of its files."""
 _MIB = 1024 * 1024
 
 
 class UploadedFile(ApiModel):
-    """A file as it was kept."""
+    """An uploaded file."""
 
     file: str
-    """Its name, below the caller's folder."""
+    """The file name, below the caller's folder."""
     source: str
-    """The id of the source that it will be."""
+    """The id of its source."""
     size_bytes: int
 
 
 class UploadResponse(ApiModel):
-    """The files are on the disk, and will be ingested, whatever happens now."""
+    """Uploaded files: they are on the disk, and are ingested even after a crash."""
 
     files: list[UploadedFile]
     ingestion: Ingestion
@@ -51,13 +51,13 @@ class UploadResponse(ApiModel):
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Of one request, and of what it adds to."""
+    """The limits of an upload."""
 
     file_bytes: int
     all_bytes: int
     files: int
     tenant_bytes: int | None
-    """Of all in a tenant's folder."""
+    """Of all files in a tenant's folder."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "UploadLimits":
@@ -71,19 +71,19 @@ class UploadLimits:
 
     @property
     def body_bytes(self) -> int:
-        """The longest body."""
+        """The limit of the whole body."""
         return self.all_bytes + _FORM_BYTES
 
 
 class UploadRoutes:
-    """Takes files into the caller's folder, and has them ingested."""
+    """The endpoint of uploads."""
 
     def __init__(self, queue: IngestionQueue, limits: UploadLimits) -> None:
         self._queue = queue
         self._limits = limits
 
     def endpoints(self) -> list[Endpoint]:
-        """Return what can be asked of it."""
+        """Return the endpoints."""
         return [
             Endpoint(
                 "POST",
@@ -99,10 +99,10 @@ class UploadRoutes:
         ]
 
     async def upload(self, request: Request) -> Response:
-        """Keep the files of a form, and ingest them. One of the same name takes a file's place.
+        """Store the files of a form and ingest them. A file of the same name is replaced.
 
-        They are on the disk when this answers: they will be ingested though the service is
-        killed. If one is refused, none is kept.
+        When the response comes, they are on the disk, and are ingested even after a crash. If one
+        file is refused, none is stored.
         """
         tenant = caller(request).tenant
         self._queue.check_capacity()
@@ -113,9 +113,9 @@ class UploadRoutes:
             raise refusal(415, "Unsupported Media Type", detail)
         if not await asyncio.to_thread(is_inside, tenant.folder, tenant):
             raise refusal(409, "Not A Folder", "Your folder is a link to elsewhere.")
-        may_take = self._limits.tenant_bytes if tenant.name else None
-        room = await asyncio.to_thread(DiskQuota, tenant.folder, may_take)
-        form = _Form(tenant.folder, self._limits, room)
+        max_bytes = self._limits.tenant_bytes if tenant.name else None
+        quota = await asyncio.to_thread(DiskQuota, tenant.folder, max_bytes)
+        form = _Form(tenant.folder, self._limits, quota)
         try:
             parser = _parser(boundary, form)
             async for piece in request.stream():
@@ -124,16 +124,16 @@ class UploadRoutes:
                 raise refusal(400, "Bad Request", "The form has no end.")
             if not form.parts:
                 raise refusal(422, "Invalid Body", "The form has no file.")
-            await asyncio.to_thread(form.keep)
+            await asyncio.to_thread(form.commit)
             paths = [part.path for part in form.parts]
             ingestion = await self._queue.submit(tenant, "ingest", paths)
         except FormParserError as error:
             detail = "The form is damaged."
             raise refusal(400, "Bad Request", detail) from error
         except OSError as error:
-            raise _unkept(error) from error
+            raise _disk_failed(error) from error
         finally:
-            await asyncio.to_thread(form.drop)
+            await asyncio.to_thread(form.discard)
         files = [
             UploadedFile(file=one.path.name, source=source_id(one.path), size_bytes=one.size_bytes)
             for one in form.parts
@@ -145,7 +145,7 @@ class UploadRoutes:
 
 @dataclass(slots=True)
 class _Part:
-    """A file of a form, under the name it has until it is whole."""
+    """A file of a form, written to a draft until it is complete."""
 
     path: Path
     draft: Path
@@ -154,12 +154,12 @@ class _Part:
 
 
 class _Form:
-    """What a form's parser finds; works with the disk, so off the event loop."""
+    """Handles the parser's callbacks; it blocks on the disk, so it runs off the event loop."""
 
-    def __init__(self, folder: Path, limits: UploadLimits, room: DiskQuota) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits, quota: DiskQuota) -> None:
         self._folder = folder
         self._limits = limits
-        self._room = room
+        self._quota = quota
         self._size_bytes = 0
         self._header = ("", "")
         self._disposition = ""
@@ -168,26 +168,26 @@ class _Form:
         self.is_whole = False
 
     def begin(self) -> None:
-        """A part begins."""
+        """Begin a part."""
         self._header, self._disposition, self._current = ("", ""), "", None
 
     def header_name(self, piece: str) -> None:
-        """A piece of a header's name."""
+        """Add to the name of a header."""
         self._header = (self._header[0] + piece, self._header[1])
 
     def header_value(self, piece: str) -> None:
-        """A piece of a header's value."""
+        """Add to the value of a header."""
         self._header = (self._header[0], self._header[1] + piece)
 
     def header_end(self) -> None:
-        """A header has ended."""
+        """End a header."""
         name, value = self._header
         if name.lower() == "content-disposition":
             self._disposition = value
         self._header = ("", "")
 
     def headers_end(self) -> None:
-        """What follows is the part's own: a file has a name, another field is passed over."""
+        """End the headers of a part: open a draft if it is a file; other fields are ignored."""
         _, options = parse_options_header(self._disposition)
         given = options.get(b"filename")
         if given is None:
@@ -200,16 +200,16 @@ class _Form:
         if any(other.path == path for other in self.parts):
             raise refusal(422, "Unusable Name", f"Two files are called {path.name}.")
         if path.is_dir() or path.is_symlink():
-            raise refusal(409, "Unusable Name", f"{path.name} is there, and no file.")
+            raise refusal(409, "Unusable Name", f"{path.name} exists, and is not a file.")
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._room.replaces(path)
+        self._quota.count_replaced(path)
         draft = self._folder / f"{PART_PREFIX}{secrets.token_hex(8)}"
-        # Exclusively: what is there already is not written through.
+        # Exclusive: an existing file is never written to.
         self._current = _Part(path, draft, draft.open("xb"))
         self.parts.append(self._current)
 
     def write(self, piece: bytes) -> None:
-        """A piece of the part."""
+        """Write to the draft of the part."""
         part = self._current
         if part is None:
             return
@@ -218,27 +218,27 @@ class _Form:
             detail = f"{part.path.name} has more than {self._limits.file_bytes} bytes."
             raise refusal(413, "Content Too Large", detail)
         self._size_bytes += len(piece)
-        self._room.takes(self._size_bytes)
+        self._quota.check_upload(self._size_bytes)
         part.file.write(piece)
 
     def end(self) -> None:
-        """The form is whole."""
+        """End the form."""
         self.is_whole = True
 
-    def keep(self) -> None:
-        """Give every file its name, each when it is on the disk, whole."""
+    def commit(self) -> None:
+        """Give every file its name, once all are complete and synced to the disk."""
         for part in self.parts:
             part.file.flush()
             os.fsync(part.file.fileno())
             part.file.close()
-        self._room.took()
+        self._quota.check_folder()
         for part in self.parts:
             part.draft.replace(part.path)
         _sync_folder(self._folder)
         _sync_folder(self._folder.parent)
 
-    def drop(self) -> None:
-        """Delete what has not got its name."""
+    def discard(self) -> None:
+        """Delete the drafts."""
         for part in self.parts:
             part.file.close()
             with suppress(FileNotFoundError):
@@ -246,7 +246,7 @@ class _Form:
 
 
 def clear_drafts(root: Path) -> None:
-    """Delete what uploads that were cut off left in `root` and in the folders of tenants."""
+    """Delete the drafts of interrupted uploads in `root` and in the folders of tenants."""
     for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
         for draft in root.glob(pattern):
             with suppress(FileNotFoundError):
@@ -278,5 +278,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unkept(error: OSError) -> ProblemException:
+def _disk_failed(error: OSError) -> ProblemException:
     return refusal(507, "Insufficient Storage", f"The disk refused it: {error.strerror}.")

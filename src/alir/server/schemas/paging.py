@@ -1,4 +1,4 @@
-"""Long lists, a page at a time, newest first."""
+"""Pages of long lists, newest first."""
 
 import re
 from typing import Annotated
@@ -7,25 +7,25 @@ from pydantic import Field
 
 from alir.server.schemas.requests import RequestModel, invalid_request
 
-MOST = 100
-"""Of a page."""
+MAX_PAGE = 100
+"""Items on one page."""
 _CURSOR = re.compile(r"([0-9]{1,19})-(.{1,200})", re.DOTALL)
 
 
 class PageQuery(RequestModel):
-    """Which part of a list."""
+    """Which page of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST)] = 20
-    """The most to answer with."""
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 20
+    """The most items to return."""
     after: Annotated[str, Field(max_length=256)] = ""
-    """What the page before gave as its `next`."""
+    """The `next` of the previous page."""
 
     @property
     def cursor(self) -> tuple[int, str] | None:
-        """The time and the name of the last of the page before; None for the first page.
+        """The time and name of the previous page's last item; None for the first page.
 
         Raises:
-            Refused: no page gave this.
+            ProblemException: No page has this as its `next`.
         """
         if not self.after:
             return None
@@ -36,5 +36,5 @@ class PageQuery(RequestModel):
 
 
 def cursor_of(time: int, name: str) -> str:
-    """Return what the next page is asked for with, if this is the last of its own."""
+    """Return the cursor of the page after an item."""
     return f"{time}-{name}"

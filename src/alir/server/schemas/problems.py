@@ -1,4 +1,4 @@
-"""Errors as answers: RFC 9457's problem details, or the shape of OpenAI's API or of MCP."""
+"""Problems as responses: RFC 9457's problem details, or OpenAI's or MCP's errors."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -14,19 +14,19 @@ MCP_PATH = "/mcp"
 
 
 class Problem(ApiModel):
-    """What went wrong, and what to do about it."""
+    """A problem: what went wrong, and what to do about it."""
 
     type: str = "about:blank"
     title: str
-    """Of the kind of problem: the same each time."""
+    """The same for each problem of a kind."""
     status: int
     detail: str
-    """Of this time, in a sentence or two."""
+    """What happened this time, in a sentence or two."""
     errors: list[dict[str, Any]] = Field(default_factory=list)
-    """Where the body is wrong: `at`, a JSON Pointer into it or a parameter, and `problem`."""
+    """Invalid fields: `at`, a JSON Pointer or a parameter, and `problem`."""
 
     def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to `request` that says so."""
+        """Return the response, in the shape that the request's path needs."""
         if speaks_openai(request.url.path):
             return JSONResponse(openai_error(self), _openai_status(self.status), headers=headers)
         if request.url.path == MCP_PATH:
@@ -40,24 +40,24 @@ class Problem(ApiModel):
 
 
 class OpenAIError(ApiModel):
-    """What went wrong, as OpenAI tells it."""
+    """An error in OpenAI's API."""
 
     message: str
     type: Literal["invalid_request_error", "rate_limit_exceeded", "server_error"]
     param: str | None
-    """Where the body is wrong."""
+    """The invalid field."""
     code: str
-    """The problem's title, in one word."""
+    """The problem's title as one word."""
 
 
 class OpenAIErrorResponse(ApiModel):
-    """A problem in the shape of OpenAI's API."""
+    """The response for an error in OpenAI's API."""
 
     error: OpenAIError
 
 
 def speaks_openai(path: str) -> bool:
-    """Return whether a path is of OpenAI's protocol."""
+    """Return whether a path belongs to OpenAI's API."""
     return path.startswith(("/v1/chat/", "/v1/embeddings", "/v1/models"))
 
 
@@ -74,7 +74,7 @@ def openai_error(problem: Problem) -> dict[str, Any]:
 
 
 def _mcp_error(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON-RPC has it, of a request whose id was not looked at."""
+    """Return a problem as a JSON-RPC error for a request without a known id."""
     code = -32600 if problem.status < 500 else -32603
     data = problem.model_dump(exclude_defaults=True)
     return {"jsonrpc": "2.0", "id": None} | {
@@ -83,5 +83,5 @@ def _mcp_error(problem: Problem) -> dict[str, Any]:
 
 
 def _openai_status(status: int) -> int:
-    """OpenAI's own has no 422."""
+    """Return the status in OpenAI's API, which has no 422."""
     return 400 if status == 422 else status

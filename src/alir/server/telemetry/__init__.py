@@ -1,1 +1,1 @@
-"""What the service tells of itself: metrics for Prometheus, and traces for OpenTelemetry."""
+"""Metrics for Prometheus, traces for OpenTelemetry, and the log."""

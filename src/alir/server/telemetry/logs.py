@@ -1,6 +1,6 @@
-"""The service's log: a line of JSON for each thing, and for each request.
+"""The service's log, in lines of JSON.
 
-JSON keeps what comes from outside on its line. No line has a query, a body or a header, but for the
+JSON keeps text from outside on its line. No line has a query, a body or a header, except the
 request's id.
 """
 
@@ -14,23 +14,23 @@ from datetime import UTC, datetime
 
 _KEY = r"alir_[0-9a-f]{12}_[A-Za-z0-9_-]+"
 _IN_ADDRESS = r"(?<=://)[^/@\s]+(?=@)"
-"""A user's name and password."""
+"""The user name and password in a URL."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
-"""Of the trace that what is logged belongs to; empty where nothing is traced."""
+"""The id of the current trace; empty without tracing."""
 
 
 def log_to_stderr(secrets: Collection[str] = ()) -> None:
-    """Have all that is logged go to stderr, a line of JSON each, without any of `secrets`."""
+    """Write all logs to stderr in lines of JSON, without any of `secrets`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # What it would say of requests, ours says; of starting and ending, the command does.
+    # alir logs requests itself, and the command reports start and end.
     for name in ("uvicorn", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Clients log each of their requests, addresses and all; the parser each damaged form; the
-    # exporter of traces each attempt.
+    # Clients log each request with its address, the parser each damaged form, the exporter of
+    # traces each attempt.
     for name in ("httpx", "httpx2", "openai", "opentelemetry", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -40,7 +40,7 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         super().__init__()
-        # The longest first: one may be a part of another.
+        # The longest first: one secret may be part of another.
         exact = sorted({one for one in secrets if one}, key=len, reverse=True)
         self._secret = re.compile("|".join([*map(re.escape, exact), _IN_ADDRESS, _KEY]))
 
@@ -59,9 +59,9 @@ class JsonFormatter(logging.Formatter):
         line |= getattr(record, "request", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        # Nearly always there is none: they are looked for in all of it at once.
-        said = "\n".join(value for value in line.values() if isinstance(value, str))
-        if self._secret.search(said):
+        # Nearly no line has one, so the whole line is searched at once.
+        text = "\n".join(value for value in line.values() if isinstance(value, str))
+        if self._secret.search(text):
             line = {name: self._redacted(value) for name, value in line.items()}
         return json.dumps(line)
 

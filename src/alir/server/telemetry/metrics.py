@@ -20,10 +20,10 @@ from alir.concurrency.loop_lag import LoopLag
 from alir.server.auth.caller import caller
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.middleware.metrics import RequestMetrics
 from alir.server.problems import refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.telemetry.metrics_collector import MetricsCollector
-from alir.server.telemetry.request_metrics import RequestMetrics
 from alir.server.telemetry.run_metrics import RunMetrics
 
 PATH = "/metrics"

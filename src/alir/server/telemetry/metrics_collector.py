@@ -1,4 +1,4 @@
-"""What stands somewhere in the service anyway, and becomes metrics only when somebody asks."""
+"""Counters of the service that become metrics when Prometheus asks."""
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -22,7 +22,7 @@ Samples = Mapping[str, float]
 
 
 class MetricsCollector(Collector):
-    """Reads the counters of one service; on its event loop, to which Milvus's calls belong."""
+    """Reads the counters of one service, on the event loop that calls Milvus."""
 
     def __init__(
         self, alir: Alir, rate_limiter: RateLimiter, queue: IngestionQueue, lag: LoopLag
@@ -33,7 +33,7 @@ class MetricsCollector(Collector):
         self._lag = lag
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what there is now."""
+        """Yield the present metrics."""
         yield InfoMetricFamily("alir", "Which alir this is.", {"version": version("alir")})
         limiter, queue = self._rate_limiter.question_limiter, self._queue
         yield _gauge("alir_questions_in_progress", "Questions under way.", limiter.active)

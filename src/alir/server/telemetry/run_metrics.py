@@ -5,8 +5,8 @@ So each question counts, whether it came over `/v1`, OpenAI's protocol or anothe
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
@@ -14,10 +14,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
-from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import LLM
-from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.span import BaseSpan
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from pydantic import PrivateAttr
 from workflows import Workflow
@@ -25,6 +22,7 @@ from workflows import Workflow
 from alir.events.ask import Answer
 from alir.events.ingest import IngestReport
 from alir.events.search import Passages
+from alir.server.telemetry.listening import SpanListener, listening
 
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 RUN_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -95,19 +93,10 @@ class RunMetrics:
             registry=registry,
         )
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> AbstractContextManager[None]:
         """Listen to LlamaIndex inside the context."""
-        dispatcher = get_dispatcher()
         spans = _Spans(self)
-        events = _Events(self, spans)
-        dispatcher.add_span_handler(spans)
-        dispatcher.add_event_handler(events)
-        try:
-            yield
-        finally:
-            dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
-            dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
+        return listening(spans, _Events(self, spans))
 
     def name_of(self, instance: object) -> str | None:
         """Return the name that an object is counted under; None if it is not counted."""
@@ -160,12 +149,12 @@ class RunMetrics:
         self._chunks.labels("reused").inc(report.reused)
 
 
-class _Spans(BaseSpanHandler[BaseSpan]):
-    """Hears where a run or a call of a model begins and ends; it keeps no span."""
+class _Spans(SpanListener):
+    """Counts the runs of workflows and the calls of models that end."""
 
     _metrics: RunMetrics = PrivateAttr()
     _calls: set[str] = PrivateAttr(default_factory=set)
-    """Of the language model, until they return."""
+    """Calls of the language model that have not returned."""
 
     def __init__(self, metrics: RunMetrics) -> None:
         super().__init__()
@@ -221,18 +210,9 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         ):
             self._metrics.count_failure(name, err)
 
-    def new_span(self, *_: Any, **__: Any) -> None:
-        """Keep none."""
-
-    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
-    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
 
 class _Events(BaseEventHandler):
-    """Hears when the language model is asked and when its reply, which may stream, has come."""
+    """Times the replies of the language model, which may stream."""
 
     _metrics: RunMetrics = PrivateAttr()
     _spans: _Spans = PrivateAttr()
@@ -244,11 +224,11 @@ class _Events(BaseEventHandler):
 
     @classmethod
     def class_name(cls) -> str:
-        """Return LlamaIndex's name of it."""
+        """Return the name of the handler."""
         return "AlirMetrics"
 
     def handle(self, event: Any, **_: Any) -> None:
-        """Take in an event."""
+        """Handle an event."""
         match event:
             case LLMChatStartEvent(span_id=str(call)) if call in self._spans.calls:
                 self._metrics.model_called(call)
@@ -259,5 +239,5 @@ class _Events(BaseEventHandler):
 
 
 def _is_inner(id_: str) -> bool:
-    """Whether a call is what another of the same object comes to: `Class._name-id`."""
+    """Return whether another call of the same object made a call: `Class._name-id`."""
     return id_.partition(".")[2].startswith("_")

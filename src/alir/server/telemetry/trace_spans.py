@@ -5,23 +5,21 @@ documents into spans, keeps all of them for ever, and knows of no request around
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.exception import ExceptionEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMChatStartEvent
-from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import LLM
-from llama_index_instrumentation import get_dispatcher
-from llama_index_instrumentation.span import BaseSpan
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 from pydantic import PrivateAttr
 from workflows import Workflow
 
+from alir.server.telemetry.listening import SpanListener, listening
 from alir.server.telemetry.logs import trace_id
 from alir.server.telemetry.traces import Trace, Traces, current
 
@@ -29,25 +27,16 @@ _ID_CHARS = 37
 """A hyphen and a UUID, at the end of the ids of LlamaIndex's spans."""
 
 
-@contextmanager
-def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> Iterator[None]:
-    """Trace what LlamaIndex tells of while this lasts.
+def traced_runs(traces: Traces, *, roots: Sequence[Workflow]) -> AbstractContextManager[None]:
+    """Trace LlamaIndex's spans and events inside the context.
 
     Args:
         roots: Workflows that get a trace of their own when they run outside a request.
     """
-    dispatcher = get_dispatcher()
-    spans, events = _Spans(traces, roots), _Events(traces)
-    dispatcher.add_span_handler(spans)
-    dispatcher.add_event_handler(events)
-    try:
-        yield
-    finally:
-        dispatcher.span_handlers[:] = [x for x in dispatcher.span_handlers if x is not spans]
-        dispatcher.event_handlers[:] = [x for x in dispatcher.event_handlers if x is not events]
+    return listening(_Spans(traces, roots), _Events(traces))
 
 
-class _Spans(BaseSpanHandler[BaseSpan]):
+class _Spans(SpanListener):
     _traces: Traces = PrivateAttr()
     _roots: Sequence[Workflow] = PrivateAttr()
 
@@ -68,18 +57,18 @@ class _Spans(BaseSpanHandler[BaseSpan]):
         name = id_[:-_ID_CHARS]
         trace = current.get()
         if (trace is None or trace.is_closed) and any(instance is one for one in self._roots):
-            # The run has a task of its own, and with it a context: nobody has to reset these.
+            # The run has a task and a context of its own, so these need no reset.
             trace = self._traces.trace(name, kind=SpanKind.INTERNAL)
             current.set(trace)
             trace_id.set(trace.id)
             trace.run = id_
         if trace is None or trace.traces is not self._traces or trace.run == id_:
             return
-        # Of a language model there is a span from what it is asked to the end of its reply.
-        is_told = not isinstance(instance, LLM) and not name.partition(".")[2].startswith("_")
+        # A language model's span is that of its events, from the request to the end of its reply.
+        is_named = not isinstance(instance, LLM) and not name.partition(".")[2].startswith("_")
         trace.begin(
             id_,
-            name if is_told else None,
+            name if is_named else None,
             within=parent_id,
             attributes=_attributes(instance, bound_args),
         )
@@ -104,15 +93,6 @@ class _Spans(BaseSpanHandler[BaseSpan]):
     ) -> None:
         self._end(id_, err)
 
-    def new_span(self, *_: Any, **__: Any) -> None:
-        """Keep none: the trace does."""
-
-    def prepare_to_exit_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
-    def prepare_to_drop_span(self, *_: Any, **__: Any) -> None:
-        """There is none."""
-
     def _end(self, id_: str, error: BaseException | None) -> None:
         if (trace := _own(self._traces)) is None:
             return
@@ -133,11 +113,11 @@ class _Events(BaseEventHandler):
 
     @classmethod
     def class_name(cls) -> str:
-        """Return LlamaIndex's name of it."""
+        """Return the name of the handler."""
         return "AlirTraces"
 
     def handle(self, event: Any, **_: Any) -> None:
-        """Take in an event."""
+        """Handle an event."""
         if (trace := _own(self._traces)) is None:
             return
         match event:
@@ -157,26 +137,26 @@ class _Events(BaseEventHandler):
 
 
 def _own(traces: Traces) -> Trace | None:
-    """Return the trace that runs here, if it is one of `traces`."""
+    """Return the current trace, if it is one of `traces`."""
     trace = current.get()
     return trace if trace is not None and trace.traces is traces else None
 
 
 def _reply(call: str) -> str:
-    """Return the key of the span of a reply, which may come long after the call has returned."""
+    """Return the key of a reply's span, which may end long after the call has returned."""
     return f"reply to {call}"
 
 
 def _attributes(
     instance: object, bound_args: inspect.BoundArguments
 ) -> Mapping[str, AttributeValue] | None:
-    """Return what may be told of a call: of an embedding, its model and how many texts it had."""
+    """Return the attributes of a call: for an embedding, its model and the number of texts."""
     if not isinstance(instance, BaseEmbedding):
         return None
     texts = bound_args.arguments.get("texts")
-    told: dict[str, AttributeValue] = {
+    attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.request.model": instance.model_name,
         "alir.texts": len(texts) if isinstance(texts, list) else 1,
     }
-    return told
+    return attributes

@@ -1,7 +1,7 @@
-"""Traces, sent by OTLP: where the time of a request or an ingestion goes.
+"""Traces of requests and ingestions, sent by OTLP.
 
-Of what anybody wrote there is nothing in them: a span has names of the code and of models, numbers,
-kinds of errors, and a request's id.
+A span has no text of a user or document: only names of code and models, numbers, types of errors
+and the request's id.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from opentelemetry.util.types import AttributeValue
 
 FLUSH_S = 3.0
-"""Longest wait, at the end, until what was traced is sent."""
+"""Longest wait, at the end, until the last spans are sent."""
 EXPORT_TIMEOUT_S = 5.0
 MAX_SPANS = 2000
-"""Of a trace: a large ingestion has any number of steps."""
+"""The most spans of one trace: a large ingestion has any number of steps."""
 
 _log = logging.getLogger(__name__)
 
 
 class Trace:
-    """The spans of one request, or of one run that no request began."""
+    """The spans of one request, or of one run outside a request."""
 
     def __init__(self, traces: "Traces", root: Span) -> None:
         self.traces = traces
         self.root = root
         self.run = ""
-        """LlamaIndex's id of the run that it is of, where no request began it."""
+        """LlamaIndex's id of the run, if it runs outside a request."""
         self._open: dict[str, tuple[Span, bool]] = {}
-        """By a name of their caller's; and whether it is theirs, or that of what it is in."""
+        """Open spans by key; and whether the span is the key's own, or the one around it."""
         self._spans = 0
         self.is_closed = False
 
     @property
     def id(self) -> str:
-        """The trace's id, as W3C writes it."""
+        """The trace's id, in the form of W3C."""
         return format(self.root.get_span_context().trace_id, "032x")
 
     def begin(
@@ -56,7 +56,7 @@ class Trace:
         kind: SpanKind = SpanKind.INTERNAL,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> None:
-        """Begin a span; without a name, what is in it is in the one around it."""
+        """Begin a span; without a name, spans inside it belong to the one around it."""
         if self.is_closed:
             return
         around, _ = self._open.get(within or "", (self.root, False))
@@ -70,17 +70,17 @@ class Trace:
         self._open[key] = span, True
 
     def has(self, key: str) -> bool:
-        """Return whether there is an open span of this key."""
+        """Return whether a key has an open span."""
         return key in self._open
 
     def end(self, key: str, error: BaseException | None = None) -> None:
-        """End a span, if there is one."""
+        """End the span of a key, if there is one."""
         span, is_own = self._open.pop(key, (self.root, False))
         if is_own:
             ended(span, error)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End them all; what comes later is none of it."""
+        """End all spans; later ones are ignored."""
         self.is_closed = True
         for key in [*self._open]:
             self.end(key)
@@ -104,18 +104,18 @@ class Traces:
         self.tracer = self._provider.get_tracer("alir", version("alir"))
 
     def trace(self, name: str, *, kind: SpanKind, parent: Context | None = None) -> Trace:
-        """Begin a trace, or a part of one that somebody else began."""
-        # An empty context: not in whatever span happens to be around.
+        """Begin a trace, or continue the client's trace."""
+        # An empty context: not the span that happens to be current.
         around = Context() if parent is None else parent
         return Trace(self, self.tracer.start_span(name, context=around, kind=kind))
 
     @asynccontextmanager
     async def sent(self) -> AsyncIterator[None]:
-        """Send what there is at the end, and then no more."""
+        """Send the last spans at the end, and close the exporter."""
         try:
             yield
         finally:
-            # A thread that the process does not wait for: a collector may never answer.
+            # A daemon thread: a collector may never answer.
             closing = threading.Thread(target=self._provider.shutdown, daemon=True)
             closing.start()
             await asyncio.to_thread(closing.join, FLUSH_S)
@@ -126,11 +126,11 @@ class Traces:
 
 
 current: ContextVar[Trace | None] = ContextVar("trace", default=None)
-"""The trace that what runs here belongs to."""
+"""The trace of the current context."""
 
 
 def ended(span: Span, error: BaseException | None) -> None:
-    """End a span; of an error only its kind is kept, for its text may have anything in it."""
+    """End a span; only the type of an error is recorded, for its text may hold anything."""
     if error is not None:
         span.set_attribute("error.type", type(error).__name__)
         if not isinstance(error, asyncio.CancelledError | GeneratorExit):

@@ -1,1 +1,1 @@
-"""LlamaIndex's workflow server at `/workflows`: runs that are kept, and come to an end."""
+"""LlamaIndex's workflow server at `/workflows`, with runs that survive a restart."""

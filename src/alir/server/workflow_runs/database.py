@@ -82,10 +82,7 @@ class RunDatabase:
 
 
 def _called(
-    work: Callable[..., T],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    db: sqlite3.Connection,
+    work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], db: sqlite3.Connection
 ) -> T:
     return work(db, *args, **kwargs)
 

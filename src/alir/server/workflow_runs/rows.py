@@ -122,9 +122,9 @@ def write(db: sqlite3.Connection, scope: RunFilter, handler: PersistentHandler) 
     values = _to_row(handler)
     if row is None:
         values |= {"collection": scope.collection, "tenant": owner.tenant, "key": owner.key}
-        places = ", ".join("?" * len(values))
+        placeholders = ", ".join("?" * len(values))
         db.execute(
-            f"INSERT INTO run ({', '.join(values)}) VALUES ({places})",  # noqa: S608
+            f"INSERT INTO run ({', '.join(values)}) VALUES ({placeholders})",  # noqa: S608
             [*values.values()],
         )
         return

@@ -30,7 +30,6 @@ from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import PING_S
 from alir.server.schemas.problems import Problem
 from alir.server.schemas.requests import read_body
-from alir.server.workflow_runs.agent import ServedAgent
 from alir.server.workflow_runs.database import RunDatabase
 from alir.server.workflow_runs.events import RunEvent
 from alir.server.workflow_runs.owner import RunOwner, acting_as
@@ -39,6 +38,7 @@ from alir.server.workflow_runs.schemas import SendEventRequest, run_request_mode
 from alir.server.workflow_runs.store import RunStore
 from alir.server.workflow_runs.workflows import (
     RunDependencies,
+    ServedAgent,
     ServedAsk,
     ServedSearch,
     ServedWorkflow,
@@ -205,9 +205,7 @@ class WorkflowRunServer:
             return answer
         is_sse = answer.media_type == "text/event-stream"
         return EventSourceResponse(
-            _pieces(answer),
-            media_type=answer.media_type or "",
-            ping=PING_S if is_sse else 0,
+            _pieces(answer), media_type=answer.media_type or "", ping=PING_S if is_sse else 0
         )
 
     async def send_event(self, request: Request) -> Response:

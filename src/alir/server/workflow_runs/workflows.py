@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from workflows import Context, Workflow, step
 from workflows.events import StartEvent
 from workflows.handler import WorkflowHandler
@@ -21,6 +22,7 @@ from workflows.handler import WorkflowHandler
 from alir.app.application import Alir
 from alir.app.streaming import events
 from alir.errors import AlirError
+from alir.events.agent import AskAgent, MeaningAsked, MeaningChosen
 from alir.events.ask import Answer, Ask
 from alir.events.search import Passages, Search
 from alir.server.auth.caller import Caller, Tenant
@@ -29,10 +31,18 @@ from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import ProblemException, internal_problem, problem_of
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.questions import ToClientEvent
+from alir.server.routes.sessions import session_key
+from alir.server.schemas.agent import AgentContent, agent_event
 from alir.server.schemas.answers import AnswerContent, SourcesEvent, answer_event
 from alir.server.schemas.problems import Problem
-from alir.server.workflow_runs.event_relay import EventRelay
-from alir.server.workflow_runs.events import AskQuestion, FindPassages, RunAnswer, RunPassages
+from alir.server.workflow_runs.events import (
+    AskAgentQuestion,
+    AskQuestion,
+    FindPassages,
+    RunAnswer,
+    RunEvent,
+    RunPassages,
+)
 from alir.server.workflow_runs.owner import current_owner
 from alir.server.workflow_runs.run_supervisor import RunSupervisor
 from alir.server.workflow_runs.store import RunFailed, RunStore
@@ -41,6 +51,39 @@ from alir.steps.ask.cite import sources
 run_id: ContextVar[str] = ContextVar("run_id")
 """The id of the current run."""
 _log = logging.getLogger(__name__)
+MAX_TOKENS = 20
+FLUSH_AFTER_S = 0.05
+"""The first token waits this long for others: each event is a write to the disk."""
+
+
+class EventRelay:
+    """Relays events in order; tokens that come together become one event."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._tokens: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self, event: str, data: dict[str, Any]) -> None:
+        """Send an event, after the tokens before it."""
+        if event != "token":
+            self.flush()
+            self._ctx.write_event_to_stream(RunEvent(event=event, data=data))
+            return
+        self._tokens.append(data["text"])
+        if len(self._tokens) >= MAX_TOKENS:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self.flush)
+
+    def flush(self) -> None:
+        """Send the waiting tokens."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._tokens:
+            text, self._tokens = "".join(self._tokens), []
+            self._ctx.write_event_to_stream(RunEvent(event="token", data={"text": text}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +207,45 @@ class ServedSearch(ServedWorkflow):
             return RunPassages(
                 passages=shown["sources"], degraded=found.degraded, seconds=found.seconds
             )
+
+
+class ServedAgent(ServedWorkflow):
+    """Answer a question of several parts from the index."""
+
+    @step
+    async def answer(self, ctx: Context, ev: AskAgentQuestion) -> RunAnswer:
+        """Run the agent, and stream its events and questions."""
+        async with self.work(ctx) as (tenant, relay):
+            start = AskAgent(
+                question=ev.question,
+                top_k=ev.top_k,
+                filters=tenant.filters,
+                session=session_key(tenant, ev.session) if ev.session else None,
+                budget=ev.budget.budget() if ev.budget else None,
+                may_ask=ev.may_ask,
+            )
+            run = self.dependencies.app.agent.run(start_event=start)
+
+            def of(event: object) -> tuple[str, BaseModel] | None:
+                if not isinstance(event, MeaningAsked):
+                    return agent_event(event)
+                asked = self.dependencies.meanings.wait_for_meaning(
+                    run_id.get(), tenant.name, run, event
+                )
+                return ("meaning_asked", asked) if asked is not None else None
+
+            try:
+                answer = await relay_events(run, relay, of, steps=ev.steps)
+            finally:
+                self.dependencies.meanings.stop_waiting(run_id.get())
+            assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
+            return RunAnswer(answer=AgentContent.from_event(answer).model_dump(mode="json"))
+
+    @step
+    async def listen(self, ev: MeaningChosen) -> None:
+        """Tell the agent what a person said; once, and not after the time for it."""
+        self.dependencies.meanings.continue_run(run_id.get(), ev.meaning)
+
+    def waits_for_event(self, run_id: str) -> bool:
+        """Return whether a run waits for an event from its client."""
+        return self.dependencies.meanings.waits(run_id)

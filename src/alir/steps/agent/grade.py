@@ -6,7 +6,7 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
-from alir.steps.ask.sentences import content_words
+from alir.steps.ask.text.sentences import content_words
 
 GRADED = 3
 """Passages that are looked at: the first ones are the best, and each costs a core 10 ms or so."""

@@ -8,7 +8,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
 from alir.steps.agent.consult import messages
-from alir.steps.ask.sentences import content_words
+from alir.steps.ask.text.sentences import content_words
 
 MAX_ADDED = 3
 """Words of the passages found that a query without a language model gets."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
 from alir.models.answers import Citation, Quote, SourcePassage, Span
-from alir.steps.ask.normalize import find
-from alir.steps.ask.sentences import UNSPACED, content_words, sentences
+from alir.steps.ask.text.normalize import find
+from alir.steps.ask.text.sentences import UNSPACED, content_words, sentences
 
 MIN_SHARE = 0.2
 """Least share of a sentence's content words that the sentence it cites must have."""

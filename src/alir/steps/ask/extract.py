@@ -12,7 +12,7 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from numpy.typing import NDArray
 
 from alir.models.answers import Quote
-from alir.steps.ask.sentences import content_words, content_words_of, sentences_of
+from alir.steps.ask.text.sentences import content_words, content_words_of, sentences_of
 
 MAX_SENTENCES = 3
 MIN_WORDS = 2

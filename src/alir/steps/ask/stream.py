@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from alir.steps.ask.cite import MARKER, Citations
-from alir.steps.ask.sentences import content_words
+from alir.steps.ask.text.sentences import content_words
 
 _CODE = re.compile(r"(?P<ticks>`+)[^`\n]+(?P=ticks)")
 _MARKER_OR_CODE = re.compile(f"{MARKER.pattern}|{_CODE.pattern}")

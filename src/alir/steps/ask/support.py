@@ -8,8 +8,8 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
-from alir.steps.ask.sentences import content_words
 from alir.steps.ask.stream import Claim
+from alir.steps.ask.text.sentences import content_words
 
 MIN_SUPPORT = 0.55
 """Below it, a sentence is not supported. Measured: docs/citations.md."""

@@ -9,9 +9,9 @@ from llama_index.core.schema import MetadataMode, NodeWithScore
 from alir.models.answers import CheckedSentence, Quote
 from alir.steps.ask.cite import MARKER, Citations
 from alir.steps.ask.extract import extract
-from alir.steps.ask.fence import fenced
 from alir.steps.ask.stream import CitedText, Claim
 from alir.steps.ask.support import UNSUPPORTED, check
+from alir.steps.ask.text.fence import fenced
 
 NOT_ANSWERED = "The documents do not answer this."
 

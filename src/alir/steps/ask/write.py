@@ -12,8 +12,8 @@ from llama_index.core.schema import NodeWithScore
 from alir.errors import LanguageModelFailed
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
-from alir.steps.ask.inert import InertText, inert
 from alir.steps.ask.synthesize import synthesize_with_llm
+from alir.steps.ask.text.inert import InertText, inert
 
 Show = Callable[[str | CheckedSentence], None]
 """Shows the next piece of an answer's text, or a sentence of it that was checked."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from alir.models.files import FileOutcome, FilePart
 from alir.models.records import SourceRecord, Stage
 from alir.ports import Catalog, Ledger, ShardLedger
-from alir.steps.ingest.walk import looked_up
+from alir.steps.ingest.walk import check_listed
 
 
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
@@ -26,7 +26,7 @@ async def journal_failures(
     if reasons:
         await ledger.record_failures(reasons, now_s)
     others = [one for one in await ledger.failed_files() if one.path not in reasons]
-    known = await asyncio.to_thread(looked_up, others, roots)
+    known = await asyncio.to_thread(check_listed, others, roots)
     settled = [one.path for one, is_there in known if is_there is not None]
     if settled:
         await ledger.forget_failures(settled)

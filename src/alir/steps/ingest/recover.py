@@ -28,7 +28,7 @@ class IndexState:
     """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
-async def look(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
+async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
     """Read what the index holds, once, and check which of its files are below `roots`."""
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
@@ -82,9 +82,17 @@ async def prune(
     if await catalog.count_chunks() == sum(source.chunks for source in newest.values()):
         return
     complete = {source.version for source in newest.values()}
-    for source in [one async for one in catalog.unfinished_versions(complete)]:
+    unfinished = [one async for one in catalog.unfinished_versions(complete)]
+    await delete_versions(unfinished, vector_store=vector_store)
+
+
+async def delete_versions(
+    versions: Sequence[StoredSource], *, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the chunks of these versions of files."""
+    for one in versions:
         version = [
-            MetadataFilter(key="doc_id", value=source.source_id),
-            MetadataFilter(key="version", value=source.version),
+            MetadataFilter(key="doc_id", value=one.source_id),
+            MetadataFilter(key="version", value=one.version),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))

@@ -4,14 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from llama_index.core.vector_stores.types import (
-    BasePydanticVectorStore,
-    MetadataFilter,
-    MetadataFilters,
-)
+from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.errors import TooManyDeletions
 from alir.ports import Catalog
+from alir.steps.ingest.recover import delete_versions
 from alir.steps.ingest.walk import listed
 
 FEW_FILES = 10
@@ -64,7 +61,7 @@ async def sweep(
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    refused = brake(swept.deleted, held=held, empty=empty)
+    refused = refused_deletions(swept.deleted, held=held, empty=empty)
     if refused is not None and not delete_many:
         raise refused
     for source_id in swept.source_ids:
@@ -76,7 +73,7 @@ async def sweep(
     return replace(swept, chunks=counted)
 
 
-def brake(
+def refused_deletions(
     deleted: Sequence[Path], *, held: int, empty: Collection[Path]
 ) -> TooManyDeletions | None:
     """Return why `deleted`, of `held` files, may not be deleted unasked; None if they may."""
@@ -93,10 +90,5 @@ async def _sweep_unfinished(
     """Delete the incomplete versions below `roots` that a crash left."""
     complete = {source.version async for source in catalog.complete_versions()}
     found = listed(catalog.unfinished_versions(complete), roots)
-    left_over = [source async for source, is_there in found if is_there is not None]
-    for source in left_over:
-        version = [
-            MetadataFilter(key="doc_id", value=source.source_id),
-            MetadataFilter(key="version", value=source.version),
-        ]
-        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))
+    unfinished = [source async for source, is_there in found if is_there is not None]
+    await delete_versions(unfinished, vector_store=vector_store)

@@ -15,7 +15,7 @@ from alir.models.files import FileOutcome, FilePart, Roots
 GROUP_FILES = 64
 GROUP_BYTES = 500_000
 """A larger file is a group of its own."""
-LOOKS_AT_ONCE = 1000
+PATHS_PER_CHECK = 1000
 """Paths checked in one call: it bounds memory, and how long a folder's real path is cached."""
 
 
@@ -99,11 +99,11 @@ async def listed(
     page: list[F] = []
     async for one in found:
         page.append(one)
-        if len(page) == LOOKS_AT_ONCE:
-            for pair in await asyncio.to_thread(looked_up, page, roots):
+        if len(page) == PATHS_PER_CHECK:
+            for pair in await asyncio.to_thread(check_listed, page, roots):
                 yield pair
             page = []
-    for pair in await asyncio.to_thread(looked_up, page, roots):
+    for pair in await asyncio.to_thread(check_listed, page, roots):
         yield pair
 
 
@@ -144,7 +144,7 @@ def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
     return False
 
 
-def looked_up(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
+def check_listed(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
     """Return each of `page` with the result of `is_listed`. Blocks."""
     # One folder's files share the look at what leads to it; the next page looks again.
     realpath = cache(os.path.realpath)

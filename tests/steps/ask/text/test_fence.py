@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alir.models.answers import Span
-from alir.steps.ask.fence import fenced, harmless
-from alir.steps.ask.normalize import find
+from alir.steps.ask.text.fence import fenced, harmless
+from alir.steps.ask.text.normalize import find
 
 PARTS = st.sampled_from(
     [

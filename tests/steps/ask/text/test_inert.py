@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.steps.ask.inert import InertText, inert
+from alir.steps.ask.text.inert import InertText, inert
 
 SOURCES = ["The manual is at https://docs.example/manual, or www.docs.example."]
 PIECES = st.sampled_from(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.steps.ask.sentences import MAX_SENTENCE_CHARS, content_words, sentences
+from alir.steps.ask.text.sentences import MAX_SENTENCE_CHARS, content_words, sentences
 
 
 def cut(text: str) -> list[str]:

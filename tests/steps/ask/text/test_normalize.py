@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alir.steps.ask.normalize import find
+from alir.steps.ask.text.normalize import find
 
 
 def found(wanted: str, text: str) -> str | None:

@@ -22,7 +22,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from alir.models.answers import Span
-from alir.steps.ask.sentences import MARKS, UNSPACED
+from alir.steps.ask.text.sentences import MARKS, UNSPACED
 
 _ITSELF = ("<super>", "<sub>", "<fraction>", "<circle>", "<square>")
 _SAME = {

@@ -1,0 +1,58 @@
+"""uvicorn, as strict about headers as it should be."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from alir.server.uvicorn_server import MAX_HEAD_BYTES
+
+CHUNKED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: ",
+        CHUNKED + b"0\r\nX: ",
+        CHUNKED + b"1;",
+    ],
+)
+async def test_headers_that_never_end_are_cut_off(served: Any, begun: bytes) -> None:
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(begun)
+    sent_bytes = 0
+    async with asyncio.timeout(20):
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"a" * 1000)
+                sent_bytes += 1000
+                await writer.drain()
+                await asyncio.sleep(0.001)
+                if sent_bytes > 10 * MAX_HEAD_BYTES:
+                    break
+        assert sent_bytes < 5 * MAX_HEAD_BYTES
+        writer.close()
+    assert (await served.client.get("/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "header", "told"),
+    [
+        ("GET", "/v1/sources", "a" * MAX_HEAD_BYTES, {"title", "status", "detail"}),
+        ("GET", "/v1/models", "a" * MAX_HEAD_BYTES, {"error"}),
+        ("GET", "/metrics", "text/plain\x01", {"title", "status", "detail"}),
+        ("HUNTER2", "/v1/sources", "a", {"title", "status", "detail"}),
+    ],
+)
+async def test_what_is_no_http_is_told_so_in_the_shape_of_the_path(
+    served: Any, method: str, path: str, header: str, told: set[str]
+) -> None:
+    refused = await served.client.request(method, path, headers={"Accept": header})
+
+    assert refused.status_code == 400
+    assert refused.json().keys() == told
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert refused.headers["connection"] == "close"
