@@ -75,8 +75,10 @@ SLOW_FILES = (
     "inference/embeddings/test_openvino_bert.py",
     "server/test_schemathesis.py",
     "test_readme.py",
+    "workflows/test_large_file.py",
+    "workflows/test_rebuild.py",
 )
-"""What loads the real embedding model, or makes up thousands of requests, without a fixture."""
+"""What takes its time without one of the fixtures below."""
 SLOW_FIXTURES = {
     "alir",  # `alir` in a process of its own
     "alir_serve",
@@ -109,7 +111,7 @@ def _is_slow(item: pytest.Item, file: str) -> bool:
     fixtures = SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ()))
     # A fixture may choose between Milvus Lite and a server by its parameter.
     callspec = getattr(item, "callspec", None)
-    return bool(fixtures) or (callspec is not None and "server" in callspec.params.values())
+    return bool(fixtures) or (callspec is not None and "server" in re.split("[-_]", callspec.id))
 
 
 # Chosen with --hypothesis-profile=soak: what can run long then does.

@@ -19,7 +19,7 @@ async def test_an_outage_ends_with_the_last_call_that_waits() -> None:
     monitor = OutageMonitor(clock)
     paused: list[Outage] = []
     resumed: list[float] = []
-    with monitor.listened(paused.append, resumed.append):
+    with monitor.listen(paused.append, resumed.append):
         with monitor.waiting():
             with monitor.waiting():
                 monitor.announce("nothing answers", waits_s=60)
@@ -36,7 +36,7 @@ async def test_an_outage_ends_with_the_last_call_that_waits() -> None:
 async def test_a_wait_that_fails_ends_the_outage_without_a_return() -> None:
     monitor = OutageMonitor(Clock())
     resumed: list[float] = []
-    with monitor.listened(lambda _: None, resumed.append):
+    with monitor.listen(lambda _: None, resumed.append):
         with suppress(ValueError), monitor.waiting():
             monitor.announce("nothing answers", waits_s=60)
             raise ValueError
@@ -49,11 +49,11 @@ async def test_one_who_listens_no_more_hears_nothing() -> None:
     monitor = OutageMonitor(Clock())
     paused: list[Outage] = []
     with monitor.waiting():
-        with monitor.listened(paused.append, lambda _: None):
+        with monitor.listen(paused.append, lambda _: None):
             monitor.announce("nothing answers", waits_s=60)
         await asyncio.sleep(0)
         assert paused == [], "it was to be called after the listener had gone"
-        with monitor.listened(paused.append, lambda _: None):
+        with monitor.listen(paused.append, lambda _: None):
             await asyncio.sleep(0)
 
     assert len(paused) == 1, "an outage under way is announced to those who come later"

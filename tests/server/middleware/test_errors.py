@@ -12,7 +12,7 @@ async def test_a_defect_is_logged_and_tells_the_client_nothing(
     with_defect = httpx.AsyncClient(base_url=served.url)
 
     class Broken:
-        async def failures(self) -> None:
+        async def failed_files(self) -> None:
             raise RuntimeError("the inner secret")
 
         async def aclose(self) -> None: ...
