@@ -36,8 +36,8 @@ async def test_a_full_disk_ends_the_run_in_one_sentence_and_the_next_run_with_ro
     )
 
     told = (
-        f"Milvus Lite, which serves {lite_file}, has ended: the disk may be full, or somebody "
-        "stopped it. Make room and run the same command again; what was written stays."
+        f"Milvus Lite, which serves {lite_file}, has ended: the disk may be full, or it was "
+        "stopped. Make room and run the same command again; what was written stays."
     )
     kind, _, said = done.stdout.partition(" ")
     assert kind in {"IngestStopped", "MilvusUnavailable"}

@@ -71,7 +71,7 @@ async def test_a_run_that_nobody_tells_goes_on_and_one_whose_client_goes_is_ende
             if name == "meaning_asked":
                 break
         async with asyncio.timeout(10):
-            while served.service.rate_limiter.active_questions:
+            while served.service.rate_limiter.question_limiter.active:
                 await asyncio.sleep(0.01)
         told = []
         async for name, one in streaming(served.client, question="How many?", may_ask=True):
