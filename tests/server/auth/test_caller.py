@@ -4,12 +4,12 @@ from pathlib import Path
 
 from alir.server.auth.caller import Tenant
 
-ACME = Tenant("acme", Path("/root/acme"))
+ACME = Tenant("acme", Path("/srv/acme"))
 ADMIN = Tenant("", Path("/root"))
 
 
 def test_a_tenant_holds_the_files_below_its_folder_and_no_others() -> None:
-    files = [Path("/root/acme/a.txt"), Path("/root/acme2/a.txt"), Path("/root/a.txt")]
+    files = [Path("/srv/acme/a.txt"), Path("/srv/acme2/a.txt"), Path("/srv/a.txt")]
 
     assert [ACME.holds(file) for file in files] == [True, False, False]
     assert all(ADMIN.holds(file) for file in files)

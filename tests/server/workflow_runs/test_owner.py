@@ -16,4 +16,4 @@ async def test_a_request_acts_for_its_owner_and_so_do_its_tasks() -> None:
 
     assert (inside, current_owner()) == (acme, None)
     caller = acme.caller(Path("/root"))
-    assert (caller.key, caller.tenant.folder) == ("key", Path("/root/acme"))
+    assert (caller.key, caller.tenant.folder) == ("key", Path("/srv/acme"))
