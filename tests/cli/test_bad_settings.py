@@ -190,7 +190,7 @@ def test_a_milvus_lite_file_is_one_process_s_until_it_closes_it(
 
 @pytest.mark.parametrize("content", [b"Dear diary,", b"", None], ids=["text", "cut", "folder"])
 def test_a_file_that_is_no_milvus_lite_file(
-    alir: Command, complaint: Complaint, desk: Path, content: bytes | None
+    invoke: Command, complaint: Complaint, desk: Path, content: bytes | None
 ) -> None:
     if content is None:
         (desk / "notes.db").mkdir()
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_milvus_lite_file(
         store.close()
         whole = (desk / "whole.db").read_bytes()
         (desk / "notes.db").write_bytes(whole[: len(whole) // 2])
-    told = complaint(alir("status", ALIR_MILVUS_URI="notes.db"), 3)
+    told = complaint(invoke("status", ALIR_MILVUS_URI="notes.db"), 3)
     assert "notes.db" in told
     assert "ALIR_MILVUS_URI" in told
     assert "in use" not in told

@@ -1,4 +1,4 @@
-"""The commands as real processes, with the real model and a Milvus Lite file; their help."""
+"""The commands with the real model and a Milvus Lite file, two as real processes; their help."""
 
 import json
 import os
@@ -21,6 +21,9 @@ COMMANDS = (
     *("ingest", "sync", "watch", "ask", "agent", "status", "retry", "rebuild", "relearn"),
     *("serve", "mcp", "eval", "draw", "keys", "bench"),
 )
+
+INDEX = {"ALIR_MILVUS_URI": "./.alir/milvus.db", "ALIR_COLLECTION": "alir"}
+"""What a process takes without settings: `invoke` would take a collection of the test's."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,11 @@ def test_ingest_prints_one_json_object_and_failed_files_on_stderr(library: Libra
     assert 0 < seconds["embed"] < seconds["total"]
 
 
-def test_a_second_run_needs_no_model_and_changes_nothing(library: Library, alir: Command) -> None:
-    report = only_json(alir("ingest", "docs", "--json", cwd=library.folder))
+def test_a_second_run_needs_no_model_and_changes_nothing(
+    library: Library, invoke: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library.folder)
+    report = only_json(invoke("ingest", "docs", "--json", **INDEX))
     assert (report["added"], report["updated"], report["deleted"]) == (0, 0, 0)
     assert (report["unchanged"], report["chunks"]) == (3, 4)
     assert "embed" not in report["seconds"]
@@ -110,8 +116,11 @@ def test_ask_prints_one_json_object_whose_quotes_stand_where_it_says(
     assert answer["sources"][0]["text"] == "Its mayor is a horse."
 
 
-def test_status_prints_what_the_index_holds(library: Library, alir: Command) -> None:
-    status = only_json(alir("status", "--json", cwd=library.folder))
+def test_status_prints_what_the_index_holds(
+    library: Library, invoke: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library.folder)
+    status = only_json(invoke("status", "--json", **INDEX))
     expected = {"files": 3, "chunks": 4, "collection": "alir", "model": DEFAULT_MODEL, "llm": None}
     assert expected.items() <= status.items()
 

@@ -160,8 +160,9 @@ async def test_no_id_finds_what_it_is_not(served: Any) -> None:
     paths = ["/v1/sources/{}", "/v1/sources/{}/text", "/v1/ingestions/{}"]
     paths += [f"/workflows/{part}/{{}}" for part in ("handlers", "results", "events")]
     for id_ in IDS:
-        for path in paths:
-            answer = await served.client.get(path.format(quote(id_, safe="").replace(".", "%2E")))
+        quoted = quote(id_, safe="").replace(".", "%2E")
+        answers = await asyncio.gather(*(served.client.get(one.format(quoted)) for one in paths))
+        for path, answer in zip(paths, answers, strict=True):
             assert answer.status_code == 404, (path, id_)
             assert "script" not in answer.text
         deleted = await served.client.delete(f"/v1/sources/{quote(id_, safe='')}x")

@@ -315,21 +315,14 @@ async def test_an_ingestion_is_told_that_a_rebuild_is_under_way(
 def test_a_rebuild_that_was_killed_goes_on(tmp_path: Path, bees: Path) -> None:
     settings = {"milvus_uri": str(tmp_path / "killed.db"), "collection": "killed"}
 
-    def run(*, is_killed: bool) -> dict[str, Any]:
-        told = json.dumps({"settings": settings, "bees": str(bees), "is_killed": is_killed})
-        command = [sys.executable, __file__, told]
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        said = process.communicate(timeout=60)[0]
-        if is_killed:
-            assert process.returncode == -signal.SIGKILL
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its Milvus Lite
-        return dict(json.loads(said))
-
-    first = run(is_killed=True)
-    last = run(is_killed=False)
+    told: dict[str, Any] = {"settings": settings, "bees": str(bees), "is_killed": True}
+    command = [sys.executable, __file__, json.dumps(told)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    first = json.loads(process.communicate(timeout=60)[0])
+    assert process.returncode == -signal.SIGKILL
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # its Milvus Lite
+    last = asyncio.run(_rebuilt(told | {"is_killed": False}))
     assert last["old"] == first["old"], "the old index is as it was"
     assert (last["live"], last["files"]) == ("killed__1", FILES)
     assert 0 < last["embedded"] < last["chunks"]
@@ -390,7 +383,7 @@ def _slowly(app: Alir, faults: Faults) -> None:
     app.rebuild.corpus_at = watched
 
 
-async def _rebuilt(told: dict[str, Any]) -> None:
+async def _rebuilt(told: dict[str, Any]) -> dict[str, Any]:
     """Rebuild for another model; be killed at a call of the store, if told so."""
     faults = Faults()
     settings = Settings.load(**CHUNKS, **told["settings"])
@@ -408,7 +401,7 @@ async def _rebuilt(told: dict[str, Any]) -> None:
                 )
             report = await rebuild(other)
             live = await app.collection_versions.live_version()
-        print(json.dumps(report.to_json() | {"old": old, "live": live and live.collection}))
+        return report.to_json() | {"old": old, "live": live and live.collection}
 
 
 if __name__ == "__main__":
