@@ -33,7 +33,6 @@ QRELS = "query-id\tcorpus-id\tscore\nq1\tcats\t2\nq1\tdogs\t0\nq2\tbees\t1\n"
 
 LONGEST = (
     "benchmarks/test_commands.py",
-    "server/test_schemathesis.py",
     "faults/test_network.py",
     "benchmarks/test_poison.py",
     "server/routes/test_page.py",
@@ -63,6 +62,7 @@ LONGEST = (
     "app/test_watch.py",
     "cli/test_main.py",
     "cli/test_ingest.py",
+    "server/test_schemathesis.py",
     "faults/test_every_step.py",
     "server/workflow_runs/test_killed.py",
     "documents/sandbox/test_pool.py",
