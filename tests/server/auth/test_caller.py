@@ -5,7 +5,7 @@ from pathlib import Path
 from alir.server.auth.caller import Tenant
 
 ACME = Tenant("acme", Path("/srv/acme"))
-ADMIN = Tenant("", Path("/root"))
+ADMIN = Tenant("", Path("/srv"))
 
 
 def test_a_tenant_holds_the_files_below_its_folder_and_no_others() -> None:

@@ -15,5 +15,5 @@ async def test_a_request_acts_for_its_owner_and_so_do_its_tasks() -> None:
         inside = await asyncio.create_task(owner())
 
     assert (inside, current_owner()) == (acme, None)
-    caller = acme.caller(Path("/root"))
+    caller = acme.caller(Path("/srv"))
     assert (caller.key, caller.tenant.folder) == ("key", Path("/srv/acme"))
