@@ -29,7 +29,7 @@ bench: .venv/local
 # The tests that start no server, no browser and no `alir`, and do not load the model: under two minutes.
 # tests/conftest.py marks the others.
 quick: .venv/dev
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # All tests: under ten minutes on two cores. A third of the time they wait, so a third worker pays.
 test: .venv/dev browser

@@ -72,11 +72,24 @@ LONGEST = (
 SLOW_FOLDERS = ("benchmarks", "end_to_end", "faults", "soak")
 """Ingestions in other processes, kill loops and the real embedding model, below this folder."""
 SLOW_FILES = (
+    "app/test_application.py",
+    "app/test_watch.py",
+    "cli/test_evaluate.py",
+    "documents/sandbox/test_child.py",
+    "documents/sandbox/test_pool.py",
     "evaluation/test_independent.py",
     "inference/embeddings/test_local.py",
     "inference/embeddings/test_openvino_bert.py",
+    "milvus/client/test_lite.py",
+    "server/openai/test_chat.py",
+    "server/routes/test_uploads.py",
+    "server/test_every_route.py",
+    "server/test_hostile.py",
+    "server/test_ingestion_queue.py",
     "server/test_schemathesis.py",
+    "server/test_tenancy.py",
     "test_readme.py",
+    "testing/test_openai_server.py",
     "workflows/test_large_file.py",
     "workflows/test_rebuild.py",
 )
