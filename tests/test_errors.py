@@ -91,7 +91,7 @@ def classes() -> list[type[AlirError]]:
     return [
         one
         for _, one in inspect.getmembers(errors, inspect.isclass)
-        if one.__module__ == errors.__name__
+        if one.__module__.startswith(errors.__name__)
     ]
 
 

@@ -9,6 +9,12 @@ SHORT = 40
 
 TESTED_ELSEWHERE = {
     "__init__.py": ("tests/test_layout.py", "lazy names of what other modules define"),
+    "errors/configuration.py": (
+        "tests/test_errors.py",
+        "a table there has a sentence of each error",
+    ),
+    "errors/dependency.py": ("tests/test_errors.py", "a table there has a sentence of each error"),
+    "errors/input.py": ("tests/test_errors.py", "a table there has a sentence of each error"),
     "ports.py": ("tests/test_import_rule.py", "protocols alone; mypy checks what implements them"),
     "models/reading.py": (
         "tests/documents/formats",
