@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from alir.errors import UnreadableFile
 from alir.models.collection_version import CollectionAudit, CollectionVersion
-from alir.models.files import StoredSource
+from alir.models.files import StoredSource, StoredVersion
 from alir.models.outage import Outage
 from alir.models.reading import DocumentPosition, Reading
 from alir.models.records import FailedFile, SourceRecord
@@ -52,12 +52,20 @@ class ShardLedger(Protocol):
         """Write `records`, replacing those of the same sources."""
         ...
 
+    async def next_generation(self, above: int = 0) -> int:
+        """Return a fencing token: higher than `above`, and than every one that it returned."""
+        ...
+
 
 class Ledger(ShardLedger, Protocol):
     """The state of files between runs; of the index it is only a hint."""
 
     async def is_empty(self) -> bool:
         """Return whether there is no record of any source."""
+        ...
+
+    async def unsettled_sources(self) -> list[SourceRecord]:
+        """Return the records of what was begun and is not settled."""
         ...
 
     async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
@@ -121,15 +129,21 @@ class Catalog(ShardCatalog, Protocol):
         """The collection's name."""
         ...
 
-    def complete_versions(self) -> AsyncIterator[StoredSource]:
-        """Yield the complete versions: of a file that was just updated, maybe two."""
+    def complete_versions(
+        self, *, below: Sequence[Path] | None = None
+    ) -> AsyncIterator[StoredSource]:
+        """Yield the complete versions: of a file that was just updated, maybe two.
+
+        Args:
+            below: the paths, files or folders, to look below; None looks at the whole index.
+        """
         ...
 
-    def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
-        """Yield the versions that are not in `complete`: what a crash left of them."""
+    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+        """Return every version, complete or not, with its rows; reads each row."""
         ...
 
-    async def count_chunks(self) -> int:
+    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
         """Return how many chunks the index holds."""
         ...
 

@@ -125,6 +125,5 @@ async def test_at_whatever_call_an_update_ends_every_file_is_whole_and_the_next_
         "embedding.aget_text_embedding_batch",
         "node_parser.get_nodes_from_documents",
         "vector_store.async_add",
-        "vector_store.adelete",
         "vector_store.adelete_nodes",
     } <= set(tried)

@@ -30,8 +30,8 @@ def test_a_name_that_is_not_unicode_has_an_id_too() -> None:
 def test_a_chunk_id_is_always_the_same() -> None:
     source, version = "a" * 32, "b" * 32
 
-    assert chunk_id(source, version, 0) == "8ed44edd4943e73c9b31d5f040add197"
-    assert chunk_id(source, version, 12) == "2d92c96c244f06933b00d61a2fbea292"
+    assert chunk_id(source, version, 7, 0) == "0f0f0adf5deda6b0122115f8b5d93d85"
+    assert chunk_id(source, version, 7, 12) == "47b4f210a9e857a0920e7ce3e03040e6"
 
 
 def test_the_text_of_a_file_is_not_told_to_the_engine_at_each_step() -> None:
@@ -43,11 +43,12 @@ def test_the_text_of_a_file_is_not_told_to_the_engine_at_each_step() -> None:
 
 def test_another_source_version_or_position_is_another_chunk() -> None:
     ids = [
-        chunk_id("source", "version", 1),
-        chunk_id("source", "version", 11),
-        chunk_id("source", "version1", 1),
-        chunk_id("source1", "version", 1),
-        chunk_id("version", "source", 1),
+        chunk_id("source", "version", 7, 1),
+        chunk_id("source", "version", 7, 11),
+        chunk_id("source", "version", 8, 1),
+        chunk_id("source", "version1", 7, 1),
+        chunk_id("source1", "version", 7, 1),
+        chunk_id("version", "source", 7, 1),
     ]
 
     assert len(set(ids)) == len(ids)

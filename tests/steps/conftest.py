@@ -21,7 +21,7 @@ from llama_index.core.vector_stores.types import (
 from pydantic import Field
 
 from alir.errors import NodeRefused
-from alir.models.files import StoredSource
+from alir.models.files import StoredSource, StoredVersion
 
 # The same examples on every machine, and no folder of them left behind.
 settings.register_profile("alir", derandomize=True, deadline=None, database=None)
@@ -40,6 +40,10 @@ class InMemoryStore(BasePydanticVectorStore):
     @property
     def client(self) -> None:
         return None
+
+    @property
+    def catalog(self) -> "InMemoryCatalog":
+        return InMemoryCatalog(self)
 
     def add(self, nodes: Sequence[BaseNode], **_: Any) -> list[str]:
         ids = [node.node_id for node in nodes]
@@ -121,17 +125,26 @@ class InMemoryCatalog:
             if node.metadata.get("text_hash") in text_hashes
         }
 
-    async def complete_versions(self) -> AsyncIterator[StoredSource]:
+    async def complete_versions(
+        self, *, below: Sequence[Path] | None = None
+    ) -> AsyncIterator[StoredSource]:
         for source in self._sources(complete=True):
-            yield source
-
-    async def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
-        for source in dict.fromkeys(self._sources(complete=False)):
-            if source.version not in complete:
+            if _is_below(source.path, below):
                 yield source
 
-    async def count_chunks(self) -> int:
-        return len(self.store.nodes)
+    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+        rows = [one for one in self._sources(complete=False) if _is_below(one.path, below)]
+        keys = [(one.source_id, one.version, one.generation) for one in rows]
+        heads = {key: one for key, one in zip(keys, rows, strict=True) if one.chunks}
+        bodies = dict(zip(keys, rows, strict=True))
+        return [
+            StoredVersion(heads.get(key, body), keys.count(key)) for key, body in bodies.items()
+        ]
+
+    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
+        if below is None:
+            return len(self.store.nodes)
+        return sum(one.chunks for one in await self.stored_versions(below=below))
 
     def _sources(self, *, complete: bool) -> list[StoredSource]:
         return [
@@ -148,6 +161,10 @@ class InMemoryCatalog:
         ]
 
 
+def _is_below(path: Path, below: Sequence[Path] | None) -> bool:
+    return below is None or any(root in {path, *path.parents} for root in below)
+
+
 def _holds(test: MetadataFilter, node: BaseNode) -> bool:
     value: Any = node.ref_doc_id if test.key == "doc_id" else node.metadata.get(test.key)
     wanted: Any = test.value
@@ -160,6 +177,8 @@ def _holds(test: MetadataFilter, node: BaseNode) -> bool:
             return value in wanted
         case FilterOperator.NIN:
             return value not in wanted
+        case FilterOperator.LT:
+            return value is not None and bool(value < wanted)
     raise NotImplementedError(test.operator)
 
 

@@ -50,6 +50,7 @@ class FilesIngested(StrictEvent):
     failed: list[FileOutcome]
     moved: frozenset[str]
     """Content hashes of the files that were moved."""
+    mended: list[FileOutcome]
     embedded: int
     reused: int
     chunks_written: int
@@ -95,6 +96,8 @@ class IngestReport(StrictEvent, StopEvent):
     deleted: int
     unchanged: int
     failed: list[FileOutcome]
+    mended: list[FileOutcome] = Field(default_factory=list)
+    """Files of which the index lacked chunks; they are ingested again, or among the failed."""
     embedded: int
     """Chunks that the model embedded."""
     reused: int
@@ -119,6 +122,7 @@ class IngestReport(StrictEvent, StopEvent):
             "deleted": self.deleted,
             "unchanged": self.unchanged,
             "failed": [{"file": str(one.path), "reason": one.reason} for one in self.failed],
+            "mended": [{"file": str(one.path), "reason": one.reason} for one in self.mended],
             "embedded": self.embedded,
             "reused": self.reused,
             "seconds": rounded(self.seconds),
@@ -131,6 +135,8 @@ class IngestFiles(StrictEvent, StartEvent):
     parts: list[FilePart]
     gone: frozenset[str] = frozenset()
     """Content hashes of files that the index holds and the folder lost."""
+    damaged: frozenset[str] = frozenset()
+    """Source ids of files of which the index lacks chunks."""
 
 
 class FilesCompared(StrictEvent):

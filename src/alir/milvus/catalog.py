@@ -4,19 +4,25 @@ A version's head, its first chunk, is written last and alone carries `chunk_coun
 that have one are the complete versions. Of two of one file the later generation is live.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import aclosing
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from llama_index.core.vector_stores.types import MetadataFilters
 
 from alir.milvus.filters import among, both
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
-from alir.models.files import StoredSource
+from alir.models import path_filters
+from alir.models.files import FileVersion, StoredSource, StoredVersion
 
 _IS_COMPLETE = "chunk_count > 0"
 _IDS_PER_QUERY = 500
+_PATHS_PER_QUERY = 50
+"""Of more, the whole index is read: Milvus compares each row with each path."""
 
 
 class MilvusCatalog:
@@ -78,27 +84,69 @@ class MilvusCatalog:
         return vectors
 
     async def complete_versions(
-        self, *, of: MetadataFilters | None = None
+        self, *, below: Sequence[Path] | None = None, of: MetadataFilters | None = None
     ) -> AsyncIterator[StoredSource]:
         """Yield the versions held completely: of a file that was updated, maybe two.
 
         Args:
+            below: the paths, files or folders, to look below; None looks at the whole collection.
             of: what they must pass.
         """
-        async for source in self._scan(_IS_COMPLETE, of):
-            yield source
-
-    async def unfinished_versions(self, complete: Collection[str]) -> AsyncIterator[StoredSource]:
-        """Yield the versions that are not `complete`; reads every row's, once."""
-        passed = {*complete}
-        async for source in self._scan(""):
-            if source.version not in passed:
-                passed.add(source.version)
+        filters = path_filters.both(of, _filters(below))
+        paths = None if below is None else frozenset(below)
+        async for source in self._scan(_IS_COMPLETE, filters):
+            if _is_below(source.path, paths):
                 yield source
 
-    async def count_chunks(self) -> int:
+    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+        """Return every version, complete or not, with its chunks; reads each row, once."""
+        heads: dict[FileVersion, StoredSource] = {}
+        counts: Counter[FileVersion] = Counter()
+        paths = None if below is None else frozenset(below)
+        async for row in self._store.scan("", self._fields, filters=_filters(below)):
+            if (source := self._source(row)) and _is_below(source.path, paths):
+                key = FileVersion(source.source_id, source.version, source.generation)
+                counts[key] += 1
+                if source.chunks or key not in heads:
+                    heads[key] = source
+        surplus = await self._surplus(counts)
+        return [StoredVersion(heads[one], counts[one], surplus[one]) for one in counts]
+
+    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
         """Return how many chunks the collection holds."""
-        return await self._store.count(waits=self._waits)
+        filters = _filters(below)
+        if below is not None and filters is None:
+            stored = await self.stored_versions(below=below)
+            return sum(one.chunks + one.surplus for one in stored)
+        return await self._store.count(filters=filters, waits=self._waits)
+
+    async def _surplus(self, counts: Counter[FileVersion]) -> Counter[FileVersion]:
+        """Return how many rows more than its chunks each version has.
+
+        Of the rows with one id, Milvus shows one and counts all.
+        """
+        surplus: Counter[FileVersion] = Counter()
+        versions = sorted(counts, key=lambda one: (one.generation, one.source_id))
+        waiting = [
+            group
+            for _, of_generation in groupby(versions, key=lambda one: one.generation)
+            for group in _batches([*of_generation], _IDS_PER_QUERY)
+        ]
+        while waiting:
+            group = waiting.pop()
+            expression = both(
+                among(self._store.doc_id_field, [one.source_id for one in group]),
+                f"generation == {group[0].generation}",
+                among("version", [one.version for one in group]),
+            )
+            counted = await self._store.count(expression, waits=self._waits)
+            more = counted - sum(counts[one] for one in group)
+            if more > 0 and len(group) > 1:
+                middle = len(group) // 2
+                waiting += [group[:middle], group[middle:]]
+            elif more > 0:
+                surplus[group[0]] = more
+        return surplus
 
     async def count_files(self) -> int:
         """Return how many files the collection holds completely."""
@@ -108,15 +156,46 @@ class MilvusCatalog:
         self, expression: str, of: MetadataFilters | None = None
     ) -> AsyncIterator[StoredSource]:
         """Yield the sources of the rows that match `expression`; others' rows have no version."""
-        name = self._store.doc_id_field
-        fields = [name, "file_path", "version", "generation", "content_hash", "chunk_count"]
-        async for row in self._store.scan(expression, fields, filters=of):
-            if "version" in row:
-                yield StoredSource(
-                    row[name],
-                    Path(row["file_path"]),
-                    row["version"],
-                    row.get("generation", 0),
-                    row.get("content_hash", ""),
-                    row.get("chunk_count", 0),
-                )
+        async for row in self._store.scan(expression, self._fields, filters=of):
+            if (source := self._source(row)) is not None:
+                yield source
+
+    @property
+    def _fields(self) -> list[str]:
+        metadata = ("file_path", "version", "generation", "content_hash", "chunk_count")
+        return [self._store.doc_id_field, *metadata]
+
+    def _source(self, row: dict[str, Any]) -> StoredSource | None:
+        if "version" not in row or "file_path" not in row:
+            return None
+        return StoredSource(
+            row[self._store.doc_id_field],
+            Path(row["file_path"]),
+            row["version"],
+            row.get("generation", 0),
+            row.get("content_hash", ""),
+            row.get("chunk_count", 0),
+        )
+
+
+def _batches(versions: list[FileVersion], size: int) -> Iterator[list[FileVersion]]:
+    return (versions[start : start + size] for start in range(0, len(versions), size))
+
+
+def _filters(below: Sequence[Path] | None) -> MetadataFilters | None:
+    """Return filters for the files below the paths; None if they must be told apart here."""
+    if below is None or len(below) > _PATHS_PER_QUERY or not all(map(_is_plain, below)):
+        return None
+    return path_filters.below(below)
+
+
+def _is_plain(path: Path) -> bool:
+    """Return whether a filter can name the path: it has no line break, and is text."""
+    text = str(path)
+    return text.isprintable() or not any(
+        one in "\n\r" or "\ud800" <= one <= "\udfff" for one in text
+    )
+
+
+def _is_below(path: Path, below: Collection[Path] | None) -> bool:
+    return below is None or path in below or any(one in below for one in path.parents)

@@ -354,13 +354,15 @@ class AlirMilvusStore(BlockingVectorStore):
         return self._collection.scan(expression, fields, filters=filters, page_rows=page_rows)
 
     @_tracked
-    async def count(self, expression: str = "", *, waits: bool = False) -> int:
-        """Return how many rows match a Milvus expression; 0 without a collection.
+    async def count(
+        self, expression: str = "", *, filters: MetadataFilters | None = None, waits: bool = False
+    ) -> int:
+        """Return how many rows match a Milvus expression and `filters`; 0 without a collection.
 
         Args:
             waits: for a Milvus that is gone, as writes do.
         """
-        return await self._collection.count(expression, waits=waits)
+        return await self._collection.count(expression, filters=filters, waits=waits)
 
     @_tracked
     async def live(self) -> tuple[str, Fingerprint] | None:

@@ -1,8 +1,8 @@
 """Files on their way into the index, and the ids of their chunks."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,14 +44,16 @@ class FilePart:
     content: FileContent = FileContent()
     """Its content when the version was made."""
     generation: int = 0
-    """How many versions of this file the index held before this one."""
+    """The fencing token: a later one wins. It was drawn before the text was read; 0 until then."""
+    is_held: bool = False
+    """Whether the index may hold another version of this file."""
     moved: bool = False
     """Whether a file with this content is gone from the folder."""
     reason: str = ""
     """Why it is ingested; empty until compared."""
     cursor: Cursor | None = None
     chunks: int = 0
-    """Chunks of the earlier parts of this version."""
+    """Chunks of the earlier parts of this version; of all where it has ended."""
     first_chunk: TextNode | None = field(default=None, hash=False, repr=False)
     """The file's head, embedded, from an earlier part; it is written last."""
     source_id: str = field(init=False, compare=False)
@@ -112,6 +114,17 @@ class SplitPart:
     loaded: LoadedPart
     chunks: int
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the file ends with it."""
+        return self.loaded.next is None
+
+    @property
+    def with_chunks(self) -> FilePart:
+        """The part, with the chunks of the version up to its end."""
+        part = self.loaded.part
+        return replace(part, chunks=part.chunks + self.chunks)
+
 
 @dataclass(frozen=True, slots=True)
 class Roots:
@@ -132,11 +145,33 @@ class StoredSource:
     path: Path
     version: str
     generation: int = 0
-    """Of two complete versions of a file, the one with the higher generation is live."""
+    """The fencing token: of two complete versions of a file, the one with the higher is live."""
     content_hash: str = ""
     """Of the file's bytes; empty for a version that is not complete."""
     chunks: int = 0
     """0 for a version that is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version of a file, with the rows that the index holds of it."""
+
+    source: StoredSource
+    chunks: int
+    """Chunks that are there."""
+    surplus: int = 0
+    """Rows with the id of another row."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is complete and each of its chunks is there once."""
+        return self.source.chunks == self.chunks and not self.surplus
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with a complete version that is not whole."""
+        twice = f", and {self.surplus} once more" if self.surplus else ""
+        return f"the index holds {self.chunks} of its {self.source.chunks} chunks{twice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +188,9 @@ def source_id(path: Path) -> str:
     return digest(str(path))
 
 
-def chunk_id(source: str, version: str, position: int) -> str:
-    """Return the id of a chunk: the same source, version and position give the same id."""
-    return digest(source, version, str(position))
+def chunk_id(source: str, version: str, generation: int, position: int) -> str:
+    """Return the id of a chunk. Two writers have other generations, so they share no row."""
+    return digest(source, version, str(generation), str(position))
 
 
 def head_id(source: str, generation: int) -> str:
@@ -163,12 +198,12 @@ def head_id(source: str, generation: int) -> str:
     return digest(source, "head", str(generation))
 
 
-def head_ids(versions: Iterable[FileVersion]) -> dict[FileVersion, tuple[str, str]]:
-    """Return the id of each version's head, and of the head of the version that follows it."""
-    return {
-        one: (head_id(one.source_id, one.generation), head_id(one.source_id, one.generation + 1))
-        for one in versions
-    }
+def generation_after(*others: int) -> int:
+    """Return a fencing token above `others`: the time in microseconds, or more.
+
+    The clock matters only where the sequence was lost with its ledger.
+    """
+    return max([time.time_ns() // 1000, *(one + 1 for one in others)])
 
 
 def digest(*parts: str) -> str:

@@ -29,6 +29,8 @@ class SourceRecord:
     """The older version, while the index may still hold it."""
     ctime_ns: int = 0
     """The inode's change time: it may differ where size and mtime are the same."""
+    generation: int = 0
+    """The fencing token of the version."""
 
 
 @dataclass(frozen=True, slots=True)

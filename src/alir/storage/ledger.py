@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from alir.errors import AlirError
 from alir.models.records import FailedFile, SourceRecord, Stage
-from alir.storage import failures, fingerprints, sources
+from alir.storage import failures, fingerprints, generations, sources
 from alir.storage.ledger_database import LedgerDatabase
 from alir.storage.lock import run_lock
 
@@ -54,6 +54,10 @@ class SqliteLedger:
                 yield record
             after = page[-1].source_id
 
+    async def unsettled_sources(self) -> list[SourceRecord]:
+        """Return the records of what was begun and is not settled."""
+        return await self._read(sources.unsettled, self.collection)
+
     async def is_empty(self) -> bool:
         """Return whether there is no record of any source."""
         return not await self._read(sources.page, self.collection, "", limit=1)
@@ -65,6 +69,10 @@ class SqliteLedger:
     async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Write `records` in one transaction, replacing those of the same sources."""
         await self._write(sources.write, self.collection, records)
+
+    async def next_generation(self, above: int = 0) -> int:
+        """Return a fencing token: higher than `above`, and than every one that it returned."""
+        return await self._read(generations.draw, self.collection, above)
 
     async def forget_sources(self, ids: Collection[str]) -> None:
         """Delete the records of `ids`."""

@@ -52,6 +52,16 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE source ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX source_by_path ON source (collection, path)",
+        """
+        CREATE TABLE sequence (
+            collection TEXT PRIMARY KEY,
+            generation INTEGER NOT NULL -- the last that was drawn
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 """What leads from each version to the next. One that was released stays as it is."""
 

@@ -15,7 +15,7 @@ PAGE = 1000
 
 _COLUMNS = (
     "source_id, path, size_bytes, mtime_ns, content_hash, version, chunks, stage, replaces, "
-    "ctime_ns"
+    "ctime_ns, generation"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM source WHERE collection = ?"  # noqa: S608  our own names
 
@@ -26,7 +26,7 @@ def write(
     """Write `records`, replacing those of the same sources."""
     statement = (
         f"INSERT OR REPLACE INTO {table} (collection, {_COLUMNS}) "  # noqa: S608
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     db.executemany(statement, ((collection, *_row(record)) for record in records))
 
@@ -49,6 +49,11 @@ def page(
     """Return the next records after the source id `after`, in the order of their ids."""
     query = f"{_SELECT} AND source_id > ? ORDER BY source_id LIMIT {limit:d}"
     return list(_read(db, query, collection, after))
+
+
+def unsettled(db: sqlite3.Connection, collection: str) -> list[SourceRecord]:
+    """Return the records that are not settled."""
+    return list(_read(db, f"{_SELECT} AND stage <> 'settled'", collection))
 
 
 def counts(db: sqlite3.Connection, collection: str) -> dict[Stage, int]:
@@ -90,6 +95,7 @@ def _row(record: SourceRecord) -> tuple[Any, ...]:
         record.stage,
         record.replaces,
         record.ctime_ns,
+        record.generation,
     )
 
 

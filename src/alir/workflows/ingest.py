@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter, time
@@ -23,10 +23,10 @@ from alir.events.ingest import (
     PathsSurveyed,
     ShardIngested,
 )
-from alir.models.files import FileOutcome, Roots
+from alir.models.files import FileOutcome, Roots, StoredVersion
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import journal_failures, relearn
+from alir.steps.ingest.journal import forget_unsettled, journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
@@ -82,41 +82,64 @@ class IngestCorpus(ShardPump):
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
         async with self._exclusive(ctx):
-            gone = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, ev.roots, gone)
+            gone, damaged = await self._recover(ctx, roots)
+            run = await self.ingest_all(ctx, ev.roots, gone=gone, damaged=damaged)
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
             survey=ev,
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
+            mended=[
+                FileOutcome(one.source.path, "updated", one.problem) for one in damaged.values()
+            ],
             embedded=run.embedded,
             reused=run.reused,
             chunks_written=run.chunks,
             seconds=dict(run.seconds),
         )
 
-    async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
-        """Finish what a killed run left undone; return the content hashes of gone files."""
-        held = await read_index(roots, catalog=self.catalog)
-        await recover(held.superseded, vector_store=self.vector_store)
-        if self.ledger is not None and held.versions and await self.ledger.is_empty():
-            files = await relearn(catalog=self.catalog, ledger=self.ledger)
+    async def _recover(
+        self, ctx: Context, roots: Sequence[Path]
+    ) -> tuple[frozenset[str], dict[str, StoredVersion]]:
+        """Finish what a killed run left undone.
+
+        Return the content hashes of gone files, and by source id the versions that lack chunks.
+        """
+        ledger = self.ledger
+        if ledger is not None and await ledger.is_empty() and await self.catalog.count_chunks():
+            files = await relearn(catalog=self.catalog, ledger=ledger)
             ctx.write_event_to_stream(LedgerRelearned(files=files))
-        return frozenset(source.content_hash for source in held.gone)
+        held = await read_index(roots, catalog=self.catalog)
+        damaged = await recover(
+            held, roots, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
+        )
+        gone = frozenset(source.content_hash for source in held.gone)
+        return gone, {one.source.source_id: one for one in damaged}
 
     async def ingest_all(
-        self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
+        self,
+        ctx: Context,
+        roots: Roots,
+        *,
+        gone: frozenset[str] = frozenset(),
+        damaged: Collection[str] = (),
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            damaged: source ids of files of which the index lacks chunks.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
             await self.pump_shards(
-                self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight
+                self.shard,
+                roots,
+                run,
+                gone=gone,
+                damaged=frozenset(damaged),
+                shards_in_flight=self.shards_in_flight,
             )
         return run
 
@@ -132,12 +155,15 @@ class IngestCorpus(ShardPump):
                     roots.paths,
                     catalog=self.catalog,
                     vector_store=self.vector_store,
+                    ledger=self.ledger,
                     moved=ev.moved,
                     empty=roots.empty,
                     delete_many=ev.survey.delete_many,
                 )
-            if self.ledger is not None and swept.source_ids:
-                await self.ledger.forget_sources(swept.source_ids)
+            if self.ledger is not None:
+                if swept.source_ids:
+                    await self.ledger.forget_sources(swept.source_ids)
+                await forget_unsettled(ev.failed, roots.paths, ledger=self.ledger)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -147,7 +173,8 @@ class IngestCorpus(ShardPump):
             moved=ev.counts.get("moved", 0),
             deleted=len(swept.deleted),
             unchanged=ev.counts.get("unchanged", 0),
-            failed=ev.failed,
+            failed=ev.failed + swept.damaged,
+            mended=ev.mended,
             embedded=ev.embedded,
             reused=ev.reused,
             seconds={**ev.seconds, "sweep": now - started, "total": now - ev.survey.started},

@@ -24,11 +24,11 @@ from alir.events.ingest import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models.files import FilePart, SplitPart
+from alir.models.files import FilePart, SplitPart, generation_after
 from alir.models.records import SourceRecord
 from alir.ports import ReaderPool, ShardCatalog, ShardLedger
 from alir.steps.ingest.add import add, verify
-from alir.steps.ingest.compare import compare, fingerprint
+from alir.steps.ingest.compare import compare
 from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
@@ -72,6 +72,7 @@ class IngestShard(Workflow):
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
+        self._generation = 0
 
     def dry_run(self) -> "IngestShard":
         """Return a shard that reports what this one would do, embeds nothing and writes nothing."""
@@ -92,14 +93,22 @@ class IngestShard(Workflow):
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
         known = await self._known(ev.parts)
-        read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking, known=known)
-        compared = await compare(read.changed, catalog=self.catalog, gone=ev.gone)
+        compared = await compare(
+            ev.parts,
+            chunking=self.chunking,
+            known=known,
+            catalog=self.catalog,
+            next_generation=self._next_generation,
+            gone=ev.gone,
+            damaged=ev.damaged,
+        )
         new = [part for part in compared.unchanged if _is_new(part, known)]
         await journal(new, "settled", ledger=self.ledger)
         await journal(compared.changed, "planned", ledger=self.ledger)
-        settled = read.settled + compared.settled
         return FilesCompared(
-            changed=compared.changed, settled=settled, seconds=perf_counter() - started
+            changed=compared.changed,
+            settled=compared.settled,
+            seconds=perf_counter() - started,
         )
 
     @step
@@ -137,7 +146,7 @@ class IngestShard(Workflow):
             settled=ev.settled,
             seconds={**ev.seconds, "split": perf_counter() - started},
         )
-        parts_held = [one.part for one in ev.loaded if one.part.moved or one.part.generation]
+        parts_held = [one.part for one in ev.loaded if one.part.moved or one.part.is_held]
         held = frozenset(part.source_id for part in parts_held)
         cut = [
             ChunksSplit(chunks=batch, may_be_held=held)
@@ -180,7 +189,7 @@ class IngestShard(Workflow):
         added = [event for event in ev if isinstance(event, ChunksAdded)]
         written = {chunk: source for batch in added for chunk, source in batch.written.items()}
         refused = {source: why for batch in added for source, why in batch.refused.items()}
-        ended = [one.loaded.part for one in shard.parts if one.loaded.next is None]
+        ended = [one.with_chunks for one in shard.parts if one.is_last]
         await journal(ended, "written", ledger=self.ledger)
         refused |= await verify(written, catalog=self.catalog)
         whole = [part for part in ended if part.source_id not in refused]
@@ -209,8 +218,8 @@ class IngestShard(Workflow):
             vector_store=self.vector_store,
         )
         live = {one.path for one in published.outcomes if one.outcome != "failed"}
-        parts = [one.loaded.part for one in ev.shard.parts if one.loaded.part.path in live]
-        await journal(parts, "settled", ledger=self.ledger)
+        ended = [one.with_chunks for one in ev.shard.parts if one.is_last]
+        await journal([p for p in ended if p.path in live], "settled", ledger=self.ledger)
         return ShardIngested(
             outcomes=ev.shard.settled + published.outcomes,
             remaining=published.remaining + ev.shard.untouched,
@@ -224,15 +233,23 @@ class IngestShard(Workflow):
         new = [part.source_id for part in parts if not part.version]
         return {} if self.ledger is None else await self.ledger.source_records(new)
 
+    async def _next_generation(self, above: int) -> int:
+        """Draw a fencing token; without a ledger the clock is the sequence, of this shard alone."""
+        if self.ledger is not None:
+            return await self.ledger.next_generation(above)
+        self._generation = generation_after(self._generation, above)
+        return self._generation
+
 
 def _is_new(part: FilePart, known: Mapping[str, SourceRecord]) -> bool:
     """Whether the ledger does not know, or not from its times, that `part` is what it is."""
     record = known.get(part.source_id)
     if record is None or not part.content.hash:
         return True
-    return (record.stage, record.version, record.mtime_ns) != (
+    return (record.stage, record.version, record.generation, record.mtime_ns) != (
         "settled",
         part.version,
+        part.generation,
         part.content.mtime_ns if part.content.is_old else 0,
     )
 

@@ -63,12 +63,11 @@ class PlanIngest(ShardPump):
         if self.check is not None:
             await self.check()
         held = await read_index(ev.roots.paths, catalog=self.catalog)
-        superseded = {*held.superseded}
         return IndexSeen(
             survey=ev,
-            gone=[one for one in held.gone if (one.source_id, one.generation) not in superseded],
-            files_held=held.below - len(superseded),
-            superseded=len(superseded),
+            gone=held.gone,
+            files_held=held.files,
+            superseded=len(held.superseded),
         )
 
     @step

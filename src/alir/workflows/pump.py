@@ -34,13 +34,15 @@ class ShardPump(Workflow):
         roots: Roots,
         observer: IngestionObserver,
         *,
-        gone: frozenset[str],
+        gone: frozenset[str] = frozenset(),
+        damaged: frozenset[str] = frozenset(),
         shards_in_flight: int,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            damaged: source ids of files of which the index lacks chunks.
         """
         files = groups(walk(roots.paths))
         waiting: deque[list[FilePart]] = deque()
@@ -51,7 +53,7 @@ class ShardPump(Workflow):
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
                         break
-                    start = IngestFiles(parts=group, gone=gone)
+                    start = IngestFiles(parts=group, gone=gone, damaged=damaged)
                     running.add(asyncio.create_task(_ingest(shard, start, observer)))
                 if not running:
                     break

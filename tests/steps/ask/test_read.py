@@ -12,7 +12,9 @@ from alir.steps.ask.read import PassagesReadAgain, read, version_of
 def chunk(source: str, index: int, version: str, generation: int) -> TextNode:
     is_head = index == 0
     return TextNode(
-        id_=head_id(source, generation) if is_head else chunk_id(source, version, index),
+        id_=head_id(source, generation)
+        if is_head
+        else chunk_id(source, version, generation, index),
         text=f"{version} {index}",
         metadata={"version": version, "generation": generation, "chunk_index": index},
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=source)},
@@ -55,10 +57,19 @@ async def test_a_text_is_only_the_text(store: Any) -> None:
         (A1 + A2[1:], {NEW}),
         (A1 + A2, {OLD}),
         (A1[1:] + A2, {OLD}),
+        (A1[:1] + A2, {OLD}),
         (A2, {OLD}),
         ([], {OLD, NEW}),
     ],
-    ids=["before", "written", "flipped", "old one going", "after", "deleted"],
+    ids=[
+        "before",
+        "written",
+        "flipped",
+        "old one going",
+        "old head still there",
+        "after",
+        "deleted",
+    ],
 )
 async def test_of_two_versions_at_most_one_is_live_at_every_instant_of_an_update(
     store: Any, held: list[TextNode], stale: set[FileVersion]

@@ -1,7 +1,9 @@
 """Compare: a file's version, and whether the index holds it."""
 
+import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
-from alir.models.files import FileContent, FileOutcome, FilePart, head_id
+from alir.models.files import FileContent, FileOutcome, FilePart, StoredSource, digest, head_id
 from alir.models.reading import Cursor
-from alir.steps.ingest.compare import compare, fingerprint
+from alir.models.records import SourceRecord
+from alir.steps.ingest.compare import Comparison, compare, fingerprint, sort_parts
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -93,7 +96,66 @@ C = FilePart(Path("/docs/c.txt"), 5, version="c1")
 NEW = "the index does not hold it"
 
 
-def held(store: Any, part: FilePart, version: str, generation: int = 0) -> None:
+def stored(part: FilePart, version: str = "", generation: int = 3, chunks: int = 2) -> StoredSource:
+    version = version or part.version
+    return StoredSource(part.source_id, part.path, version, generation, part.content.hash, chunks)
+
+
+def live(*versions: StoredSource) -> dict[str, StoredSource]:
+    return {one.source_id: one for one in versions}
+
+
+def test_a_file_held_in_its_present_version_is_unchanged() -> None:
+    sorted_ = sort_parts([A, B], live(stored(A), stored(B)))
+
+    assert sorted_.changed == []
+    assert sorted_.settled == [FileOutcome(one.path, "unchanged", "same content") for one in (A, B)]
+    assert sorted_.unchanged == [replace(one, chunks=2, generation=3) for one in (A, B)]
+
+
+def test_what_changed_is_told_with_the_reason() -> None:
+    changed = replace(A, content=FileContent("other words"))
+
+    sorted_ = sort_parts([changed, B, C], live(stored(A, "a1"), stored(C, "of other chunks")))
+
+    assert sorted_.changed == [
+        replace(changed, is_held=True, reason="its content changed"),
+        replace(B, reason=NEW),
+        replace(C, is_held=True, reason="the chunking changed"),
+    ]
+
+
+def test_a_file_that_lost_chunks_is_ingested_though_it_is_the_same() -> None:
+    sorted_ = sort_parts([A, B], live(stored(A), stored(B)), damaged={A.source_id})
+
+    lost = "the index lost chunks of it"
+    assert sorted_.changed == [replace(A, is_held=True, reason=lost)]
+    assert [one.path for one in sorted_.settled] == [B.path]
+
+
+def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved() -> None:
+    parts = [replace(part, content=FileContent("words")) for part in (A, C)]
+
+    sorted_ = sort_parts(parts, live(stored(parts[1])), gone={"words"})
+
+    assert sorted_.changed == [replace(parts[0], moved=True, reason=NEW)]
+    assert [one.path for one in sorted_.settled] == [C.path], "a file that is there was not"
+
+
+class Sequence:
+    """Draws fencing tokens, and knows what was read before."""
+
+    def __init__(self, last: int = 100) -> None:
+        self.last = last
+        self.above: list[int] = []
+
+    async def __call__(self, above: int) -> int:
+        self.above.append(above)
+        self.last = max(self.last, above) + 1
+        return self.last
+
+
+def held(store: Any, part: FilePart, version: str, generation: int = 3) -> None:
     """Put a complete version of a file, of one chunk, into the store."""
     metadata = {
         "file_path": str(part.path),
@@ -113,82 +175,112 @@ def held(store: Any, part: FilePart, version: str, generation: int = 0) -> None:
     )
 
 
-async def test_a_file_held_in_its_present_version_is_unchanged(store: Any, catalog: Any) -> None:
-    held(store, A, "a2")
-    held(store, B, "b1", generation=7)
-
-    compared = await compare([A, B], catalog=catalog)
-
-    assert compared.changed == []
-    assert compared.settled == [
-        FileOutcome(one.path, "unchanged", "same content") for one in (A, B)
-    ]
-
-
-async def test_a_new_file_is_of_the_first_generation(store: Any, catalog: Any) -> None:
-    held(store, C, "a2")
-
-    compared = await compare([A], catalog=catalog)
-
-    assert compared.changed == [replace(A, reason=NEW)]
-    assert compared.settled == []
-
-
-async def test_a_changed_file_is_of_the_generation_after_the_one_held(
-    store: Any, catalog: Any
-) -> None:
-    held(store, A, "a1", generation=3)
-    changed = replace(A, content=FileContent("other words"))
-
-    compared = await compare([changed, B], catalog=catalog)
-
-    assert compared.changed == [
-        replace(changed, generation=4, reason="its content changed"),
-        replace(B, reason=NEW),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("older", "newer", "changed"),
-    [("a1", "a2", []), ("a2", "a1", [replace(A, generation=2, reason="the chunking changed")])],
-    ids=["unchanged", "back to what it was"],
-)
-async def test_of_two_versions_held_the_newer_counts(
-    store: Any, catalog: Any, older: str, newer: str, changed: list[FilePart]
-) -> None:
-    held(store, A, newer, generation=1)
-    held(store, A, older)
-
-    assert (await compare([A], catalog=catalog)).changed == changed
-
-
-async def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved(
-    store: Any, catalog: Any
-) -> None:
-    held(store, C, "c1")
-    parts = [replace(part, content=FileContent("words")) for part in (A, C)]
-
-    compared = await compare(parts, catalog=catalog, gone={"words"})
-
-    assert compared.changed == [replace(parts[0], moved=True, reason=NEW)]
-    assert [one.path for one in compared.settled] == [C.path], "a file that is there was not"
-
-
-async def test_the_rest_of_a_file_is_never_unchanged(store: Any, catalog: Any) -> None:
-    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3, generation=5)
-    held(store, A, "a2")
-
-    compared = await compare([rest, A], catalog=catalog)
-
-    assert compared.changed == [replace(rest, reason=NEW)], (
-        "it keeps the generation of its beginning"
+def record(part: FilePart, content_hash: str = "", *, chunking: str = "256/32") -> SourceRecord:
+    """What a ledger knows of a file that it saw as it is, with this hash of its content."""
+    status = part.path.stat()
+    content_hash = content_hash or hashlib.sha256(part.path.read_bytes()).hexdigest()
+    return SourceRecord(
+        part.source_id,
+        part.path,
+        status.st_size,
+        status.st_mtime_ns,
+        content_hash,
+        digest(part.source_id, content_hash, chunking),
+        1,
+        "settled",
+        ctime_ns=status.st_ctime_ns,
     )
-    assert compared.settled == [FileOutcome(A.path, "unchanged", "same content")]
 
 
-async def test_the_catalog_is_asked_about_each_new_part_in_one_call(catalog: Any) -> None:
-    rest = replace(B, cursor=Cursor(position=100, chars=100))
+async def compared(
+    catalog: Any, *parts: FilePart, draw: Sequence, known: Mapping[str, SourceRecord] | None = None
+) -> Comparison:
+    return await compare(
+        parts, chunking="256/32", known=known or {}, catalog=catalog, next_generation=draw
+    )
 
-    await compare([A, rest], catalog=catalog)
 
-    assert catalog.asked == [[A.source_id]]
+async def test_a_new_file_gets_a_token_that_was_drawn_before_it_was_read(
+    catalog: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    part = write(path, "words")
+
+    class Rewriting(Sequence):
+        async def __call__(self, above: int) -> int:
+            write(path, "other words")
+            return await super().__call__(above)
+
+    found = await compared(catalog, part, draw=Rewriting())
+
+    assert [one.generation for one in found.changed] == [101]
+    assert found.changed[0].content.hash == hashlib.sha256(b"other words").hexdigest()
+
+
+async def test_of_an_unchanged_folder_nothing_is_drawn(
+    store: Any, catalog: Any, tmp_path: Path
+) -> None:
+    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    held(store, part, version(part))
+
+    found = await compared(catalog, part, draw=draw, known={part.source_id: record(part)})
+
+    assert [one.outcome for one in found.settled] == ["unchanged"]
+    assert draw.above == []
+
+
+async def test_a_token_is_above_the_one_that_is_live(
+    store: Any, catalog: Any, tmp_path: Path
+) -> None:
+    part, draw = write(tmp_path / "a.txt", "words"), Sequence(last=100)
+    held(store, part, "of another machine", generation=5000)
+
+    found = await compared(catalog, part, draw=draw)
+
+    assert [one.generation for one in found.changed] == [5001]
+    assert draw.above == [0, 5000]
+
+
+async def test_a_wrong_hash_of_the_ledger_is_not_written_into_the_index(
+    store: Any, catalog: Any, tmp_path: Path
+) -> None:
+    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    held(store, part, version(part))
+    wrong = record(part, "0" * 64)
+
+    found = await compared(catalog, part, draw=draw, known={part.source_id: wrong})
+
+    assert found.changed == []
+    assert [one.content.hash for one in found.unchanged] == [hashlib.sha256(b"words").hexdigest()]
+
+
+async def test_what_the_ledger_has_and_the_index_denies_is_asked_for_again(
+    store: Any, catalog: Any, tmp_path: Path
+) -> None:
+    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    held(store, part, version(part))
+
+    class Once:
+        """Denies everything in its first answer."""
+
+        def __init__(self) -> None:
+            self.answers = 0
+
+        async def live_versions(self, ids: list[str]) -> dict[str, StoredSource]:
+            self.answers += 1
+            return {} if self.answers == 1 else await catalog.live_versions(ids)
+
+    lying = Once()
+    found = await compared(lying, part, draw=draw, known={part.source_id: record(part)})
+
+    assert lying.answers == 2
+    assert [one.outcome for one in found.settled] == ["unchanged"]
+
+
+async def test_the_rest_of_a_file_goes_on_as_it_began(catalog: Any) -> None:
+    rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3, generation=5)
+
+    found = await compared(catalog, rest, draw=Sequence())
+
+    assert found.changed == [rest]
+    assert catalog.asked == [[]]

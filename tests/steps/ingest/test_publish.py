@@ -11,14 +11,15 @@ from alir.models.files import Failure, FileOutcome, FilePart, LoadedPart, SplitP
 from alir.models.reading import Cursor
 from alir.steps.ingest.publish import PublishResult, publish
 
-A = FilePart(Path("/docs/a.txt"), 100, version="a2")
-B = FilePart(Path("/docs/b.txt"), 100, version="b1")
-C = FilePart(Path("/docs/c.txt"), 100, version="c3")
+A = FilePart(Path("/docs/a.txt"), 100, version="a2", generation=9)
+B = FilePart(Path("/docs/b.txt"), 100, version="b1", generation=9)
+C = FilePart(Path("/docs/c.txt"), 100, version="c3", generation=9)
 REST = Cursor(position=50, chars=50)
 
 
 def chunk(part: FilePart, index: int, version: str = "") -> TextNode:
-    """Chunk 1 of the version a2 has the id a2-1."""
+    """Chunk 1 of the version a2 has the id a2-1; another version is an older one."""
+    generation = part.generation if version in {"", part.version} else 3
     version = version or part.version
     return TextNode(
         id_=f"{version}-{index}",
@@ -26,7 +27,7 @@ def chunk(part: FilePart, index: int, version: str = "") -> TextNode:
         metadata={
             "file_path": str(part.path),
             "version": version,
-            "generation": part.generation,
+            "generation": generation,
             "chunk_index": index,
         },
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=part.source_id)},
@@ -36,8 +37,9 @@ def chunk(part: FilePart, index: int, version: str = "") -> TextNode:
 class Forgetful:
     """A catalog of a store that acknowledges chunks and loses these."""
 
-    def __init__(self, store: Any, loses: Sequence[str]) -> None:
-        self.store, self.loses = store, loses
+    def __init__(self, catalog: Any, loses: Sequence[str]) -> None:
+        self.store, self.loses = catalog.store, loses
+        self.live_versions = catalog.live_versions
 
     async def existing_chunks(self, chunk_ids: Sequence[str]) -> set[str]:
         for lost in self.loses:
@@ -58,7 +60,7 @@ async def published(
     refused: Mapping[str, str] | None = None,
 ) -> PublishResult:
     store.log.clear()
-    catalog = Forgetful(store, loses)
+    catalog = Forgetful(store.catalog, loses)
     return await publish(
         parts, failures, first_chunks, refused or {}, catalog=catalog, vector_store=store
     )
@@ -84,7 +86,7 @@ async def test_no_other_chunk_says_how_many_there_are(store: Any) -> None:
 
 
 async def test_the_old_version_is_deleted_only_after_the_new_one_is_complete(store: Any) -> None:
-    part = replace(A, generation=1)
+    part = replace(A, is_held=True)
     store.add([chunk(A, 0, "a1"), chunk(A, 1, "a1"), chunk(B, 0, "a1 of b"), chunk(A, 1)])
 
     done = await published(store, was_split(part, 2), first_chunks=[chunk(A, 0)])
@@ -98,7 +100,7 @@ async def test_the_old_version_is_deleted_only_after_the_new_one_is_complete(sto
 async def test_a_head_that_was_acknowledged_and_is_not_there_keeps_the_old_version(
     store: Any,
 ) -> None:
-    part = replace(A, generation=1)
+    part = replace(A, is_held=True)
     store.add([chunk(A, 0, "a1"), chunk(A, 1, "a1"), chunk(A, 1)])
 
     done = await published(
@@ -132,8 +134,8 @@ async def test_the_old_versions_of_many_files_go_and_nothing_else(store: Any) ->
 
     await published(
         store,
-        was_split(replace(A, generation=1), 1),
-        was_split(replace(B, generation=1), 1),
+        was_split(replace(A, is_held=True), 1),
+        was_split(replace(B, is_held=True), 1),
         first_chunks=[chunk(A, 0), chunk(B, 0)],
     )
 
@@ -151,7 +153,7 @@ async def test_what_an_interrupted_run_left_of_another_version_goes_too(store: A
 
 
 async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: Any) -> None:
-    part = replace(A, generation=1)
+    part = replace(A, is_held=True)
     store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
 
     done = await published(
@@ -171,7 +173,7 @@ async def test_a_file_with_a_refused_chunk_is_cleared_away_and_reported(store: A
 
 
 async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: Any) -> None:
-    part = replace(A, generation=1)
+    part = replace(A, is_held=True)
     store.add([chunk(A, 0, "a1"), chunk(A, 1)])
     store.refuses = {"a2-0": "its embedding holds NaN"}
 
@@ -183,7 +185,7 @@ async def test_a_file_whose_first_chunk_is_refused_is_cleared_away_too(store: An
 
 
 async def test_a_first_chunk_that_is_refused_does_not_stop_the_other_files(store: Any) -> None:
-    parts = [A, replace(B, generation=1), C]
+    parts = [A, replace(B, is_held=True), C]
     store.add([chunk(one, 1) for one in parts] + [chunk(B, 0, "b0")])
     store.refuses = {"b1-0": "its embedding holds NaN"}
 
@@ -213,7 +215,7 @@ async def test_a_file_that_went_on_is_published_with_the_chunks_of_all_its_parts
     store: Any,
 ) -> None:
     first = chunk(A, 0)
-    middle = replace(A, generation=1, cursor=REST, chunks=2, first_chunk=first)
+    middle = replace(A, is_held=True, cursor=REST, chunks=2, first_chunk=first)
     later = Cursor(position=80, chars=80)
 
     going = await published(store, was_split(middle, 3, later))
@@ -253,7 +255,7 @@ async def test_a_file_that_goes_on_is_given_up_when_a_chunk_is_refused(store: An
 async def test_a_file_that_fails_in_the_middle_leaves_nothing_of_its_new_version(
     store: Any,
 ) -> None:
-    part = replace(A, generation=1, cursor=REST, chunks=2, first_chunk=chunk(A, 0))
+    part = replace(A, is_held=True, cursor=REST, chunks=2, first_chunk=chunk(A, 0))
     store.add([chunk(A, 0, "a1"), chunk(A, 1), chunk(B, 1)])
 
     done = await published(store, failures=[Failure(part, "changed while it was being read")])
@@ -268,7 +270,7 @@ async def test_a_file_that_fails_at_its_beginning_keeps_its_old_version(store: A
     store.add([chunk(A, 0, "a1")])
 
     done = await published(
-        store, failures=[Failure(replace(A, generation=1), "is empty; fill it or leave it out")]
+        store, failures=[Failure(replace(A, is_held=True), "is empty; fill it or leave it out")]
     )
 
     assert sorted(store.nodes) == ["a1-0"]
@@ -278,7 +280,7 @@ async def test_a_file_that_fails_at_its_beginning_keeps_its_old_version(store: A
 async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
     store.add([chunk(A, 0, "a1")])
 
-    done = await published(store, was_split(replace(A, generation=1), 0))
+    done = await published(store, was_split(replace(A, is_held=True), 0))
 
     assert sorted(store.nodes) == ["a1-0"], "the old version stays"
     assert done == PublishResult(
@@ -289,3 +291,34 @@ async def test_a_file_without_a_single_chunk_fails(store: Any) -> None:
 async def test_nothing_to_publish_is_no_call_to_the_store(store: Any) -> None:
     assert await published(store) == PublishResult()
     assert store.log == []
+
+
+async def test_a_late_writer_deletes_nothing_of_a_later_version(store: Any) -> None:
+    later = replace(A, version="a3", generation=12)
+    store.add([chunk(A, 1), chunk(later, 1)])
+    await published(store, was_split(later, 2), first_chunks=[chunk(later, 0)])
+    assert sorted(store.nodes) == ["a3-0", "a3-1"]
+
+    # The other one goes on where it stalled: its last chunk, then its head.
+    store.add([chunk(A, 1)])
+    done = await published(store, was_split(A, 2), first_chunks=[chunk(A, 0)])
+
+    assert sorted(store.nodes) == ["a3-0", "a3-1"], "its own version is what goes"
+    assert done.outcomes == [
+        FileOutcome(A.path, "unchanged", "another run brought it up to date meanwhile")
+    ]
+
+
+async def test_parts_of_several_generations_are_told_apart(store: Any) -> None:
+    first, second = replace(A, generation=9), replace(B, generation=12)
+    store.add([chunk(replace(A, version="a1", generation=8), 0)])
+    store.add([chunk(replace(B, version="b0", generation=11), 0)])
+
+    await published(
+        store,
+        was_split(first, 1),
+        was_split(second, 1),
+        first_chunks=[chunk(first, 0), chunk(second, 0)],
+    )
+
+    assert sorted(store.nodes) == ["a2-0", "b1-0"]

@@ -1,12 +1,21 @@
 """Recover: what a newer version replaced goes, and nothing else."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
-from alir.models.files import source_id
+from alir.models.files import (
+    StoredSource,
+    StoredVersion,
+    generation_after,
+    head_id,
+    source_id,
+)
+from alir.models.records import SourceRecord
 from alir.steps.ingest.recover import IndexState, prune, read_index, recover
 
 
@@ -30,15 +39,21 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+async def recovered(store: Any, catalog: Any, root: Path, ledger: Any = None) -> list[Any]:
+    held = await read_index([root], catalog=catalog)
+    return await recover(held, [root], catalog=catalog, vector_store=store, ledger=ledger)
+
+
 async def test_a_version_that_a_newer_one_replaced_goes(
     store: Any, catalog: Any, root: Path
 ) -> None:
     a, b, c = (root / f"{name}.txt" for name in "abc")
     a.write_text("words")
+    for path in (b, c):
+        path.write_text("words")
     store.add(file(a, 3) + file(a, 4) + file(b, 0) + file(b, 1) + file(b, 2) + file(c, 9))
 
-    held = await read_index([root], catalog=catalog)
-    await recover(held.superseded, vector_store=store)
+    assert await recovered(store, catalog, root) == []
 
     assert sorted(store.nodes) == ["a-4-0", "a-4-1", "b-2-0", "b-2-1", "c-9-0", "c-9-1"]
 
@@ -49,18 +64,16 @@ async def test_a_version_that_is_not_complete_replaces_nothing(
     a = root / "a.txt"
     store.add(file(a, 0) + file(a, 1, complete=False))
 
-    held = await read_index([root], catalog=catalog)
-    await recover(held.superseded, vector_store=store)
+    assert await recovered(store, catalog, root) == []
 
-    assert sorted(store.nodes) == ["a-0-0", "a-0-1", "a-1-1"]
+    assert sorted(store.nodes) == ["a-0-0", "a-0-1"], "and was abandoned long ago"
 
 
 async def test_files_outside_the_roots_are_left_alone(store: Any, catalog: Any, root: Path) -> None:
     elsewhere = root.parent / "elsewhere.txt"
     store.add(file(elsewhere, 0) + file(elsewhere, 1))
 
-    held = await read_index([root], catalog=catalog)
-    await recover(held.superseded, vector_store=store)
+    assert await recovered(store, catalog, root) == []
     assert len(store.nodes) == 4
 
 
@@ -75,7 +88,7 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
     held = await read_index([root], catalog=catalog)
 
     assert {one.content_hash for one in held.gone} == {"hash of gone", "hash of gone too"}
-    assert held == IndexState(versions=4, below=3, superseded=[], gone=held.gone)
+    assert held == IndexState(files=3, chunks=6, superseded=[], gone=held.gone)
 
 
 def chunks(name: str, generation: int, *, is_complete: bool = True) -> list[TextNode]:
@@ -107,3 +120,71 @@ async def test_of_an_index_that_is_whole_nothing_goes(store: Any, catalog: Any) 
     store.log.clear()
     await prune({source_id(Path("/docs/a"))}, catalog=catalog, vector_store=store)
     assert store.log == []
+
+
+NOW = generation_after()
+
+
+async def test_what_another_machine_may_be_writing_stays(
+    store: Any, catalog: Any, root: Path, ledger: Any
+) -> None:
+    a, b = root / "a.txt", root / "b.txt"
+    store.add(file(a, 4) + file(a, NOW, complete=False) + file(b, NOW, complete=False))
+
+    assert await recovered(store, catalog, root, ledger) == []
+    assert len(store.nodes) == 4
+
+    # Of the ledger's own runs none is under way: who looks has its lock.
+    known = SourceRecord(source_id(a), a, 5, 0, "", f"v{NOW}", 0, "written", generation=NOW)
+    await ledger.record_sources([known])
+    assert await recovered(store, catalog, root, ledger) == []
+    assert sorted(store.nodes) == ["a-4-0", "a-4-1", f"b-{NOW}-1"]
+
+
+async def test_an_incomplete_version_that_a_later_one_replaced_goes(
+    store: Any, catalog: Any, root: Path
+) -> None:
+    a = root / "a.txt"
+    store.add(file(a, NOW, complete=False) + file(a, NOW + 1))
+
+    await recovered(store, catalog, root)
+
+    assert sorted(store.nodes) == [f"a-{NOW + 1}-0", f"a-{NOW + 1}-1"]
+
+
+async def test_a_file_that_lost_a_chunk_is_told(store: Any, catalog: Any, root: Path) -> None:
+    store.add(file(root / "a.txt", 4)[:1] + file(root / "b.txt", 4))
+
+    [damaged] = await recovered(store, catalog, root)
+
+    assert damaged.source.path == root / "a.txt"
+    assert damaged.problem == "the index holds 1 of its 2 chunks"
+    assert len(store.nodes) == 3
+
+
+class Incomplete:
+    """A catalog that leaves the heads out of one answer."""
+
+    def __init__(self, catalog: Any) -> None:
+        self.existing_chunks, self.count_chunks = catalog.existing_chunks, catalog.count_chunks
+        self._catalog = catalog
+
+    async def complete_versions(self, **_: Any) -> AsyncIterator[StoredSource]:
+        for none in ():
+            yield none
+
+    async def stored_versions(self, **options: Any) -> list[StoredVersion]:
+        return [
+            StoredVersion(replace(one.source, chunks=0, content_hash=""), one.chunks - 1)
+            for one in await self._catalog.stored_versions(**options)
+        ]
+
+
+async def test_no_row_goes_for_one_incomplete_answer(store: Any, catalog: Any, root: Path) -> None:
+    nodes = file(root / "a.txt", 4)
+    nodes[0].id_ = head_id(source_id(root / "a.txt"), 4)
+    store.add(nodes)
+
+    await recovered(store, Incomplete(catalog), root)
+
+    assert len(store.nodes) == 2

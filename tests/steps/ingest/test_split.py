@@ -113,7 +113,7 @@ def test_the_same_part_gives_the_same_ids_and_another_version_others() -> None:
 
     ids = [chunk.node_id for chunk in chunks_of(text, words=4)]
 
-    assert ids == [head_id(PART.source_id, 0), chunk_id(PART.source_id, "v1", 1)]
+    assert ids == [head_id(PART.source_id, 0), chunk_id(PART.source_id, "v1", 0, 1)]
     assert ids == [chunk.node_id for chunk in chunks_of(text, words=4)]
     for other in (
         replace(PART, version="v2", generation=1),

@@ -14,7 +14,7 @@ from alir.steps.ingest.sweep import SweepResult, sweep
 
 def chunk(path: Path, index: int, version: str = "v1", *, complete: bool = True) -> TextNode:
     """One of a file's two chunks; the file's name is its content."""
-    metadata: dict[str, Any] = {"file_path": str(path), "version": version}
+    metadata: dict[str, Any] = {"file_path": str(path), "version": version, "generation": 0}
     if complete and index == 0:
         metadata |= {"chunk_count": 2, "content_hash": path.name}
     return TextNode(

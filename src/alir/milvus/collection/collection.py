@@ -231,17 +231,20 @@ class Collection:
             last = max(row[ID_FIELD] for row in page)
 
     async def count(
-        self, expression: str = "", *, partitions: Sequence[str] | None = None, waits: bool = False
+        self, expression: str = "", *, filters: MetadataFilters | None = None, waits: bool = False
     ) -> int:
-        """Return how many rows match `expression`; 0 for a collection that does not exist.
+        """Return how many rows match, as in `scan`; 0 for a collection that does not exist.
 
         Args:
             waits: for a Milvus that is gone.
         """
-        if not await self.open_existing(waits=waits):
+        found = await self.open_existing(waits=waits)
+        if found is None:
             return 0
+        if filters is not None:
+            expression = both(expression, found.node_expression(None, filters))
         return await self.connection.begin_attempts(
-            partial(self._count, expression, partitions), waits=waits
+            partial(self._count, expression, None), waits=waits
         )
 
     async def _count(self, expression: str, partitions: Sequence[str] | None) -> int:

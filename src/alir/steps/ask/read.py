@@ -1,8 +1,9 @@
 """Read: the passages' chunks once more, and whether they are still what the index holds.
 
-While a file is brought up to date the store holds chunks of two versions of it. A version is live
-from the moment its head, the first chunk, is written, until the next version's head is. Each chunk
-has its version and its generation, from which the ids of both heads follow.
+While a file is brought up to date the store holds chunks of two versions of it. A version can be
+live from the moment its head, the first chunk, is written, until it is deleted, the head first. Of
+two that can be, the one with the higher generation is. Each chunk has its version and its
+generation, from which the id of its head follows.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
-from alir.models.files import FileVersion, head_ids
+from alir.models.files import FileVersion, head_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ async def read(
     """
     nodes = [passage.node for passage in passages]
     versions = {version for node in nodes if (version := version_of(node))} | {*excluded}
-    heads = head_ids(versions)
-    wanted = {node.node_id for node in nodes}.union(*heads.values())
+    heads = {one: head_id(one.source_id, one.generation) for one in versions}
+    wanted = {node.node_id for node in nodes}.union(heads.values())
     if not wanted:
         return PassagesReadAgain({}, frozenset())
     found = {node.node_id: node for node in await vector_store.aget_nodes(node_ids=[*wanted])}
@@ -49,10 +50,12 @@ async def read(
         for node in nodes
         if node.node_id in found
     }
-    stale = frozenset(
-        one for one, ids in heads.items() if not _is_live(one, *(found.get(id_) for id_ in ids))
-    )
-    return PassagesReadAgain(texts, stale)
+    complete = [one for one, id_ in heads.items() if _is_head_of(one, found.get(id_))]
+    newest: dict[str, int] = {}
+    for one in complete:
+        newest[one.source_id] = max(one.generation, newest.get(one.source_id, 0))
+    stale = versions - {one for one in complete if one.generation == newest[one.source_id]}
+    return PassagesReadAgain(texts, frozenset(stale))
 
 
 def live(passages: Sequence[NodeWithScore], stale: Collection[FileVersion]) -> list[NodeWithScore]:
@@ -68,5 +71,5 @@ def version_of(node: BaseNode) -> FileVersion | None:
     return FileVersion(node.ref_doc_id or "", str(metadata["version"]), int(metadata["generation"]))
 
 
-def _is_live(one: FileVersion, head: BaseNode | None, following: BaseNode | None) -> bool:
-    return head is not None and head.metadata.get("version") == one.version and following is None
+def _is_head_of(one: FileVersion, head: BaseNode | None) -> bool:
+    return head is not None and head.metadata.get("version") == one.version

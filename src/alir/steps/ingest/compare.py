@@ -1,18 +1,21 @@
 """Compare: find the files that the index does not hold in their present version."""
 
+import asyncio
 import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from alir.errors import UnreadableFile
-from alir.models.files import FileContent, FileOutcome, FilePart, digest
+from alir.models.files import FileContent, FileOutcome, FilePart, StoredSource, digest
 from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog
 
+NextGeneration = Callable[[int], Awaitable[int]]
+"""Draws a fencing token above a number."""
 TICK_NS = 2_000_000_000
 """Resolution of the coarsest file system clock: FAT."""
 
@@ -51,31 +54,107 @@ def fingerprint(
 
 
 async def compare(
-    parts: Sequence[FilePart], *, catalog: ShardCatalog, gone: Collection[str] = ()
+    parts: Sequence[FilePart],
+    *,
+    chunking: str,
+    known: Mapping[str, SourceRecord],
+    catalog: ShardCatalog,
+    next_generation: NextGeneration,
+    gone: Collection[str] = (),
+    damaged: Collection[str] = (),
 ) -> Comparison:
-    """Sort `parts`, which have versions, into those to ingest and those that the index holds.
+    """Sort `parts` into those to ingest and those that the index holds in their present version.
+
+    A part to ingest gets its fencing token, which is drawn before the content is read that its
+    version is made of. Parts that have a version are parts of files that were compared before.
 
     Args:
+        known: records of the ledger by source id, for sizes and times.
         gone: content hashes of files that the index holds and the folder lost.
+        damaged: source ids of files that lack chunks in the index, to ingest in any case.
     """
+    begun = [part for part in parts if part.version]
+    new = [part for part in parts if not part.version]
+    # Of an unchanged folder the ledger knows every file, and nothing is drawn.
+    drawn = 0 if all(part.source_id in known for part in new) else await next_generation(0)
+    found = await asyncio.to_thread(fingerprint, new, chunking=chunking, known=known)
+    live = await _live(found.changed, known, catalog=catalog)
+    compared = sort_parts(found.changed, live, gone=gone, damaged=damaged)
+    settled = found.settled + compared.settled
+    sure: list[FilePart] = []
+    unsure: list[FilePart] = []
+    for part in compared.changed:
+        (unsure if _is_unsure(part, drawn, live) else sure).append(replace(part, generation=drawn))
+    if unsure:
+        held = [live[part.source_id].generation for part in unsure if part.source_id in live]
+        drawn = await next_generation(max(held, default=0))
+        again = await asyncio.to_thread(fingerprint, _unread(unsure), chunking=chunking)
+        compared_again = sort_parts(again.changed, live, gone=gone, damaged=damaged)
+        sure += [replace(part, generation=drawn) for part in compared_again.changed]
+        settled += again.settled + compared_again.settled
+        compared.unchanged.extend(compared_again.unchanged)
+    return Comparison(begun + sure, settled, compared.unchanged)
+
+
+def sort_parts(
+    parts: Sequence[FilePart],
+    live: Mapping[str, StoredSource],
+    *,
+    gone: Collection[str] = (),
+    damaged: Collection[str] = (),
+) -> Comparison:
+    """Sort `parts`, which have versions, by whether they are what is `live`; see `compare`."""
     comparison = Comparison()
-    held = await catalog.live_versions([part.source_id for part in parts if part.cursor is None])
     for part in parts:
-        live = held.get(part.source_id) if part.cursor is None else None
-        if live is None:
-            moved = part.moved or part.content.hash in gone
-            reason = part.reason or "the index does not hold it"
-            comparison.changed.append(replace(part, moved=moved, reason=reason))
-        elif live.version == part.version:
+        held = live.get(part.source_id)
+        if held is None:
+            moved = part.content.hash in gone
+            comparison.changed.append(
+                replace(part, moved=moved, reason="the index does not hold it")
+            )
+        elif held.version == part.version and part.source_id not in damaged:
             reason = "same size and times" if part.content.is_known else "same content"
             comparison.settled.append(FileOutcome(part.path, "unchanged", reason))
-            comparison.unchanged.append(part)
+            comparison.unchanged.append(
+                replace(part, chunks=held.chunks, generation=held.generation)
+            )
         else:
-            same = live.content_hash == part.content.hash
-            reason = "the chunking changed" if same else "its content changed"
-            changed = replace(part, generation=live.generation + 1, reason=reason)
-            comparison.changed.append(changed)
+            comparison.changed.append(replace(part, is_held=True, reason=_reason(part, held)))
     return comparison
+
+
+def _reason(part: FilePart, held: StoredSource) -> str:
+    if held.content_hash != part.content.hash:
+        return "its content changed"
+    return "the index lost chunks of it" if held.version == part.version else "the chunking changed"
+
+
+async def _live(
+    parts: Sequence[FilePart], known: Mapping[str, SourceRecord], *, catalog: ShardCatalog
+) -> dict[str, StoredSource]:
+    """Return the live versions; ask again for files that the ledger has and the index denies."""
+    live = await catalog.live_versions([part.source_id for part in parts])
+    denied = [
+        part.source_id
+        for part in parts
+        if part.source_id not in live
+        and part.source_id in known
+        and known[part.source_id].stage == "settled"
+    ]
+    return live | await catalog.live_versions(denied) if denied else live
+
+
+def _is_unsure(part: FilePart, drawn: int, live: Mapping[str, StoredSource]) -> bool:
+    """Return whether the token came after the reading, or is not above the version's that is live.
+
+    The latter happens where the sequence was lost, or is another machine's.
+    """
+    held = live.get(part.source_id)
+    return not drawn or part.content.is_known or (held is not None and held.generation >= drawn)
+
+
+def _unread(parts: Sequence[FilePart]) -> list[FilePart]:
+    return [replace(part, version="", content=FileContent()) for part in parts]
 
 
 def content(path: Path, known: SourceRecord | None = None) -> FileContent:

@@ -10,6 +10,7 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
+from alir.models.files import generation_after
 from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog, ShardLedger
 
@@ -62,3 +63,7 @@ class DryRunLedger:
 
     async def record_sources(self, records: Sequence[SourceRecord]) -> None:
         """Record nothing."""
+
+    async def next_generation(self, above: int = 0) -> int:
+        """Return a token that is not recorded."""
+        return generation_after(above)

@@ -32,6 +32,17 @@ async def journal_failures(
         await ledger.forget_failures(settled)
 
 
+async def forget_unsettled(
+    failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger
+) -> None:
+    """Forget what was begun below `roots` and will not be finished: of failed and of gone files."""
+    failures = {one.path for one in failed}
+    begun = await asyncio.to_thread(check_listed, await ledger.unsettled_sources(), roots)
+    over = [one.source_id for one, is_there in begun if is_there is False or one.path in failures]
+    if over:
+        await ledger.forget_sources(over)
+
+
 def _record(part: FilePart, stage: Stage) -> SourceRecord:
     content = part.content
     # Of times that may hide a write since, none is kept: the file is read again.
@@ -45,6 +56,7 @@ def _record(part: FilePart, stage: Stage) -> SourceRecord:
         version=part.version,
         chunks=part.chunks,
         stage=stage,
+        generation=part.generation,
     )
 
 
@@ -68,6 +80,7 @@ async def relearn(*, catalog: Catalog, ledger: Ledger) -> int:
                 version=source.version,
                 chunks=source.chunks,
                 stage="settled",
+                generation=source.generation,
             )
 
     await ledger.replace_sources(records())

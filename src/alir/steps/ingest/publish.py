@@ -1,7 +1,9 @@
 """Publish: make the new version of a file live.
 
 A version's head, its first chunk, is written when all others are there, and has their count. It
-makes the version live. When the head was read back, the old version is deleted.
+makes the version live. When the head was read back, the older versions are deleted: those with a
+lower generation, and no others, so that a writer that stalled here does no harm when it goes on. If
+another writer's later version is live by then, this one is deleted itself.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ from alir.ports import ShardCatalog
 from alir.steps.ingest.add import verify, write
 
 NO_TEXT = "holds no text; leave it out"
+OVERTAKEN = "another run brought it up to date meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ async def publish(
     for split in parts:
         part, cursor = split.loaded.part, split.loaded.next
         first = part.first_chunk or firsts.get(part.source_id)
-        chunks = part.chunks + split.chunks
+        chunks = split.with_chunks.chunks
         if part.source_id in refused:
             broken[part] = refused[part.source_id]
         elif cursor is not None:
@@ -68,32 +71,51 @@ async def publish(
     heads = {h.node_id: p.source_id for p, h in ended.items() if p.source_id not in late}
     late |= await verify(heads, catalog=catalog)
     broken |= {part: late[part.source_id] for part in ended if part.source_id in late}
-    published = [part for part in ended if part.source_id not in late]
-    await _delete(published, FilterOperator.NIN, vector_store)
+    whole = [part for part in ended if part.source_id not in late]
     written = [part for part in broken if part.source_id in refused | late or part.chunks]
-    await _delete(written, FilterOperator.IN, vector_store)
+    overtaken = await _overtaken([*whole, *written], catalog=catalog)
+    published = [part for part in whole if part not in overtaken]
+    await _delete(published, FilterOperator.LT, vector_store)
+    await _delete([*{*written, *overtaken}], FilterOperator.EQ, vector_store)
     outcomes = [
         FileOutcome(part.path, _outcome(part), part.reason, part.content.hash) for part in published
     ]
-    outcomes += [FileOutcome(part.path, "failed", reason) for part, reason in broken.items()]
+    outcomes += [FileOutcome(part.path, "unchanged", OVERTAKEN) for part in overtaken]
+    outcomes += [
+        FileOutcome(part.path, "failed", reason)
+        for part, reason in broken.items()
+        if part not in overtaken
+    ]
     return PublishResult(outcomes, remaining, len(published))
 
 
+async def _overtaken(parts: Sequence[FilePart], *, catalog: ShardCatalog) -> list[FilePart]:
+    """Return those of `parts` of which a later version is live.
+
+    Its writer may have deleted chunks of this one, which then were acknowledged and not there.
+    """
+    if not parts:
+        return []
+    live = await catalog.live_versions([part.source_id for part in parts])
+    return [
+        part
+        for part in parts
+        if part.source_id in live and live[part.source_id].generation > part.generation
+    ]
+
+
 def _outcome(part: FilePart) -> Outcome:
-    return "moved" if part.moved else "updated" if part.generation else "added"
+    return "moved" if part.moved else "updated" if part.is_held else "added"
 
 
 async def _delete(
     parts: Sequence[FilePart], operator: FilterOperator, vector_store: BasePydanticVectorStore
 ) -> None:
-    """Delete the chunks of the parts' files whose version is, or is not, the parts'."""
-    if not parts:
-        return
-    sources = [part.source_id for part in parts]
-    filters = MetadataFilters(
-        filters=[
+    """Delete the chunks of the parts' files by how their generation compares to the parts'."""
+    for generation in sorted({part.generation for part in parts}):
+        sources = [part.source_id for part in parts if part.generation == generation]
+        filters = [
             MetadataFilter(key="doc_id", value=sources, operator=FilterOperator.IN),
-            MetadataFilter(key="version", value=[p.version for p in parts], operator=operator),
+            MetadataFilter(key="generation", value=generation, operator=operator),
         ]
-    )
-    await vector_store.adelete_nodes(filters=filters)
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))

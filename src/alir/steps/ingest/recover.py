@@ -1,98 +1,161 @@
-"""Recover: read what the index holds, and finish what a killed run left undone."""
+"""Recover: read what the index holds, and finish what a killed run left undone.
 
-from collections.abc import Collection, Sequence
+No answer of Milvus is trusted alone: what the files' heads say is counted against the rows. Where
+the two disagree, every row below the paths is read, and a version without a head is looked for once
+more before it is deleted.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
+    FilterOperator,
     MetadataFilter,
     MetadataFilters,
 )
 
-from alir.models.files import StoredSource
-from alir.ports import Catalog
+from alir.models.files import StoredSource, StoredVersion, head_id
+from alir.models.records import SourceRecord
+from alir.ports import Catalog, Ledger
 from alir.steps.ingest.walk import listed
+
+VERSIONS_PER_DELETE = 500
+ABANDONED_US = 3_600_000_000
+"""Age, in microseconds, of an incomplete version that nobody writes any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """The versions that the index holds, and those below the roots to replace or delete."""
+    """The versions that the index holds of the files below some paths."""
 
-    versions: int
-    below: int
-    """Of these, those of files below the roots."""
-    superseded: list[tuple[str, int]]
-    """Source id and generation of the complete versions that a newer one replaced."""
+    files: int
+    chunks: int
+    """Of the versions that stay."""
+    superseded: list[StoredSource]
+    """The complete versions that a newer one replaced."""
     gone: list[StoredSource]
     """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
 async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
-    """Read what the index holds, once, and check which of its files are below `roots`."""
-    newest: dict[str, int] = {}
-    superseded: list[tuple[str, int]] = []
-    gone: list[StoredSource] = []
-    versions = below = 0
-    async for source, is_there in listed(catalog.complete_versions(), roots):
-        versions += 1
-        if is_there is None:
-            continue
-        below += 1
-        if not is_there:
-            gone.append(source)
-        other = newest.setdefault(source.source_id, source.generation)
-        if other != source.generation:
-            older, newest[source.source_id] = sorted((other, source.generation))
-            superseded.append((source.source_id, older))
-    return IndexState(versions, below, superseded, gone)
+    """Read what the index holds below `roots`, and check which of its files are gone."""
+    newest: dict[str, StoredSource] = {}
+    superseded: list[StoredSource] = []
+    gone: dict[str, StoredSource] = {}
+    async for source, is_there in listed(catalog.complete_versions(below=roots), roots):
+        other = newest.setdefault(source.source_id, source)
+        if other is not source:
+            older, newer = sorted((other, source), key=lambda one: one.generation)
+            newest[source.source_id] = newer
+            superseded.append(older)
+        if is_there is False:
+            gone[source.source_id] = newest[source.source_id]
+    chunks = sum(source.chunks for source in newest.values())
+    return IndexState(len(newest), chunks, superseded, [*gone.values()])
 
 
 async def recover(
-    superseded: Sequence[tuple[str, int]], *, vector_store: BasePydanticVectorStore
-) -> None:
-    """Delete the versions `superseded`: source ids and generations."""
-    for source_id, generation in superseded:
-        one = [
-            MetadataFilter(key="doc_id", value=source_id),
-            MetadataFilter(key="generation", value=generation),
-        ]
-        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*one]))
+    held: IndexState,
+    roots: Sequence[Path],
+    *,
+    catalog: Catalog,
+    vector_store: BasePydanticVectorStore,
+    ledger: Ledger | None,
+) -> list[StoredVersion]:
+    """Delete the versions that a newer one replaced, and those that were never completed.
+
+    Return the live versions that have lost chunks: their files are to be ingested again.
+    """
+    await delete_versions(held.superseded, vector_store=vector_store)
+    if await catalog.count_chunks(below=roots) == held.chunks:
+        return []
+    stored = await catalog.stored_versions(below=roots)
+    leftover, damaged = await sort_versions(stored, catalog=catalog, ledger=ledger)
+    await delete_versions(leftover, vector_store=vector_store)
+    return damaged
+
+
+async def sort_versions(
+    stored: Sequence[StoredVersion], *, catalog: Catalog, ledger: Ledger | None
+) -> tuple[list[StoredSource], list[StoredVersion]]:
+    """Return the versions to delete, and the live versions that lack chunks.
+
+    An incomplete version is left alone while another machine may be writing it.
+    """
+    live = newest_complete(stored)
+    unfinished = [one.source for one in stored if not one.source.chunks]
+    ids = {head_id(one.source_id, one.generation): one for one in unfinished}
+    with_head = await catalog.existing_chunks([*ids])
+    known = {} if ledger is None else await ledger.source_records([s.source_id for s in unfinished])
+    leftover = [
+        source
+        for id_, source in ids.items()
+        if id_ not in with_head
+        and _is_abandoned(source, live.get(source.source_id), known.get(source.source_id))
+    ]
+    complete = [one for one in stored if one.source.chunks]
+    leftover += [one.source for one in complete if live[one.source.source_id] is not one]
+    return leftover, [one for one in live.values() if not one.is_whole]
+
+
+def newest_complete(stored: Sequence[StoredVersion]) -> dict[str, StoredVersion]:
+    """Return the live version of each file, by source id."""
+    live: dict[str, StoredVersion] = {}
+    for one in stored:
+        if one.source.chunks:
+            other = live.setdefault(one.source.source_id, one)
+            if other.source.generation < one.source.generation:
+                live[one.source.source_id] = one
+    return live
 
 
 async def prune(
     wanted: Collection[str], *, catalog: Catalog, vector_store: BasePydanticVectorStore
 ) -> None:
     """Delete the files that are not `wanted` (source ids), and versions old or never complete."""
-    newest: dict[str, StoredSource] = {}
-    superseded: list[tuple[str, int]] = []
-    unwanted: set[str] = set()
-    async for source in catalog.complete_versions():
-        if source.source_id not in wanted:
-            unwanted.add(source.source_id)
-            continue
-        other = newest.setdefault(source.source_id, source)
-        if other is not source:
-            older, newer = sorted((other, source), key=lambda one: one.generation)
-            newest[source.source_id] = newer
-            superseded.append((older.source_id, older.generation))
-    await recover(superseded, vector_store=vector_store)
-    for source_id in sorted(unwanted):
-        await vector_store.adelete(source_id)
-    if await catalog.count_chunks() == sum(source.chunks for source in newest.values()):
-        return
-    complete = {source.version for source in newest.values()}
-    unfinished = [one async for one in catalog.unfinished_versions(complete)]
-    await delete_versions(unfinished, vector_store=vector_store)
+    stored = await catalog.stored_versions()
+    keep = newest_complete([one for one in stored if one.source.source_id in wanted])
+    unwanted = [one.source for one in stored if keep.get(one.source.source_id) is not one]
+    await delete_versions(unwanted, vector_store=vector_store)
 
 
 async def delete_versions(
     versions: Sequence[StoredSource], *, vector_store: BasePydanticVectorStore
 ) -> None:
-    """Delete the chunks of these versions of files."""
-    for one in versions:
-        version = [
-            MetadataFilter(key="doc_id", value=one.source_id),
-            MetadataFilter(key="version", value=one.version),
+    """Delete the chunks of just these versions of files."""
+    for generation, sources in _together(versions):
+        filters = [
+            _one_of("doc_id", [one.source_id for one in sources]),
+            _one_of("version", [one.version for one in sources]),
+            MetadataFilter(key="generation", value=generation),
         ]
-        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*version]))
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))
+
+
+def _is_abandoned(
+    source: StoredSource, live: StoredVersion | None, known: SourceRecord | None
+) -> bool:
+    """Return whether nobody writes an incomplete version any more, or in vain."""
+    if live is not None and live.source.generation > source.generation:
+        return True
+    # Who has the ledger's lock is its only writer.
+    if known is not None and known.generation >= source.generation:
+        return True
+    return source.generation < time.time_ns() // 1000 - ABANDONED_US
+
+
+def _together(versions: Sequence[StoredSource]) -> Iterator[tuple[int, list[StoredSource]]]:
+    """Yield the versions of each generation: shards have one, so there are few."""
+    by_generation = sorted(versions, key=lambda one: one.generation)
+    for generation, group in groupby(by_generation, key=lambda one: one.generation):
+        sources = list(group)
+        for start in range(0, len(sources), VERSIONS_PER_DELETE):
+            yield generation, sources[start : start + VERSIONS_PER_DELETE]
+
+
+def _one_of(key: str, values: Sequence[str]) -> MetadataFilter:
+    return MetadataFilter(key=key, value=[*values], operator=FilterOperator.IN)

@@ -62,7 +62,7 @@ def _chunk(part: FilePart, text: str, start: int, page: int | None, index: int) 
     return TextNode(
         id_=head_id(part.source_id, part.generation)
         if is_head
-        else chunk_id(part.source_id, part.version, index),
+        else chunk_id(part.source_id, part.version, part.generation, index),
         text=text,
         start_char_idx=start,
         end_char_idx=start + len(text),

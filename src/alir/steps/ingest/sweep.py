@@ -7,9 +7,9 @@ from pathlib import Path
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.errors import TooManyDeletions
-from alir.ports import Catalog
-from alir.steps.ingest.recover import delete_versions
-from alir.steps.ingest.walk import listed
+from alir.models.files import FileOutcome, StoredVersion
+from alir.ports import Catalog, Ledger
+from alir.steps.ingest.recover import delete_versions, read_index, recover
 
 FEW_FILES = 10
 """A run may always delete this many."""
@@ -24,6 +24,8 @@ class SweepResult:
     """Files with content that is elsewhere now."""
     source_ids: list[str] = field(default_factory=list)
     """Source ids of both."""
+    damaged: list[FileOutcome] = field(default_factory=list)
+    """Files of which the index lacks a chunk after all."""
     chunks: int = 0
     """Chunks that the index holds now."""
 
@@ -33,6 +35,7 @@ async def sweep(
     *,
     catalog: Catalog,
     vector_store: BasePydanticVectorStore,
+    ledger: Ledger | None = None,
     moved: Collection[str] = (),
     empty: Collection[Path] = (),
     delete_many: bool = False,
@@ -44,6 +47,7 @@ async def sweep(
     `roots` are not touched.
 
     Args:
+        ledger: knows which incomplete versions are its own runs'.
         moved: content hashes of files that were found elsewhere.
         empty: the folders of `roots` without a file, such as one where no disk is mounted.
         delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
@@ -51,26 +55,25 @@ async def sweep(
     Raises:
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
+    held = await read_index(roots, catalog=catalog)
     swept = SweepResult()
-    held = chunks = 0
-    async for source, is_there in listed(catalog.complete_versions(), roots):
-        held += is_there is not None
-        if is_there is not False:
-            chunks += source.chunks
-            continue
+    for source in held.gone:
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    refused = refused_deletions(swept.deleted, held=held, empty=empty)
+    refused = refused_deletions(swept.deleted, held=held.files, empty=empty)
     if refused is not None and not delete_many:
         raise refused
-    for source_id in swept.source_ids:
-        await vector_store.adelete(source_id)
-    counted = await catalog.count_chunks()
-    if counted != chunks:
-        await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
-        counted = await catalog.count_chunks()
-    return replace(swept, chunks=counted)
+    await delete_versions(held.gone, vector_store=vector_store)
+    staying = replace(held, chunks=held.chunks - sum(source.chunks for source in held.gone))
+    damaged = await recover(
+        staying, roots, catalog=catalog, vector_store=vector_store, ledger=ledger
+    )
+    return replace(
+        swept,
+        damaged=await _still_damaged(damaged, catalog=catalog),
+        chunks=await catalog.count_chunks(),
+    )
 
 
 def refused_deletions(
@@ -84,11 +87,14 @@ def refused_deletions(
     return None
 
 
-async def _sweep_unfinished(
-    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
-) -> None:
-    """Delete the incomplete versions below `roots` that a crash left."""
-    complete = {source.version async for source in catalog.complete_versions()}
-    found = listed(catalog.unfinished_versions(complete), roots)
-    unfinished = [source async for source, is_there in found if is_there is not None]
-    await delete_versions(unfinished, vector_store=vector_store)
+async def _still_damaged(
+    damaged: Sequence[StoredVersion], *, catalog: Catalog
+) -> list[FileOutcome]:
+    """Return the files that lack chunks, without those that another writer has replaced since."""
+    ids = [one.source.source_id for one in damaged]
+    live = await catalog.live_versions(ids) if ids else {}
+    return [
+        FileOutcome(one.source.path, "failed", f"{one.problem}; ingest it again")
+        for one in damaged
+        if live.get(one.source.source_id) == one.source
+    ]
