@@ -34,6 +34,7 @@ from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
+from alir.server.openai.embeddings import EmbeddingRoutes
 from alir.server.openai.models import ModelRoutes
 from alir.server.problems import ProblemException, handle_error, refusal
 from alir.server.routes import api_docs, page
@@ -100,7 +101,8 @@ class HttpService:
             QuestionRoutes(alir, self.answers, meanings),
             meanings,
             ChatRoutes(alir, self.answers),
-            ModelRoutes(alir),
+            EmbeddingRoutes(alir),
+            ModelRoutes(),
             SessionRoutes(alir),
             FeedbackRoutes(self.answers),
             SourceRoutes(alir, queue),

@@ -23,12 +23,12 @@ from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
 from alir.server.auth.caller import caller
+from alir.server.openai.requests import ChatCompletionRequest
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
     AssistantMessage,
     ChatCompletionChunk,
-    ChatCompletionRequest,
     ChatCompletionResponse,
     Choice,
     ChoiceDelta,
