@@ -24,7 +24,6 @@ from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
-from alir.server.mcp.transport import HEADERS as MCP_HEADERS
 from alir.server.mcp.transport import McpHttpTransport
 from alir.server.middleware.auth import AuthMiddleware
 from alir.server.middleware.body_limit import BodyLimitMiddleware
@@ -154,7 +153,9 @@ class HttpService:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
+            # Clients add their own (X-Stainless-*, traceparent), more with each version.
+            allow_headers=["*"],
+            allow_private_network=True,
             expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
         middleware = [
