@@ -14,7 +14,7 @@ MODELS = (ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL)
 
 
 class Usage(ApiModel):
-    """Tokens by LlamaIndex's tokenizer: those of the messages sent, and of the text that came."""
+    """Tokens by LlamaIndex's tokenizer: those of the questions read, and of the text that came."""
 
     prompt_tokens: int
     completion_tokens: int | None = None
@@ -27,6 +27,12 @@ class AssistantMessage(ApiModel):
     role: Literal["assistant"] = "assistant"
     content: str
     citations: list[Citation]
+    degraded: list[str]
+    """What did not work as it should, and what was not looked at; one sentence each."""
+
+
+FinishReason = Literal["stop", "length"]
+"""`length` where the answer was cut after `max_completion_tokens`."""
 
 
 class Choice(ApiModel):
@@ -34,7 +40,7 @@ class Choice(ApiModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: FinishReason
     logprobs: None = None
 
 
@@ -47,14 +53,17 @@ class ChatCompletionResponse(ApiModel):
     model: str
     choices: list[Choice]
     usage: Usage
+    ignored: list[str]
+    """The fields of the request that have no effect here."""
 
 
 class ChoiceDelta(ApiModel):
-    """A piece of an answer; the last has the citations."""
+    """A piece of an answer; the last has the citations, and what is degraded."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
     citations: list[Citation] | None = None
+    degraded: list[str] | None = None
 
 
 class ChunkChoice(ApiModel):
@@ -62,7 +71,7 @@ class ChunkChoice(ApiModel):
 
     index: int = 0
     delta: ChoiceDelta
-    finish_reason: Literal["stop"] | None = None
+    finish_reason: FinishReason | None = None
 
 
 class ChatCompletionChunk(ApiModel):
@@ -74,6 +83,8 @@ class ChatCompletionChunk(ApiModel):
     model: str
     choices: list[ChunkChoice]
     usage: Usage | None = None
+    ignored: list[str] | None = None
+    """The fields of the request that have no effect here; in the last piece."""
 
     def line(self) -> str:
         """Return its JSON; a delta has the fields that are there alone."""
@@ -100,6 +111,8 @@ class EmbeddingsResponse(ApiModel):
     data: list[EmbeddingVector]
     model: str
     usage: Usage
+    ignored: list[str]
+    """The fields of the request that have no effect here."""
 
 
 class OpenAIModel(ApiModel):
