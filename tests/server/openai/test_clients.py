@@ -1,8 +1,10 @@
 """Clients of OpenAI's protocol that do not know alir: OpenAI's, LangChain's and LlamaIndex's."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import pytest
@@ -13,7 +15,6 @@ from llama_index.embeddings.openai import OpenAIEmbedding
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
 
-from alir.inference.llm import close
 from alir.server.openai.tokens import encoding
 from alir.testing import OpenAIServer
 from alir.testing.openai_script import Cut
@@ -30,6 +31,13 @@ TEXTS = ["combs of wax", "eggs of the queen 🐝", "honey " * 300]
 def endpoint(held: Any) -> dict[str, str]:
     """The address and key, as OpenAI's and LangChain's clients take them."""
     return {"base_url": f"{held.url}/v1", "api_key": held.secret("read")}
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """For clients that do not close their own: it would be closed in another test's loop."""
+    async with httpx.AsyncClient() as client:
+        yield client
 
 
 async def test_openais_client_without_asyncio(endpoint: dict[str, str]) -> None:
@@ -100,8 +108,8 @@ async def _read(stream: Any, pieces: list[str]) -> None:
         pieces += [one.delta.content or "" for one in chunk.choices]
 
 
-async def test_langchains_chat_model(endpoint: dict[str, str]) -> None:
-    llm = ChatOpenAI(model="alir", max_retries=0, **endpoint)
+async def test_langchains_chat_model(endpoint: dict[str, str], http: httpx.AsyncClient) -> None:
+    llm = ChatOpenAI(model="alir", max_retries=0, http_async_client=http, **endpoint)
     image = {"type": "image_url", "image_url": {"url": IMAGE_URL}}
     history = [
         SystemMessage("Be brief."),
@@ -126,10 +134,13 @@ async def test_langchains_chat_model(endpoint: dict[str, str]) -> None:
         await llm.with_structured_output(schema).ainvoke("Hi")
 
 
-async def test_langchains_embeddings_send_tokens(held: Any, endpoint: dict[str, str]) -> None:
+async def test_langchains_embeddings_send_tokens(
+    held: Any, endpoint: dict[str, str], http: httpx.AsyncClient
+) -> None:
     await asyncio.to_thread(encoding)  # LangChain takes the loaded one, and downloads nothing
-    by_default = OpenAIEmbeddings(model="alir-embedding", **endpoint)
-    as_text = OpenAIEmbeddings(model="alir-embedding", check_embedding_ctx_length=False, **endpoint)
+    given = {"model": "alir-embedding", "http_async_client": http, **endpoint}
+    by_default = OpenAIEmbeddings(**given)
+    as_text = OpenAIEmbeddings(check_embedding_ctx_length=False, **given)
 
     expected = [held.alir.embedding.get_text_embedding(text) for text in TEXTS]
     for embeddings in (by_default, as_text):
@@ -141,9 +152,9 @@ async def test_langchains_embeddings_send_tokens(held: Any, endpoint: dict[str, 
     assert len(long) == len(expected[0])
 
 
-async def test_llamaindexs_chat_model(endpoint: dict[str, str]) -> None:
-    url, key = endpoint["base_url"], endpoint["api_key"]
-    llm = OpenAILike(model="alir", api_base=url, api_key=key, is_chat_model=True)
+async def test_llamaindexs_chat_model(endpoint: dict[str, str], http: httpx.AsyncClient) -> None:
+    at: Any = {"api_base": endpoint["base_url"], "api_key": endpoint["api_key"], "max_retries": 0}
+    llm = OpenAILike(model="alir", is_chat_model=True, async_http_client=http, **at)
     image = ChatMessage(blocks=[TextBlock(text="What is this?"), ImageBlock(url=IMAGE_URL)])
     messages = [image, ChatMessage("A bee.", role="assistant"), ChatMessage(QUESTION)]
 
@@ -151,14 +162,16 @@ async def test_llamaindexs_chat_model(endpoint: dict[str, str]) -> None:
     streamed = [one async for one in await llm.astream_chat(messages)]
     synchronous = await asyncio.to_thread(llm.chat, messages)
 
-    await close(llm)
     assert "combs of wax" in (answer.message.content or "")
     assert streamed[-1].message.content == answer.message.content
     assert synchronous.message.content == answer.message.content
 
 
-async def test_llamaindexs_embeddings(held: Any, endpoint: dict[str, str]) -> None:
-    at = {"api_base": endpoint["base_url"], "api_key": endpoint["api_key"], "max_retries": 0}
+async def test_llamaindexs_embeddings(
+    held: Any, endpoint: dict[str, str], http: httpx.AsyncClient
+) -> None:
+    at: Any = {"api_base": endpoint["base_url"], "api_key": endpoint["api_key"], "max_retries": 0}
+    at["async_http_client"] = http
     expected = [held.alir.embedding.get_text_embedding(text.strip()) for text in TEXTS]
     for embedding in (
         OpenAIEmbedding(model_name="alir-embedding", **at),

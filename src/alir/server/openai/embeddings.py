@@ -29,6 +29,7 @@ MAX_INPUT_TOKENS = 8192
 """Of a text, as OpenAI's; the model reads as many of them as its window holds."""
 MAX_ALL_TOKENS = 300_000
 """Of the texts of a request, as OpenAI's."""
+TEXTS_A_CALL = 64
 MAX_JSON_SIZE = MAX_ALL_TOKENS + 10_000
 """Of a request of so many tokens, as `json_size` counts."""
 
@@ -66,12 +67,19 @@ class EmbeddingRoutes:
         if body.model not in {EMBEDDING_MODEL, self._app.model_name}:
             raise refusal(404, "Model Not Found", f"Ask for the model {EMBEDDING_MODEL}.")
         texts, tokens = await asyncio.to_thread(_read, body)
-        vectors = await self._app.embedding.aget_text_embedding_batch(texts)
+        vectors = await self._vectors(texts)
         if body.dimensions not in {None, len(vectors[0])}:
             detail = f"Vectors of this model have {len(vectors[0])} dimensions"
             raise invalid_request("/dimensions", detail)
         content = await asyncio.to_thread(_response, body, vectors, tokens)
         return Response(content, media_type="application/json")
+
+    async def _vectors(self, texts: Sequence[str]) -> list[list[float]]:
+        """Embed texts in parts: LlamaIndex checks the numbers of each call on the event loop."""
+        parts = [texts[at : at + TEXTS_A_CALL] for at in range(0, len(texts), TEXTS_A_CALL)]
+        embed = self._app.embedding.aget_text_embedding_batch
+        found = await asyncio.gather(*(embed([*part]) for part in parts))
+        return [vector for part in found for vector in part]
 
 
 def _read(body: EmbeddingsRequest) -> tuple[list[str], int]:

@@ -4,6 +4,7 @@ Fields are those of OpenAI's API reference. A field that is not declared here ha
 response names it in `ignored`.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
@@ -237,12 +238,10 @@ class EmbeddingsRequest(_Telling):
     dimensions: Annotated[int | None, Field(ge=1)] = None
 
     @property
-    def inputs(self) -> list[str] | list[list[int]]:
+    def inputs(self) -> Sequence[str | list[int]]:
         """The texts, or the tokens of each, in order."""
-        match self.input:
-            case str():
-                return [self.input]
-            case [int(), *_]:
-                return [self.input]  # type: ignore[list-item]
-            case _:
-                return self.input  # type: ignore[return-value]
+        if isinstance(self.input, str):
+            return [self.input]
+        if isinstance(self.input[0], int):
+            return [[one for one in self.input if isinstance(one, int)]]
+        return [one for one in self.input if not isinstance(one, int)]

@@ -103,11 +103,12 @@ def _pointer(location: tuple[int | str, ...], body: Any) -> str:
     pointer, value, is_known = "", body, True
     for part in location:
         if is_known:
-            if not isinstance(value, dict if isinstance(part, str) else list):
-                continue  # a branch
-            try:
+            if isinstance(value, dict) and isinstance(part, str):
+                is_known = part in value  # or it is missing, or the model found it elsewhere
+                value = value.get(part)
+            elif isinstance(value, list) and isinstance(part, int):
                 value = value[part]
-            except (KeyError, IndexError):
-                is_known = False  # the field is missing, or the model looked into it another way
+            else:
+                continue  # a branch
         pointer += f"/{str(part).replace('~', '~0').replace('/', '~1')}"
     return pointer
