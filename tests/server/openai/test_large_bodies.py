@@ -31,6 +31,7 @@ def embed(given: str) -> str:
     return f'{{"model": "alir-embedding", "input": {given}}}'
 
 
+_FIELDS = "".join(f'"{n}": 1, ' for n in range(30_000))
 BODIES = {
     "a long history": (CHAT, chat(json.dumps("word, and: " * MIB)), 200),
     "escaped letters": (CHAT, chat(json.dumps("\u4e00" * 2 * MIB)), 200),
@@ -40,6 +41,10 @@ BODIES = {
     "keys": (CHAT, chat('"a"', more='"metadata": {' + '"a":1,' * 2 * MIB + '"a":1}, '), 413),
     "brackets": (CHAT, chat('"a"', more='"metadata": ' + "[" * 7 * MIB + ", "), 413),
     "parts": (CHAT, chat("[" + '{"type":"text"},' * 900_000 + '{"type":"text"}]'), 413),
+    "what is no part": (CHAT, chat("[" + "1," * 90_000 + "1]"), 400),
+    "what is no token": (EMBEDDINGS, embed("[1" + ',"a"' * 150_000 + "]"), 400),
+    "unknown fields": (CHAT, chat('"a"', more=_FIELDS), 200),
+    "deep": (EMBEDDINGS, embed("[" * 100_000 + "]" * 100_000), 400),
     "a batch": (EMBEDDINGS, embed(json.dumps(["a b " * 50] * 2048)), 200),
     "tokens": (EMBEDDINGS, embed(json.dumps([[9906] * 8000] * 37)), 200),
     "lists": (EMBEDDINGS, embed("[" + "[]," * 2 * MIB + "[]]"), 413),

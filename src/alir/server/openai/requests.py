@@ -13,6 +13,7 @@ from alir.server.schemas.requests import RequestModel
 
 MAX_INPUTS = 2048
 """Texts of a request for embeddings, as OpenAI's."""
+MAX_IGNORED = 100
 MAX_STOPS = 4
 MAX_STOP_CHARS = 100
 BOOKKEEPING = frozenset(
@@ -42,11 +43,12 @@ class _Telling(RequestModel):
     def ignored(self) -> list[str]:
         """The fields that it gives a value and that have no effect."""
         given = self.model_extra or {}
-        return sorted(
+        named = sorted(
             name[:80]
             for name, value in given.items()
             if value is not None and name not in BOOKKEEPING
         )
+        return named[:MAX_IGNORED]
 
 
 class ContentPart(_Lenient):
@@ -75,7 +77,8 @@ class ChatRequestMessage(_Lenient):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: (
         Annotated[
-            Annotated[str, Tag("text")] | Annotated[list[ContentPart], Tag("parts")],
+            Annotated[str, Tag("text")]
+            | Annotated[list[ContentPart], Field(fail_fast=True), Tag("parts")],
             Discriminator(
                 _kind_of_content,
                 custom_error_type="content_type",
@@ -118,7 +121,7 @@ class ChatCompletionRequest(_Telling):
     """A conversation; its last message is the question."""
 
     model: str
-    messages: Annotated[list[ChatRequestMessage], Field(min_length=1)]
+    messages: Annotated[list[ChatRequestMessage], Field(min_length=1, fail_fast=True)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
@@ -214,8 +217,9 @@ def _kind_of_input(given: object) -> str | None:
     return kinds.get(type(first))
 
 
-Texts = Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
-TokenLists = Annotated[list[list[int]], Field(max_length=MAX_INPUTS)]
+Texts = Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS, fail_fast=True)]
+Tokens = Annotated[list[int], Field(fail_fast=True)]
+TokenLists = Annotated[list[Tokens], Field(max_length=MAX_INPUTS, fail_fast=True)]
 
 
 class EmbeddingsRequest(_Telling):
@@ -225,7 +229,7 @@ class EmbeddingsRequest(_Telling):
     input: Annotated[
         Annotated[str, Tag("text")]
         | Annotated[Texts, Tag("texts")]
-        | Annotated[list[int], Tag("tokens")]
+        | Annotated[Tokens, Tag("tokens")]
         | Annotated[TokenLists, Tag("token_lists")],
         Discriminator(
             _kind_of_input,
