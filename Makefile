@@ -1,6 +1,9 @@
 # Two commands from a fresh clone: `make demo` runs the main job, `make test` passes the tests.
 PYTHON ?= python3
 BIN := .venv/bin
+# Installs packages of Debian.
+INSTALL := sh -c 'test "$$(id -u)" = 0 && S= || S=sudo; $$S apt-get update -qq && \
+  $$S env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$$@"' -
 
 .PHONY: setup demo bench quick test soak check lint format browser clean
 
@@ -55,11 +58,14 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The pages of `alir draw` are looked at in a real Chromium; the distribution's own will do.
-browser:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
-	  test "$$(id -u)" = 0 && SUDO= || SUDO=sudo; \
-	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }
+# A real Chromium, for the pages, and Node, for OpenAI's JavaScript client; the distribution's own will do.
+browser: tests/server/openai/javascript/node_modules
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(INSTALL) chromium
+
+tests/server/openai/javascript/node_modules: tests/server/openai/javascript/package-lock.json
+	@command -v npm >/dev/null || $(INSTALL) nodejs npm
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	touch $@
 
 clean:
-	rm -rf .venv .alir flows dist
+	rm -rf .venv .alir flows dist tests/server/openai/javascript/node_modules

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
@@ -24,7 +24,6 @@ from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.mcp.cancellation import LABEL as MCP_LABEL
-from alir.server.mcp.transport import HEADERS as MCP_HEADERS
 from alir.server.mcp.transport import McpHttpTransport
 from alir.server.middleware.auth import AuthMiddleware
 from alir.server.middleware.body_limit import BodyLimitMiddleware
@@ -34,6 +33,7 @@ from alir.server.middleware.metrics import MetricsMiddleware
 from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
+from alir.server.openai.embeddings import EmbeddingRoutes
 from alir.server.openai.models import ModelRoutes
 from alir.server.problems import ProblemException, handle_error, refusal
 from alir.server.routes import api_docs, page
@@ -46,7 +46,6 @@ from alir.server.routes.openapi import openapi, route
 from alir.server.routes.questions import QuestionRoutes
 from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
-from alir.server.routes.uploads import PATH as UPLOADS_PATH
 from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
@@ -100,7 +99,8 @@ class HttpService:
             QuestionRoutes(alir, self.answers, meanings),
             meanings,
             ChatRoutes(alir, self.answers),
-            ModelRoutes(alir),
+            EmbeddingRoutes(alir),
+            ModelRoutes(),
             SessionRoutes(alir),
             FeedbackRoutes(self.answers),
             SourceRoutes(alir, queue),
@@ -152,7 +152,9 @@ class HttpService:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", REQUEST_ID, *MCP_HEADERS],
+            # Clients add their own (X-Stainless-*, traceparent), more with each version.
+            allow_headers=["*"],
+            allow_private_network=True,
             expose_headers=[REQUEST_ID, MCP_LABEL, "Retry-After"],
         )
         middleware = [
@@ -178,7 +180,10 @@ class HttpService:
             ),
             Middleware(
                 BodyLimitMiddleware,
-                limits_by_path={UPLOADS_PATH: UploadLimits.from_settings(settings).body_bytes},
+                limits_by_path={
+                    one.path: one.max_body_bytes for one in self.endpoints if one.method == "POST"
+                },
+                written={one.path for one in self.endpoints if one.uploads},
             ),
         ]
         for each in reversed(middleware):
@@ -225,30 +230,24 @@ class _EndpointDispatcher:
             response = await endpoint.handler(request)
             await response(scope, receive, send)
             return
+        await request.body()  # a client that sends slowly holds no slot meanwhile
         # A question holds its slot until its answer is sent.
         async with self._rate_limiter.question_slot(caller(request)):
-            if (answer := await _answer_while_connected(endpoint, scope, receive)) is not None:
+            if (answer := await _answer_while_connected(endpoint, request)) is not None:
                 await answer(scope, receive, send)
 
 
-async def _answer_while_connected(
-    endpoint: Endpoint, scope: Scope, receive: Receive
-) -> Response | None:
-    """Return the response of an endpoint; cancel it and return None if the client disconnects."""
-    body_is_read = asyncio.Event()
+async def _answer_while_connected(endpoint: Endpoint, request: Request) -> Response | None:
+    """Return the response of an endpoint; cancel it and return None if the client disconnects.
 
-    async def receive_body() -> Message:
-        message = await receive()
-        if not message.get("more_body", False):
-            body_is_read.set()
-        return message
+    The request's body must have been read.
+    """
 
     async def wait_for_disconnect() -> None:
-        await body_is_read.wait()
-        while (await receive())["type"] != "http.disconnect":
+        while (await request.receive())["type"] != "http.disconnect":
             pass
 
-    answering = asyncio.ensure_future(endpoint.handler(Request(scope, receive_body)))
+    answering = asyncio.ensure_future(endpoint.handler(request))
     disconnecting = asyncio.create_task(wait_for_disconnect())
     try:
         await asyncio.wait({answering, disconnecting}, return_when=asyncio.FIRST_COMPLETED)

@@ -88,6 +88,30 @@ async def test_a_page_of_an_origin_that_was_named_may_use_the_service(
     assert (locked.status_code, locked.headers["access-control-allow-origin"]) == (401, PAGE)
 
 
+async def test_a_named_origin_may_send_what_its_clients_add_and_read_what_they_need(
+    serving: Callable[..., Any],
+) -> None:
+    sent = "authorization, content-type, x-stainless-os, x-stainless-retry-count, traceparent"
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": sent,
+        "Access-Control-Request-Private-Network": "true",
+    }
+    chat = "/v1/chat/completions"
+    async with serving(cors_origins=PAGE) as served:
+        preflight = await served.client.options(chat, headers=asked | {"Origin": PAGE})
+        refused = await served.client.options(chat, headers=asked | {"Origin": "https://b.example"})
+        answer = await served.client.get("/v1/models", headers={"Origin": PAGE})
+
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-headers"] == sent
+    assert preflight.headers["access-control-allow-private-network"] == "true"
+    assert refused.status_code == 400
+    assert "access-control-allow-origin" not in refused.headers
+    exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"x-request-id", "retry-after"} <= {*exposed}
+
+
 async def test_without_the_setting_no_origin_is_named(served: Any) -> None:
     answer = await served.client.get("/v1/sources", headers={"Origin": served.url})
 

@@ -1,53 +1,29 @@
-"""OpenAI's protocol, spoken by clients that do not know alir: Python, Node and LlamaIndex."""
+"""Chat completions: what is read of a conversation, and what the answer has."""
 
 import asyncio
-import json
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from llama_index.core.llms import ChatMessage
-from llama_index.llms.openai_like import OpenAILike
 
-from alir.inference.llm import close
 from alir.steps.agent.budget_tracker import count_tokens
 from alir.testing import OpenAIServer, Say
 from tests.server.openai.clients import openai_client
 
 BEES = "Bees keep their honey in combs of wax.\n\nThe queen bee lays two thousand eggs a day.\n"
 QUESTION = "Where do bees keep their honey?"
-NODE = """
-import OpenAI from "openai";
-const [baseURL, apiKey] = process.argv.slice(2);
-const client = new OpenAI({ baseURL, apiKey });
-const messages = [{ role: "user", content: "Where do bees keep their honey?" }];
-const whole = await client.chat.completions.create({ model: "alir", messages });
-let text = "";
-const stream = await client.chat.completions.create({ model: "alir", messages, stream: true });
-for await (const chunk of stream) text += chunk.choices[0]?.delta?.content ?? "";
-const { data } = await client.embeddings.create({ model: "alir-embedding", input: ["wax", "egg"] });
-const models = [];
-for await (const model of client.models.list()) models.push(model.id);
-let refused = null;
-try {
-  await client.chat.completions.create({ model: "gpt-4o", messages });
-} catch (error) { refused = [error.status, error.code]; }
-console.log(JSON.stringify({
-  whole: whole.choices[0].message, text, models, refused,
-  vectors: data.map((one) => one.embedding.length),
-}));
-"""
 
 
-def saying(text: str, role: str = "user") -> Any:
+def saying(text: str | list[Any], role: str = "user") -> Any:
     return {"role": role, "content": text}
 
 
 USER = [saying(QUESTION)]
+IMAGE = [
+    {"type": "text", "text": "What is this?"},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+]
 
 
 async def test_a_question_is_answered_with_its_citations(client: openai.AsyncOpenAI) -> None:
@@ -129,7 +105,8 @@ async def test_a_follow_up_is_understood_by_what_was_asked_before(serving: Any) 
         ({"model": "gpt-4o", "messages": USER}, 404, "model_not_found"),
         ({"model": "alir", "messages": []}, 400, "invalid_body"),
         ({"model": "alir"}, 400, "invalid_body"),
-        ({"model": "alir", "messages": USER, "n": 2}, 400, "invalid_body"),
+        ({"model": "alir", "messages": USER, "n": 2}, 400, "unsupported_parameter"),
+        ({"model": "alir", "messages": [saying(IMAGE[1:])]}, 400, "invalid_body"),
         ({"model": "alir", "messages": [*USER, saying("x", "assistant")]}, 400, "invalid_body"),
         ({"model": "alir", "messages": [saying(" ")]}, 400, "invalid_body"),
         ({"model": "alir", "messages": [saying("x" * 9000)]}, 400, "invalid_body"),
@@ -147,17 +124,131 @@ async def test_what_cannot_be_answered_is_refused_as_openai_does(
     assert error["message"]
 
 
-async def test_an_empty_index_and_a_wrong_key_are_errors_that_the_client_knows(served: Any) -> None:
-    async with openai_client(served.url, "x") as client:
-        with pytest.raises(openai.ConflictError, match="ingest"):
-            await client.chat.completions.create(model="alir", messages=USER)
-        stream = await client.chat.completions.create(model="alir", messages=USER, stream=True)
-        with pytest.raises(openai.APIError, match="ingest"):
-            async for _ in stream:
-                pass
-        served.secret("read")
-        with pytest.raises(openai.AuthenticationError, match="key"):
-            await client.chat.completions.create(model="alir", messages=USER)
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_image_is_not_looked_at_and_the_reader_is_told(
+    client: openai.AsyncOpenAI, streams: bool
+) -> None:
+    told = "1 image of the question was not looked at: alir reads text alone."
+    asked = [{"type": "text", "text": QUESTION}, IMAGE[1]]
+    text, last = await answered(client, [saying(asked)], streams)
+
+    assert "combs of wax. [1]\n\n[1] bees.txt" in text
+    assert text.endswith(f"\n\n({told})")
+    assert last["degraded"] == [told]
+    earlier = [saying(IMAGE), saying("A bee.", "assistant"), saying(IMAGE), *USER]
+    text, last = await answered(client, earlier, streams)
+    assert text.endswith("[1] bees.txt")
+    assert last["degraded"] == [
+        "2 images of earlier messages were not looked at: alir reads text alone."
+    ]
+
+
+async def answered(
+    client: openai.AsyncOpenAI, messages: list[Any], streams: bool, **more: Any
+) -> tuple[str, dict[str, Any]]:
+    """Return the text of an answer, and what else the message or the last piece has."""
+    if not streams:
+        answer = await client.chat.completions.create(model="alir", messages=messages, **more)
+        [choice] = answer.choices
+        extra = choice.message.model_extra or {}
+        content = choice.message.content or ""
+        ignored = (answer.model_extra or {})["ignored"]
+    else:
+        stream = await client.chat.completions.create(
+            model="alir", messages=messages, stream=True, **more
+        )
+        chunks = [chunk async for chunk in stream]
+        [choice] = chunks[-1].choices
+        extra = choice.delta.model_extra or {}
+        content = "".join(one.choices[0].delta.content or "" for one in chunks)
+        ignored = (chunks[-1].model_extra or {})["ignored"]
+    return content, extra | {"finish_reason": choice.finish_reason, "ignored": ignored}
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_an_answer_is_cut_where_the_client_says(
+    client: openai.AsyncOpenAI, streams: bool
+) -> None:
+    text, last = await answered(client, USER, streams, max_completion_tokens=6)
+    assert text == "Bees keep their honey in"
+    assert last["finish_reason"] == "length"
+    assert last["citations"]
+    text, last = await answered(client, USER, streams, max_tokens=500, stop=["wax", " in "])
+    assert text == "Bees keep their honey"
+    assert last["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_fields_without_an_effect_are_named(
+    client: openai.AsyncOpenAI, streams: bool
+) -> None:
+    _, last = await answered(
+        client, USER, streams, temperature=0, seed=7, user="me", extra_body={"top_k": 3}
+    )
+
+    assert last["ignored"] == ["seed", "temperature", "top_k"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("n", 2),
+        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}),
+        ("tools", [{"type": "function", "function": {"name": "look"}}]),
+        ("tool_choice", "required"),
+        ("functions", [{"name": "look"}]),
+        ("logprobs", True),
+        ("logit_bias", {"50256": -100}),
+        ("modalities", ["text", "audio"]),
+        ("web_search_options", {}),
+    ],
+)
+async def test_what_alir_cannot_do_is_refused_by_its_name(
+    client: openai.AsyncOpenAI, name: str, given: Any
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        await client.chat.completions.create(model="alir", messages=USER, extra_body={name: given})
+
+    assert (refused.value.param, refused.value.code) == (name, "unsupported_parameter")
+
+
+async def test_fields_that_ask_for_nothing_more_are_taken(client: openai.AsyncOpenAI) -> None:
+    more = {
+        "n": 1,
+        "response_format": {"type": "text"},
+        "tools": [],
+        "tool_choice": "auto",
+        "logprobs": False,
+        "logit_bias": {},
+        "modalities": ["text"],
+        "audio": None,
+    }
+    text, last = await answered(client, USER, False, extra_body=more)
+
+    assert "combs of wax" in text
+    assert last["ignored"] == []
+
+
+async def test_a_long_conversation_goes_on(client: openai.AsyncOpenAI) -> None:
+    """Of 1,500 messages of 3 MiB, with all roles and an image, the questions are read."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 2_000_000}}
+    call = {"id": "a", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    history = [
+        saying("Obey.", "developer"),
+        saying([IMAGE[0], image]),
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "Wasps! " * 1000},
+        {"role": "function", "name": "look", "content": "Wasps!"},
+        saying([{"type": "refusal", "refusal": "No."}], "assistant"),
+        *[saying("Wasps build nests of paper. " * 25, "assistant")] * 1500,
+        saying("Obey."),
+        saying("It is a bee.", "assistant"),
+    ]
+    text, last = await answered(client, [*history, *USER, saying("Be brief.", "system")], False)
+
+    assert "combs of wax. [1]" in text
+    assert len(last["degraded"]) == 1
 
 
 async def test_a_tenant_is_answered_from_its_own_files(held: Any) -> None:
@@ -168,57 +259,6 @@ async def test_a_tenant_is_answered_from_its_own_files(held: Any) -> None:
         for model in ("alir", "alir-agent"):
             answer = await client.chat.completions.create(model=model, messages=USER)
             assert "combs of wax" not in (answer.choices[0].message.content or "")
-
-
-async def test_llamaindex_takes_it_for_a_language_model(held: Any) -> None:
-    url, key = f"{held.url}/v1", held.secret("read")
-    llm = OpenAILike(model="alir", api_base=url, api_key=key, is_chat_model=True)
-
-    answer = await llm.achat([ChatMessage(QUESTION)])
-    streamed = [one async for one in await llm.astream_chat([ChatMessage(QUESTION)])]
-
-    await close(llm)
-    assert "combs of wax" in (answer.message.content or "")
-    assert streamed[-1].message.content == answer.message.content
-
-
-@pytest.fixture(scope="session")
-def node_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with OpenAI's package for Node, and a program that uses it."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("no Node here")
-    folder = tmp_path_factory.mktemp("node")
-    install = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "openai@6"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if install.returncode:
-        pytest.skip(f"npm has no openai here: {install.stderr[-200:]}")
-    (folder / "ask.mjs").write_text(NODE)
-    return folder
-
-
-async def test_the_node_client_works(held: Any, node_client: Path) -> None:
-    arguments = ["node", "ask.mjs", f"{held.url}/v1", held.secret("read")]
-    ran = await asyncio.to_thread(
-        lambda: subprocess.run(
-            arguments, cwd=node_client, capture_output=True, text=True, timeout=60, check=False
-        )
-    )
-
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
-    assert "combs of wax. [1]" in found["whole"]["content"]
-    assert found["whole"]["citations"]
-    assert found["text"] == found["whole"]["content"]
-    assert found["vectors"] == [len(held.alir.embedding.get_text_embedding("wax"))] * 2
-    assert found["models"] == ["alir", "alir-agent", "alir-embedding"]
-    assert found["refused"] == [404, "model_not_found"]
 
 
 async def test_a_client_that_goes_away_ends_its_question(held: Any) -> None:

@@ -1,19 +1,15 @@
-"""OpenAI's objects: the fields that its clients read, and those that they may send."""
+"""OpenAI's objects: the fields that its clients read."""
 
 import base64
 import json
 
 import numpy as np
-import pytest
-from pydantic import ValidationError
 
 from alir.models.answers import Citation
 from alir.server.openai.schemas import (
     ChatCompletionChunk,
-    ChatCompletionRequest,
     ChoiceDelta,
     ChunkChoice,
-    EmbeddingsRequest,
     Usage,
     encoded,
 )
@@ -45,32 +41,6 @@ def test_the_usage_is_there_where_it_was_asked_for() -> None:
     usage = Usage(prompt_tokens=2, completion_tokens=3, total_tokens=5)
 
     assert chunk(usage=usage)["usage"] == usage.model_dump()
-
-
-def test_the_text_of_a_message_is_its_parts_and_unknown_fields_are_ignored() -> None:
-    parts = [{"type": "text", "text": "Do cats"}, {"type": "text", "text": "sleep?"}]
-    asked = ChatCompletionRequest.model_validate(
-        {
-            "model": "alir",
-            "temperature": 0,
-            "messages": [{"role": "user", "content": parts}, {"role": "assistant"}],
-        }
-    )
-
-    assert [one.text for one in asked.messages] == ["Do cats\nsleep?", ""]
-
-
-@pytest.mark.parametrize("change", [{"messages": []}, {"n": 2}, {"messages": [{"role": "me"}]}])
-def test_what_is_no_conversation_is_refused(change: dict[str, object]) -> None:
-    body = {"model": "alir", "messages": [{"role": "user", "content": "x"}]}
-
-    with pytest.raises(ValidationError):
-        ChatCompletionRequest.model_validate(body | change)
-
-
-def test_one_text_to_embed_is_a_list_of_one() -> None:
-    assert EmbeddingsRequest(model="m", input="a").texts == ["a"]
-    assert EmbeddingsRequest(model="m", input=["a", "b"]).texts == ["a", "b"]
 
 
 def test_a_vector_in_base64_is_of_float32() -> None:

@@ -1,6 +1,10 @@
 """Bodies that are not what was asked for."""
 
+from collections.abc import Iterator
 from typing import Any
+
+from alir.server.workflow_runs.events import AskAgentQuestion, AskQuestion, FindPassages
+from alir.server.workflow_runs.schemas import run_request_model
 
 ASK = "/v1/ask"
 
@@ -20,3 +24,34 @@ async def test_a_refused_body_is_told_where_it_is_wrong(served: Any) -> None:
     assert (problem["status"], problem["title"]) == (422, "Invalid Body")
     assert {one["at"] for one in problem["errors"]} == {"/top_k", "/tenant"}
     assert problem["detail"].startswith(problem["errors"][0]["at"])
+
+
+def unions(schema: Any, at: str) -> Iterator[str]:
+    """Yield where a JSON schema has several kinds of values, and nothing that chooses one."""
+    if isinstance(schema, dict):
+        kinds = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+        if len(kinds) > 1:
+            yield at
+        for name, inner in schema.items():
+            yield from unions(inner, f"{at}/{name}")
+    elif isinstance(schema, list):
+        for number, inner in enumerate(schema):
+            yield from unions(inner, f"{at}/{number}")
+
+
+async def test_no_union_tells_of_kinds_that_a_client_did_not_send(served: Any) -> None:
+    """Pydantic tells of each branch of a union, unless a discriminator chooses one."""
+    models = {model for one in served.service.endpoints for model in (one.body, one.query) if model}
+    models |= {*map(run_request_model, (AskQuestion, AskAgentQuestion, FindPassages))}
+
+    assert len(models) > 10
+    found = [at for one in models for at in unions(one.model_json_schema(), one.__name__)]
+    assert found == []
+
+
+async def test_an_error_is_told_by_the_place_in_the_body(served: Any) -> None:
+    wrong = {"start_event": {"value": {"question": "a", "budget": {"calls": 0}}}}
+    answer = await served.client.post("/workflows/workflows/agent/run", json=wrong)
+
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["at"] == "/start_event/budget/calls"

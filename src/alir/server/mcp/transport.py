@@ -16,14 +16,12 @@ from alir.models.key_scope import Scope as KeyScope
 from alir.models.key_scope import allows
 from alir.server.auth.caller import Caller, caller
 from alir.server.limits.rate_limiter import RateLimiter
-from alir.server.mcp.cancellation import LABEL, VERSION, CancellationMiddleware, add_label
+from alir.server.mcp.cancellation import CancellationMiddleware, add_label
 from alir.server.mcp.protocol import Context, McpTransport, mcp_server
 from alir.server.problems import problem_of, refusal
 from alir.server.schemas.problems import MCP_PATH
 
 SCOPE: KeyScope = "read"
-HEADERS = [VERSION, LABEL, "Mcp-Method", "Mcp-Name"]
-"""The headers that a page sends which uses MCP."""
 
 
 class McpHttpTransport:

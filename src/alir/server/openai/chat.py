@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -23,28 +23,33 @@ from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
 from alir.server.auth.caller import caller
+from alir.server.openai.conversation import Conversation, read_conversation
+from alir.server.openai.reply_text import ReplyText
+from alir.server.openai.requests import ChatCompletionRequest
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
     AssistantMessage,
     ChatCompletionChunk,
-    ChatCompletionRequest,
     ChatCompletionResponse,
     Choice,
     ChoiceDelta,
     ChunkChoice,
     Usage,
 )
-from alir.server.problems import problem_of, refusal
+from alir.server.openai.tokens import encoding
+from alir.server.problems import ProblemException, problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.questions import PING_S
-from alir.server.schemas.answers import MAX_QUESTION_CHARS
-from alir.server.schemas.problems import openai_error
+from alir.server.schemas.problems import Problem, openai_error
 from alir.server.schemas.requests import read_body
 from alir.steps.agent.budget_tracker import count_tokens
 from alir.steps.agent.consult import consult
 from alir.steps.agent.restate import prompt, restate
 from alir.storage.answers import AnswerStore
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Of a conversation: an image in each of its turns is sent again with every question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +57,41 @@ class _Reply:
     """What the pieces of one reply share."""
 
     body: ChatCompletionRequest
-    id: str
-    created: int
-    question: str
+    conversation: Conversation
     tenant: str
+    text: ReplyText
+    id: str = field(default_factory=lambda: f"chatcmpl-{token_hex(12)}")
+    created: int = field(default_factory=lambda: int(time.time()))
 
-    def piece(self, finish: bool = False, **delta: Any) -> ServerSentEvent:
-        choice = ChunkChoice(delta=ChoiceDelta(**delta), finish_reason="stop" if finish else None)
-        return self._event([choice])
+    def degraded(self, answer: Answer) -> list[str]:
+        return [*self.conversation.degraded, *answer.degraded]
 
-    async def usage(self, text: str) -> ServerSentEvent:
-        return self._event([], usage=await _usage(self.body, text))
+    def below(self, answer: Answer) -> str:
+        """Return what stands below an answer: its citations, and what was not looked at."""
+        unread = self.conversation.unread
+        return _references(answer) + (f"\n\n({unread})" if unread else "")
 
-    def _event(self, choices: list[ChunkChoice], usage: Usage | None = None) -> ServerSentEvent:
+    def piece(self, **delta: Any) -> ServerSentEvent:
+        return self._event([ChunkChoice(delta=ChoiceDelta(**delta))])
+
+    def last_piece(self, answer: Answer) -> ServerSentEvent:
+        delta = ChoiceDelta(citations=answer.citations, degraded=self.degraded(answer))
+        choice = ChunkChoice(delta=delta, finish_reason=self.text.finish_reason)
+        return self._event([choice], ignored=self.body.ignored)
+
+    async def usage(self, text: str) -> Usage:
+        asked = [*self.conversation.earlier, self.conversation.question]
+        # Off the event loop: the first count loads the tokenizer, and the texts may be long.
+        sent = await asyncio.to_thread(count_tokens, asked)
+        came = await asyncio.to_thread(count_tokens, [text])
+        return Usage(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)
+
+    async def usage_event(self, text: str) -> ServerSentEvent:
+        return self._event([], usage=await self.usage(text))
+
+    def _event(self, choices: list[ChunkChoice], **more: Any) -> ServerSentEvent:
         chunk = ChatCompletionChunk(
-            id=self.id, created=self.created, model=self.body.model, choices=choices, usage=usage
+            id=self.id, created=self.created, model=self.body.model, choices=choices, **more
         )
         return ServerSentEvent(chunk.line())
 
@@ -89,6 +114,7 @@ class ChatRoutes:
                 "Answer a conversation, in OpenAI's protocol",
                 ChatCompletionResponse,
                 body=ChatCompletionRequest,
+                max_body_bytes=MAX_BODY_BYTES,
                 streams={"message": ChatCompletionChunk},
                 problems=(404, 409, 502, 503, 504),
                 is_question=True,
@@ -104,14 +130,12 @@ class ChatRoutes:
         body = await read_body(request, ChatCompletionRequest)
         if body.model not in {ASK_MODEL, AGENT_MODEL}:
             raise refusal(404, "Model Not Found", f"There is no chat model {body.model[:80]!r}.")
-        last = body.messages[-1]
-        if last.role != "user" or not last.text.strip():
-            raise refusal(400, "Invalid Body", "The last message must be a user's, with text.")
-        if len(last.text) > MAX_QUESTION_CHARS:
-            detail = f"A question has at most {MAX_QUESTION_CHARS} characters."
-            raise refusal(400, "Invalid Body", detail)
-        earlier = [one.text for one in body.messages[:-1] if one.role == "user" and one.text]
-        question = await _alone(last.text.strip(), earlier, llm=self._app.llm)
+        if body.unsupported is not None:
+            raise _unsupported(*body.unsupported)
+        conversation = read_conversation(body.messages)
+        if body.max_answer_tokens is not None:
+            await asyncio.to_thread(encoding)
+        question = await _alone(conversation.question, conversation.earlier, llm=self._app.llm)
         tenant = caller(request).tenant
         filters = tenant.filters
         run = (
@@ -119,42 +143,48 @@ class ChatRoutes:
             if body.model == ASK_MODEL
             else self._app.agent.run(start_event=AskAgent(question=question, filters=filters))
         )
-        id_ = f"chatcmpl-{token_hex(12)}"
-        reply = _Reply(body, id_, int(time.time()), last.text.strip(), tenant.name)
+        text = ReplyText(max_tokens=body.max_answer_tokens, stops=body.stops)
+        reply = _Reply(body, conversation, tenant.name, text)
         if body.stream:
             return EventSourceResponse(self._streamed(run, reply), ping=PING_S)
         async for _ in events(run):
             pass
         answer = _whole(await run)
         self._keep(reply, answer)
-        text = answer.text + _references(answer)
+        content = text.feed(answer.text) + text.feed(reply.below(answer)) + text.finish()
+        message = AssistantMessage(
+            content=content, citations=answer.citations, degraded=reply.degraded(answer)
+        )
         completion = ChatCompletionResponse(
             id=reply.id,
             created=reply.created,
             model=body.model,
-            choices=[Choice(message=AssistantMessage(content=text, citations=answer.citations))],
-            usage=await _usage(body, text),
+            choices=[Choice(message=message, finish_reason=text.finish_reason)],
+            usage=await reply.usage(content),
+            ignored=body.ignored,
         )
         return JSONResponse(completion.model_dump())
 
     async def _streamed(
         self, run: WorkflowHandler, reply: _Reply
     ) -> AsyncIterator[ServerSentEvent]:
+        passed: list[str] = []
         try:
             yield reply.piece(role="assistant", content="")
             async with aclosing(events(run)) as happening:
                 async for event in happening:
-                    if isinstance(event, Token):
-                        yield reply.piece(content=event.text)
+                    if isinstance(event, Token) and (text := reply.text.feed(event.text)):
+                        passed.append(text)
+                        yield reply.piece(content=text)
             answer = _whole(await run)
-            references = _references(answer)
-            if references:
-                yield reply.piece(content=references)
+            if text := reply.text.feed(reply.below(answer)) + reply.text.finish():
+                passed.append(text)
+                yield reply.piece(content=text)
             self._keep(reply, answer)
-            yield reply.piece(finish=True, citations=answer.citations)
+            yield reply.last_piece(answer)
             options = reply.body.stream_options
             if options is not None and options.include_usage:
-                yield await reply.usage(answer.text + references)
+                yield await reply.usage_event("".join(passed))
         except AlirError as error:
             yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
         yield ServerSentEvent("[DONE]")
@@ -163,7 +193,7 @@ class ChatRoutes:
         """Keep the answer, so that it can be rated."""
         kept = KeptAnswer(
             kind="chat",
-            question=reply.question,
+            question=reply.conversation.question,
             text=answer.text,
             mode=answer.mode,
             citations=answer.citations,
@@ -195,8 +225,11 @@ def _references(answer: Answer) -> str:
     return "\n\n" + "\n".join(lines) if lines else ""
 
 
-async def _usage(body: ChatCompletionRequest, text: str) -> Usage:
-    # Off the event loop: the first count loads the tokenizer, and a conversation may be long.
-    sent = await asyncio.to_thread(count_tokens, [one.text for one in body.messages])
-    came = await asyncio.to_thread(count_tokens, [text])
-    return Usage(prompt_tokens=sent, completion_tokens=came, total_tokens=sent + came)
+def _unsupported(name: str, why: str) -> ProblemException:
+    problem = Problem(
+        title="Unsupported Parameter",
+        status=400,
+        detail=f"{name}: {why}.",
+        errors=[{"at": f"/{name}", "problem": why}],
+    )
+    return ProblemException(problem)

@@ -1,84 +1,20 @@
-"""OpenAI's protocol: the objects that its clients send and get, as far as alir speaks it.
-
-Fields are those of OpenAI's API reference. Unknown fields of a request are ignored: clients send
-many that mean nothing here, such as the temperature.
-"""
+"""OpenAI's protocol: the objects that its clients get; fields are those of its API reference."""
 
 import base64
 import json
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
 
 from alir.models.answers import Citation
 from alir.server.schemas.base import ApiModel
-from alir.server.schemas.requests import RequestModel
 
 ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL = "alir", "alir-agent", "alir-embedding"
 MODELS = (ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL)
-MAX_MESSAGES = 1000
-MAX_INPUTS = 2048
-"""Texts of a request for embeddings, as OpenAI's."""
-
-
-class _Lenient(RequestModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TextPart(_Lenient):
-    """A part of a message; alir reads text alone."""
-
-    type: Literal["text"]
-    text: str
-
-
-class ChatRequestMessage(_Lenient):
-    """A message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart] | None = None
-
-    @property
-    def text(self) -> str:
-        """Its text."""
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content)
-        return self.content or ""
-
-
-class StreamOptions(_Lenient):
-    """What a stream has besides the answer."""
-
-    include_usage: bool | None = None
-
-
-class ChatCompletionRequest(_Lenient):
-    """A conversation; its last message is the question."""
-
-    model: str
-    messages: Annotated[list[ChatRequestMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    n: Literal[1] | None = None
-
-
-class EmbeddingsRequest(_Lenient):
-    """Texts to embed."""
-
-    model: str
-    input: str | Annotated[list[str], Field(min_length=1, max_length=MAX_INPUTS)]
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int | None, Field(ge=1)] = None
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts, in order."""
-        return [self.input] if isinstance(self.input, str) else self.input
 
 
 class Usage(ApiModel):
-    """Tokens by LlamaIndex's tokenizer: those of the messages sent, and of the text that came."""
+    """Tokens by LlamaIndex's tokenizer: those of the questions read, and of the text that came."""
 
     prompt_tokens: int
     completion_tokens: int | None = None
@@ -91,6 +27,12 @@ class AssistantMessage(ApiModel):
     role: Literal["assistant"] = "assistant"
     content: str
     citations: list[Citation]
+    degraded: list[str]
+    """What did not work as it should, and what was not looked at; one sentence each."""
+
+
+FinishReason = Literal["stop", "length"]
+"""`length` where the answer was cut after `max_completion_tokens`."""
 
 
 class Choice(ApiModel):
@@ -98,7 +40,7 @@ class Choice(ApiModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: FinishReason
     logprobs: None = None
 
 
@@ -111,14 +53,17 @@ class ChatCompletionResponse(ApiModel):
     model: str
     choices: list[Choice]
     usage: Usage
+    ignored: list[str]
+    """The fields of the request that have no effect here."""
 
 
 class ChoiceDelta(ApiModel):
-    """A piece of an answer; the last has the citations."""
+    """A piece of an answer; the last has the citations, and what is degraded."""
 
     role: Literal["assistant"] | None = None
     content: str | None = None
     citations: list[Citation] | None = None
+    degraded: list[str] | None = None
 
 
 class ChunkChoice(ApiModel):
@@ -126,7 +71,7 @@ class ChunkChoice(ApiModel):
 
     index: int = 0
     delta: ChoiceDelta
-    finish_reason: Literal["stop"] | None = None
+    finish_reason: FinishReason | None = None
 
 
 class ChatCompletionChunk(ApiModel):
@@ -138,6 +83,8 @@ class ChatCompletionChunk(ApiModel):
     model: str
     choices: list[ChunkChoice]
     usage: Usage | None = None
+    ignored: list[str] | None = None
+    """The fields of the request that have no effect here; in the last piece."""
 
     def line(self) -> str:
         """Return its JSON; a delta has the fields that are there alone."""
@@ -164,6 +111,8 @@ class EmbeddingsResponse(ApiModel):
     data: list[EmbeddingVector]
     model: str
     usage: Usage
+    ignored: list[str]
+    """The fields of the request that have no effect here."""
 
 
 class OpenAIModel(ApiModel):

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alir.models.key_scope import Scope
+from alir.server.middleware.body_limit import MAX_BODY_BYTES
 from alir.server.schemas.requests import RequestModel
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -36,6 +37,7 @@ class Endpoint:
     body: type[RequestModel] | None = None
     query: type[RequestModel] | None = None
     """The query parameters; all are optional."""
+    max_body_bytes: int = MAX_BODY_BYTES
     uploads: bool = False
     """Whether the body is a form with files."""
     streams: Mapping[str, type[BaseModel]] = field(default_factory=dict)

@@ -93,6 +93,7 @@ class UploadRoutes:
                 "Upload files",
                 UploadResponse,
                 status=202,
+                max_body_bytes=self._limits.body_bytes,
                 uploads=True,
                 problems=(409, 507),
             )

@@ -11,6 +11,8 @@ from alir.server.schemas.base import ApiModel
 
 MEDIA_TYPE = "application/problem+json"
 MCP_PATH = "/mcp"
+OPENAI_PATHS = ("/v1/chat/", "/v1/completions", "/v1/embeddings", "/v1/models", "/v1/responses")
+"""Also those that alir has not: their clients understand its 404."""
 
 
 class Problem(ApiModel):
@@ -58,7 +60,7 @@ class OpenAIErrorResponse(ApiModel):
 
 def speaks_openai(path: str) -> bool:
     """Return whether a path belongs to OpenAI's API."""
-    return path.startswith(("/v1/chat/", "/v1/embeddings", "/v1/models"))
+    return path.startswith(OPENAI_PATHS)
 
 
 def openai_error(problem: Problem) -> dict[str, Any]:

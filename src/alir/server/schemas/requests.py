@@ -1,14 +1,25 @@
 """The bodies and query parameters of requests, read and validated."""
 
+import asyncio
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, ValidationError
+from pydantic_core import from_json
 from starlette.requests import Request
 
 from alir.server.problems import ProblemException
 from alir.server.schemas.base import ApiModel
+from alir.server.schemas.json_size import is_larger
 from alir.server.schemas.problems import Problem
+
+MAX_JSON_SIZE = 100_000
+"""Of a body, as `json_size` counts. More would keep the event loop for over 50 ms."""
+UNCOUNTED_BYTES = 256 * 1024
+"""Of a body that is read without a look at its size: it cannot hold so much."""
+
+MAX_ERRORS = 20
+"""Told of a request; there may be one for each of its values."""
 
 B = TypeVar("B", bound="RequestModel")
 
@@ -19,11 +30,12 @@ class RequestModel(ApiModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-async def read_body(request: Request, kind: type[B]) -> B:
+async def read_body(request: Request, kind: type[B], *, max_json_size: int = MAX_JSON_SIZE) -> B:
     """Return the body of a request.
 
     Raises:
-        ProblemException: The body is not JSON or does not fit the model.
+        ProblemException: The body is not JSON, has more values than `max_json_size`, or does not
+            fit the model.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -31,6 +43,15 @@ async def read_body(request: Request, kind: type[B]) -> B:
         detail = "Send a JSON object, with Content-Type: application/json."
         raise ProblemException(Problem(title="Unsupported Media Type", status=415, detail=detail))
     content = await request.body()
+    if len(content) <= UNCOUNTED_BYTES:
+        return _parsed(content, kind)
+    if await asyncio.to_thread(is_larger, content, max_json_size):
+        detail = f"The body has more than {max_json_size} JSON values, keys and brackets."
+        raise ProblemException(Problem(title="Content Too Large", status=413, detail=detail))
+    return await asyncio.to_thread(_parsed, content, kind)
+
+
+def _parsed(content: bytes, kind: type[B]) -> B:
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
@@ -40,7 +61,9 @@ async def read_body(request: Request, kind: type[B]) -> B:
             raise ProblemException(
                 Problem(title="Bad Request", status=400, detail=detail)
             ) from error
-        raise _invalid("Body", [(_pointer(one["loc"]), one["msg"]) for one in first]) from error
+        body = from_json(content)
+        found = [(_pointer(one["loc"], body), one["msg"]) for one in first[:MAX_ERRORS]]
+        raise _invalid("Body", found) from error
 
 
 def read_query(request: Request, kind: type[B]) -> B:
@@ -75,5 +98,17 @@ def _invalid(what: str, found: Sequence[tuple[str, str]]) -> ProblemException:
     )
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+def _pointer(location: tuple[int | str, ...], body: Any) -> str:
+    """Return the JSON Pointer of an error; pydantic's location also names branches of unions."""
+    pointer, value, is_known = "", body, True
+    for part in location:
+        if is_known:
+            if isinstance(value, dict) and isinstance(part, str):
+                is_known = part in value  # or it is missing, or the model found it elsewhere
+                value = value.get(part)
+            elif isinstance(value, list) and isinstance(part, int):
+                value = value[part]
+            else:
+                continue  # a branch
+        pointer += f"/{str(part).replace('~', '~0').replace('/', '~1')}"
+    return pointer
