@@ -28,8 +28,8 @@ from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
+from alir.steps.ingest.survey import survey
 from alir.steps.ingest.sweep import sweep
-from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
 

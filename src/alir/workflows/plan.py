@@ -13,8 +13,8 @@ from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
 from alir.ports import Catalog
 from alir.steps.ingest.recover import read_index
+from alir.steps.ingest.survey import survey
 from alir.steps.ingest.sweep import refused_deletions
-from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
 

@@ -20,8 +20,9 @@ from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
 from alir.ports import CollectionVersions, Ledger
 from alir.steps.ingest.recover import prune
+from alir.steps.ingest.survey import survey
 from alir.steps.ingest.sweep import FEW_FILES
-from alir.steps.ingest.walk import is_listed, survey, walk
+from alir.steps.ingest.walk import is_listed, walk
 from alir.workflows.ingest import IngestCorpus
 
 MAX_NAMED = 3

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from alir.errors import NothingToIngest, PathNotFound
 from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
@@ -16,7 +15,6 @@ from alir.steps.ingest.walk import (
     groups,
     is_listed,
     may_be_listed,
-    survey,
     walk,
 )
 
@@ -73,100 +71,10 @@ def test_documents_are_found_in_order_and_all_else_is_passed_over(root: Path) ->
     assert all(isinstance(one, FilePart) for one in found)
 
 
-@pytest.mark.timeout(10)
-def test_survey_counts_what_walk_finds(root: Path) -> None:
-    expected = furnish(root)
-
-    roots = survey([root])
-
-    assert roots.paths == (root,)
-    assert (roots.files, roots.size_bytes) == (len(expected), len(expected) * len("words"))
-
-
 def test_a_size_is_in_bytes(root: Path) -> None:
     write(root / "a.txt", "détail")
 
     assert list(walk([root])) == [FilePart(root / "a.txt", 7)]
-
-
-def test_what_is_named_as_a_root_is_found_whatever_its_name(root: Path) -> None:
-    hidden = write(root / ".hidden" / ".secret.txt")
-    photo = write(root / "photo.jpg")
-
-    roots = survey([hidden.parent, photo])
-
-    assert roots.paths == (hidden.parent, photo)
-    assert names(walk([hidden, photo]), root) == [".hidden/.secret.txt", "photo.jpg"]
-
-
-def test_a_root_given_as_a_link_is_what_it_points_to(root: Path) -> None:
-    write(root / "a.txt")
-    link = root.parent / "link"
-    link.symlink_to(root)
-
-    assert survey([link]) == survey([root])
-    assert survey([link / "a.txt"]).paths == (root / "a.txt",)
-
-
-def test_roots_inside_another_count_once(root: Path) -> None:
-    write(root / "a" / "1.txt")
-    write(root / "2.txt")
-
-    roots = survey([root / "a" / "1.txt", root / "a", root, str(root), f"{root}/a/.."])
-
-    assert roots.paths == (root,)
-    assert roots.files == 2
-
-
-def test_a_folder_whose_name_begins_like_another_is_not_inside_it(root: Path) -> None:
-    write(root / "docs" / "1.txt")
-    write(root / "docs-old" / "2.txt")
-
-    assert survey([root / "docs", root / "docs-old"]).files == 2
-    assert is_listed(root / "docs-old" / "2.txt", [root / "docs"]) is None
-
-
-def test_relative_paths_and_the_home_folder_become_absolute(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(root / "docs" / "1.txt")
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("HOME", str(root))
-
-    assert survey(["docs"]).paths == (root / "docs",)
-    assert survey(["~/docs"]).paths == (root / "docs",)
-
-
-@pytest.mark.parametrize("name", ["missing", "missing/a.txt", "~nobody-has-this-name/docs"])
-def test_a_path_that_does_not_exist_is_named_as_it_was_given(
-    root: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    write(root / "a.txt")
-    monkeypatch.chdir(root)
-
-    with pytest.raises(PathNotFound, match=f"^{name} does not exist"):
-        survey(["a.txt", name])
-
-
-def test_a_dangling_link_does_not_exist(root: Path) -> None:
-    (root / "link").symlink_to(root / "nowhere")
-
-    with pytest.raises(PathNotFound, match="link does not exist"):
-        survey([root / "link"])
-
-
-def test_a_folder_without_a_document_is_nothing_to_ingest(root: Path) -> None:
-    write(root / "empty" / "photo.jpg").unlink()
-    write(root / "photos" / "photo.jpg")
-
-    for folder in (root / "empty", root / "photos"):
-        with pytest.raises(NothingToIngest, match=f"^{folder}: hold no file that alir reads"):
-            survey([folder])
-
-
-def test_no_path_at_all_is_nothing_to_ingest() -> None:
-    with pytest.raises(NothingToIngest, match="No path was given"):
-        survey([])
 
 
 def test_a_file_that_vanishes_while_its_folder_is_walked_is_passed_over(root: Path) -> None:
@@ -301,6 +209,12 @@ def test_a_named_root_is_listed_whatever_its_name(root: Path) -> None:
     assert is_listed(hidden, [hidden]) is True
     assert is_listed(hidden, [hidden.parent]) is False
     assert is_listed(write(root / ".hidden" / "a.txt"), [hidden.parent]) is True
+
+
+def test_a_folder_whose_name_begins_like_another_holds_none_of_its_files(root: Path) -> None:
+    write(root / "docs-old" / "2.txt")
+
+    assert is_listed(root / "docs-old" / "2.txt", [root / "docs"]) is None
 
 
 def test_a_path_outside_the_roots_is_neither_listed_nor_gone(root: Path) -> None:
