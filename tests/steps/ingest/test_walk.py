@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
     GROUP_FILES,
+    check_listed,
     groups,
     is_listed,
     may_be_listed,
@@ -95,18 +98,93 @@ def test_a_root_that_vanishes_is_passed_over(root: Path) -> None:
     assert names(walk(paths), root) == ["a.txt", "c.txt"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are root's to take on")
 def test_a_folder_that_cannot_be_listed_fails_alone(root: Path) -> None:
+    for name in ("a.txt", "b/1.txt", "c.txt"):
+        write(root / name)
+    for above in (root, *root.parents[:3]):
+        above.chmod(0o755)
+    (root / "b").chmod(0o700)
+    os.seteuid(65_534)
+    try:
+        found = list(walk([root]))
+    finally:
+        os.seteuid(0)
+
+    assert names(found, root) == ["a.txt", "b", "c.txt"]
+    reason = "the folder cannot be listed: permission denied"
+    assert found[1] == FileOutcome(root / "b", "failed", reason)
+
+
+def test_a_folder_that_vanishes_while_its_parent_is_walked_is_passed_over(root: Path) -> None:
     for name in ("a.txt", "b/1.txt", "c.txt"):
         write(root / name)
     found = walk([root])
 
     first = next(found)
     shutil.rmtree(root / "b")
-    rest = list(found)
 
-    assert names([first, *rest], root) == ["a.txt", "b", "c.txt"]
-    reason = "the folder cannot be listed: no such file or directory"
-    assert rest[0] == FileOutcome(root / "b", "failed", reason)
+    assert names([first, *found], root) == ["a.txt", "c.txt"]
+
+
+def deep(root: Path, levels: int) -> Path:
+    """Make folders in folders, each with a file; a path may be longer than the system takes."""
+    folder = os.open(root, os.O_RDONLY)
+    path = root
+    for _ in range(levels):
+        os.close(os.open("f.txt", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+        os.mkdir("dir", dir_fd=folder)
+        below = os.open("dir", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder, path = below, path / "dir"
+    os.close(folder)
+    return path
+
+
+def opened_by(act: Callable[[], object]) -> int:
+    """Count the files and folders that are opened in `act`."""
+    count = 0
+
+    def hook(event: str, _: object) -> None:
+        nonlocal count
+        count += event == "open" and counting
+
+    counting = True
+    sys.addaudithook(hook)
+    act()
+    counting = False
+    return count
+
+
+@pytest.mark.timeout(60)
+def test_folders_deeper_than_pythons_stack_and_the_longest_path_are_walked(root: Path) -> None:
+    deepest = deep(root, 1_500)
+    assert len(str(deepest)) > os.pathconf(root, "PC_PATH_MAX")
+
+    found = list(walk([root]))
+
+    assert len(found) == 1_500
+    assert found[0].path == deepest.parent / "f.txt", "the deepest come first, by their names"
+    assert {listed for _, listed in check_listed(found, [root])} == {True}
+    assert is_listed(deepest / "gone.txt", [root]) is False
+    before = [*Path("/dev/fd").iterdir()]
+    next(walk([root]))
+    assert [*Path("/dev/fd").iterdir()] == before, "what it had open is closed"
+
+
+@pytest.mark.timeout(60)
+def test_the_work_for_a_file_does_not_grow_with_its_depth(root: Path) -> None:
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    deep(root / "a", 200)
+    deep(root / "b", 800)
+
+    def look(top: Path) -> None:
+        check_listed([*walk([top])], [root])
+
+    less, more = (opened_by(partial(look, root / name)) for name in ("a", "b"))
+
+    assert more < 4 * less * 1.5, "4 times the files"
 
 
 def test_a_folder_that_becomes_a_link_while_its_parent_is_walked_is_not_entered(
