@@ -22,7 +22,7 @@ from alir.errors import (
     TooManyDeletions,
 )
 from alir.settings import Settings
-from alir.steps.ingest import compare
+from alir.steps.ingest import read_file
 from alir.testing import HashEmbedding
 from tests.soak.faults import Faults
 
@@ -260,7 +260,7 @@ async def test_a_file_that_looks_as_it_did_is_not_read_again(
         read.append(Path(file.name).name)
         return really(file, name)
 
-    monkeypatch.setattr(compare, "TICK_NS", 0)  # the change times are of this moment
+    monkeypatch.setattr(read_file, "TICK_NS", 0)  # the change times are of this moment
     monkeypatch.setattr(hashlib, "file_digest", watched)
     await ingest(app, folder)
     assert sorted(read) == ["bees.txt", "cats.txt", "dogs.md"]

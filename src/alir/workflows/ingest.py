@@ -1,6 +1,5 @@
 """Make the index mirror files and folders: survey, pump the shards through, sweep."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -10,6 +9,7 @@ from time import perf_counter, time
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -72,7 +72,7 @@ class IngestCorpus(ShardPump):
     async def survey(self, ev: Ingest) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await asyncio.to_thread(survey, ev.paths)
+        roots = await to_stoppable_thread(survey, ev.paths)
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step

@@ -13,6 +13,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
 from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.thread_stop import stopped_at_exit, to_stoppable_thread
 from alir.events.ingest import (
     ChunksAdded,
     ChunksEmbedded,
@@ -24,7 +25,7 @@ from alir.events.ingest import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models.files import FilePart, SplitPart
+from alir.models.files import FileLimits, FilePart, SplitPart
 from alir.models.records import SourceRecord
 from alir.ports import ReaderPool, ShardCatalog, ShardLedger
 from alir.steps.ingest.add import add, verify
@@ -32,7 +33,7 @@ from alir.steps.ingest.compare import compare, fingerprint
 from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
-from alir.steps.ingest.load import confirm, load
+from alir.steps.ingest.load import load
 from alir.steps.ingest.publish import publish
 from alir.steps.ingest.split import batches, split
 
@@ -58,6 +59,7 @@ class IngestShard(Workflow):
         embedding: BaseEmbedding,
         vector_store: BasePydanticVectorStore,
         ledger: ShardLedger | None = None,
+        limits: FileLimits = FileLimits(),  # noqa: B008  frozen
         shard_chars: int = SHARD_CHARS,
         batch_chunks: int = BATCH_CHUNKS,
     ) -> None:
@@ -69,6 +71,7 @@ class IngestShard(Workflow):
         self.embedding = embedding
         self.vector_store = vector_store
         self.ledger = ledger
+        self.limits = limits
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
@@ -83,6 +86,7 @@ class IngestShard(Workflow):
             embedding=MockEmbedding(embed_dim=1),
             vector_store=DryRunStore(),
             ledger=None if self.ledger is None else DryRunLedger(self.ledger),
+            limits=self.limits,
             shard_chars=self.shard_chars,
             batch_chunks=self.batch_chunks,
         )
@@ -92,7 +96,9 @@ class IngestShard(Workflow):
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
         known = await self._known(ev.parts)
-        read = await asyncio.to_thread(fingerprint, ev.parts, chunking=self.chunking, known=known)
+        read = await to_stoppable_thread(
+            fingerprint, ev.parts, chunking=self.chunking, known=known, limits=self.limits
+        )
         compared = await compare(read.changed, catalog=self.catalog, gone=ev.gone)
         new = [part for part in compared.unchanged if _is_new(part, known)]
         await journal(new, "settled", ledger=self.ledger)
@@ -106,10 +112,16 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run_job(
-            lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
-        )
-        read = await asyncio.to_thread(confirm, read)
+        with stopped_at_exit() as check:
+            read = await self.readers.run_job(
+                lambda read: load(
+                    ev.changed,
+                    budget_chars=self.shard_chars,
+                    read=read,
+                    limits=self.limits,
+                    check=check,
+                )
+            )
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
             loaded=read.loaded,

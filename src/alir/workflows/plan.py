@@ -1,6 +1,5 @@
 """Plan an ingestion: run its shards with stand-ins for the model and the store."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import perf_counter
@@ -8,6 +7,7 @@ from typing import get_args
 
 from workflows import Context, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
@@ -54,7 +54,7 @@ class PlanIngest(ShardPump):
     async def survey(self, ev: Plan) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await asyncio.to_thread(survey, ev.paths)
+        roots = await to_stoppable_thread(survey, ev.paths)
         return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
 
     @step

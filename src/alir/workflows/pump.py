@@ -7,6 +7,7 @@ from typing import Protocol
 
 from workflows import Workflow
 
+from alir.concurrency.thread_stop import stopped_at_exit
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -42,7 +43,18 @@ class ShardPump(Workflow):
         Args:
             gone: content hashes of files that the index holds and the folders lost.
         """
-        files = groups(walk(roots.paths))
+        with stopped_at_exit() as check:
+            files = groups(walk(roots.paths, check=check))
+            await self._pump_groups(shard, files, observer, gone, shards_in_flight)
+
+    async def _pump_groups(
+        self,
+        shard: IngestShard,
+        files: Iterator[list[FilePart | FileOutcome]],
+        observer: IngestionObserver,
+        gone: frozenset[str],
+        shards_in_flight: int,
+    ) -> None:
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
         try:

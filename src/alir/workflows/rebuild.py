@@ -8,6 +8,7 @@ from time import perf_counter
 
 from workflows import Context, Workflow, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.errors import NothingToRebuild, RebuildIncomplete
 from alir.events.rebuild import (
     NewIndexBuilt,
@@ -66,7 +67,7 @@ class RebuildCorpus(Workflow):
             }
         there, gone = await asyncio.to_thread(_there_and_gone, held)
         if ev.paths:
-            roots = await asyncio.to_thread(survey, ev.paths)
+            roots = await to_stoppable_thread(survey, ev.paths)
         else:
             roots = Roots(tuple(there), len(there), 0)
         if not roots.files:
@@ -89,7 +90,7 @@ class RebuildCorpus(Workflow):
             corpus = self.corpus_at(collection)
             with corpus.streaming_pauses(ctx):
                 run = await corpus.ingest_all(ctx, ev.roots)
-                wanted = await asyncio.to_thread(_source_ids, ev.roots)
+                wanted = await to_stoppable_thread(_source_ids, ev.roots)
                 store, catalog = corpus.vector_store, corpus.catalog
                 await prune(wanted, catalog=catalog, vector_store=store)
         return NewIndexBuilt(
@@ -189,5 +190,5 @@ def _there_and_gone(paths: Collection[Path]) -> tuple[list[Path], list[Path]]:
     return there, gone
 
 
-def _source_ids(roots: Roots) -> frozenset[str]:
-    return frozenset(source_id(one.path) for one in walk(roots.paths))
+def _source_ids(roots: Roots, *, check: Callable[[], None]) -> frozenset[str]:
+    return frozenset(source_id(one.path) for one in walk(roots.paths, check=check))

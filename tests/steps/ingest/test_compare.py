@@ -81,7 +81,7 @@ def test_what_is_no_readable_file_fails_with_its_reason_and_the_others_go_on(
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
 def test_a_file_whose_reading_fails_says_what_the_system_said() -> None:
-    read = fingerprint([FilePart(Path("/proc/self/mem"), 0)], chunking="256/32")
+    read = fingerprint([FilePart(Path(f"/proc/{os.getpid()}/mem"), 0)], chunking="256/32")
 
     [outcome] = read.settled
     assert outcome.reason == "cannot be read: input/output error"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from alir.documents.formats import read_group
+from alir.documents.formats import read as read_document
 from alir.models.files import FilePart
 from alir.models.reading import Cursor, Segment
 from alir.steps.ingest.load import LoadResult, load
@@ -21,7 +21,7 @@ def texts(loaded: LoadResult) -> list[str]:
 def test_files_are_read_in_order_each_with_its_text(tmp_path: Path) -> None:
     parts = [write(tmp_path / f"{name}.txt", f"text of {name}\n") for name in "cab"]
 
-    read = load(parts, budget_chars=1_000, read=read_group)
+    read = load(parts, budget_chars=1_000, read=read_document)
 
     assert [one.part for one in read.loaded] == parts
     assert texts(read) == ["text of c\n", "text of a\n", "text of b\n"]
@@ -33,7 +33,7 @@ def test_files_are_read_in_order_each_with_its_text(tmp_path: Path) -> None:
 def test_parts_beyond_the_budget_are_left_untouched(tmp_path: Path) -> None:
     parts = [write(tmp_path / f"{name}.txt", "ten chars\n") for name in "abcd"]
 
-    read = load(parts, budget_chars=20, read=read_group)
+    read = load(parts, budget_chars=20, read=read_document)
 
     assert texts(read) == ["ten chars\n", "ten chars\n"]
     assert read.untouched == parts[2:]
@@ -44,7 +44,7 @@ def test_the_file_on_which_the_budget_ends_is_read_in_part_and_goes_on(tmp_path:
     large = write(tmp_path / "b.txt", "one line\n" * 1_000)
     last = write(tmp_path / "c.txt", "ten chars\n")
 
-    read = load([small, large, last], budget_chars=10 + 500 * 9, read=read_group)
+    read = load([small, large, last], budget_chars=10 + 500 * 9, read=read_document)
 
     assert texts(read) == ["ten chars\n", "one line\n" * 500]
     assert read.loaded[1].next is not None
@@ -56,7 +56,7 @@ def test_no_word_is_cut_for_what_little_of_the_budget_is_left(tmp_path: Path) ->
     first = write(tmp_path / "a.txt", "ten chars\n" * 500)
     second = write(tmp_path / "b.txt", "considerable words\n" * 500)
 
-    read = load([first, second], budget_chars=5_005, read=read_group)
+    read = load([first, second], budget_chars=5_005, read=read_document)
 
     assert all(text.endswith("\n") for text in texts(read)), texts(read)[1:]
 
@@ -67,7 +67,7 @@ def test_a_file_read_in_parts_is_read_whole_and_only_once(tmp_path: Path) -> Non
     found = ""
     cursor: Cursor | None = None
     for _ in range(100):
-        [one] = load([replace(part, cursor=cursor)], budget_chars=100, read=read_group).loaded
+        [one] = load([replace(part, cursor=cursor)], budget_chars=100, read=read_document).loaded
         assert one.segments[0].start == len(found)
         found += "".join(segment.text for segment in one.segments)
         cursor = one.next
@@ -82,10 +82,10 @@ def test_a_file_that_cannot_be_read_fails_alone_and_costs_no_budget(tmp_path: Pa
     empty = write(tmp_path / "empty.txt", "")
     good = write(tmp_path / "good.txt", "ten chars\n")
 
-    read = load([gone, empty, good], budget_chars=1, read=read_group)
+    read = load([gone, empty, good], budget_chars=1, read=read_document)
 
     assert [(one.part, one.reason) for one in read.failures] == [
-        (gone, "is not there any more"),
+        (gone, "vanished while it was read"),
         (empty, "is empty; fill it or leave it out"),
     ]
     assert [one.part for one in read.loaded] == [good]
@@ -93,4 +93,4 @@ def test_a_file_that_cannot_be_read_fails_alone_and_costs_no_budget(tmp_path: Pa
 
 
 def test_nothing_is_loaded_of_nothing() -> None:
-    assert load([], budget_chars=10, read=read_group) == LoadResult()
+    assert load([], budget_chars=10, read=read_document) == LoadResult()

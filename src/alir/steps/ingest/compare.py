@@ -1,20 +1,14 @@
 """Compare: find the files that the index does not hold in their present version."""
 
-import hashlib
-import os
-import stat
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from alir.errors import UnreadableFile
-from alir.models.files import FileContent, FileOutcome, FilePart, digest
+from alir.models.files import FileLimits, FileOutcome, FilePart, digest
 from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog
-
-TICK_NS = 2_000_000_000
-"""Resolution of the coarsest file system clock: FAT."""
+from alir.steps.ingest.open_file import OpenFolders
+from alir.steps.ingest.read_file import content
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +22,36 @@ class Comparison:
 
 
 def fingerprint(
-    parts: Sequence[FilePart], *, chunking: str, known: Mapping[str, SourceRecord] | None = None
+    parts: Sequence[FilePart],
+    *,
+    chunking: str,
+    known: Mapping[str, SourceRecord] | None = None,
+    limits: FileLimits = FileLimits(),  # noqa: B008  frozen
+    check: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Give each new part its version: a hash of the file's path, its content and `chunking`.
 
     Reads every file whole, in bounded memory, except those with the size and times of their record
     in `known` (by source id). A part that has a version keeps it. Blocks.
+
+    Args:
+        check: called often; may end it by raising.
     """
     comparison = Comparison()
-    for part in parts:
-        if part.version:
-            comparison.changed.append(part)
-            continue
-        try:
-            seen = content(part.path, (known or {}).get(part.source_id))
-        except UnreadableFile as error:
-            comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
-        else:
-            version = digest(part.source_id, seen.hash, chunking)
-            comparison.changed.append(replace(part, version=version, content=seen))
+    with OpenFolders() as folders:
+        for part in parts:
+            check()
+            if part.version:
+                comparison.changed.append(part)
+                continue
+            record = (known or {}).get(part.source_id)
+            try:
+                seen = content(part.path, record, folders=folders, limits=limits, check=check)
+            except UnreadableFile as error:
+                comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
+            else:
+                version = digest(part.source_id, seen.hash, chunking)
+                comparison.changed.append(replace(part, version=version, content=seen))
     return comparison
 
 
@@ -76,60 +81,3 @@ async def compare(
             changed = replace(part, generation=live.generation + 1, reason=reason)
             comparison.changed.append(changed)
     return comparison
-
-
-def content(path: Path, known: SourceRecord | None = None) -> FileContent:
-    """Return the file's content; without reading it if its size and times are those of `known`.
-
-    Raises:
-        UnreadableFile: it is no regular file, or the system does not let it be read.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise UnreadableFile(path, "has a name that is not UTF-8; rename it") from error
-    try:
-        status = path.lstat()
-        # A pipe or a device would block for ever on opening, a link leads out of the root.
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile(path, "is not a regular file; leave it out")
-        if known is not None and known.content_hash and _is_as(known, status):
-            return _seen(known.content_hash, status, is_old=True, is_known=True)
-        now_ns = time.time_ns()
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-        # A write within a tick of the file system's clock may leave the times as they are.
-        is_old = max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - TICK_NS
-        return _seen(content_hash, status, is_old=is_old)
-    except FileNotFoundError as error:
-        raise UnreadableFile(path, "vanished while it was read") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UnreadableFile(path, f"cannot be read: {reason}") from error
-
-
-def is_unchanged(path: Path, seen: FileContent) -> bool:
-    """Return whether the content is still `seen`; reads the file only if its times may mislead.
-
-    Raises:
-        UnreadableFile: it is gone, or the system does not let it be read.
-    """
-    try:
-        if seen.is_old:
-            return _is_as(seen, path.lstat())
-    except OSError:
-        pass
-    return content(path).hash == seen.hash
-
-
-def _is_as(known: SourceRecord | FileContent, status: os.stat_result) -> bool:
-    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return (known.size_bytes, known.mtime_ns, known.ctime_ns) == now
-
-
-def _seen(
-    content_hash: str, status: os.stat_result, *, is_old: bool, is_known: bool = False
-) -> FileContent:
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return FileContent(content_hash, status.st_size, *times, is_old, is_known)
