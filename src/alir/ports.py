@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.models.collection_version import CollectionAudit, CollectionVersion
-from alir.models.files import StoredSource
+from alir.models.files import RootTarget, StoredSource
 from alir.models.outage import Outage
 from alir.models.reading import Cursor, Reading
 from alir.models.records import FailedFile, SourceRecord
@@ -91,6 +91,18 @@ class Ledger(ShardLedger, Protocol):
 
     async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
+        ...
+
+    async def root_targets(self) -> list[RootTarget]:
+        """Return what every given path led to: more than one where the index may hold both."""
+        ...
+
+    async def record_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Note what given paths lead to, beside what they led to before."""
+        ...
+
+    async def settle_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Forget what the given paths of `targets` led to before: the index has none of it."""
         ...
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:

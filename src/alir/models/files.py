@@ -136,6 +136,29 @@ class SplitPart:
 
 
 @dataclass(frozen=True, slots=True)
+class RootTarget:
+    """A path as it was given, absolute, and the real path that it led to then."""
+
+    given: Path
+    real: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRoots:
+    """What the given paths led to at earlier runs, and lead to no longer."""
+
+    paths: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
+    """What other given paths hold of it."""
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a file at `path` went with an earlier root."""
+        return any(map(path.is_relative_to, self.paths)) and not any(
+            map(path.is_relative_to, self.kept)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Roots:
     """The paths to ingest, absolute, none inside another, with the files below them."""
 
@@ -144,6 +167,10 @@ class Roots:
     size_bytes: int
     empty: tuple[Path, ...] = ()
     """The folders of `paths` without any file to read below them."""
+    targets: tuple[RootTarget, ...] = ()
+    """What each given folder or link led to; empty where links are not followed."""
+    earlier: EarlierRoots = EarlierRoots()
+    """Files below it are gone, wherever they may still lie."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,17 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        # More than one of a given path, until what it led to before is gone from the index.
+        """
+        CREATE TABLE root (
+            collection TEXT NOT NULL,
+            given BLOB NOT NULL,
+            real BLOB NOT NULL,
+            PRIMARY KEY (collection, given, real)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 """What leads from each version to the next. One that was released stays as it is."""
 

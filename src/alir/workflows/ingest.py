@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
-from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
@@ -28,7 +27,7 @@ from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
-from alir.steps.ingest.survey import survey
+from alir.steps.ingest.survey import survey, with_earlier
 from alir.steps.ingest.sweep import sweep
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
@@ -72,21 +71,25 @@ class IngestCorpus(ShardPump):
     async def survey(self, ev: Ingest) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await to_stoppable_thread(survey, ev.paths)
-        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
+        roots = await to_stoppable_thread(survey, ev.paths, follow_links=ev.follow_links)
+        return PathsSurveyed(
+            roots=roots, started=started, delete_many=ev.delete_many, rehash=ev.rehash
+        )
 
     @step
     async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
-        roots = ev.roots.paths
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
         async with self._exclusive(ctx):
+            roots = await self._with_earlier(ev.roots)
             gone = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, ev.roots, gone)
-            await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
+            run = await self.ingest_all(ctx, roots, gone, rehash=ev.rehash)
+            await journal_failures(
+                run.failed, roots.paths, ledger=self.ledger, now_s=time(), earlier=roots.earlier
+            )
         return FilesIngested(
-            survey=ev,
+            survey=ev.model_copy(update={"roots": roots}),
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
@@ -96,9 +99,17 @@ class IngestCorpus(ShardPump):
             seconds=dict(run.seconds),
         )
 
-    async def _recover(self, ctx: Context, roots: Sequence[Path]) -> frozenset[str]:
+    async def _with_earlier(self, roots: Roots) -> Roots:
+        """Note what the given paths lead to; return `roots` with what they led to before."""
+        if self.ledger is None:
+            return roots
+        recorded = await self.ledger.root_targets()
+        await self.ledger.record_root_targets(roots.targets)
+        return with_earlier(roots, recorded)
+
+    async def _recover(self, ctx: Context, roots: Roots) -> frozenset[str]:
         """Finish what a killed run left undone; return the content hashes of gone files."""
-        held = await read_index(roots, catalog=self.catalog)
+        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
         await recover(held.superseded, vector_store=self.vector_store)
         if self.ledger is not None and held.versions and await self.ledger.is_empty():
             files = await relearn(catalog=self.catalog, ledger=self.ledger)
@@ -106,17 +117,28 @@ class IngestCorpus(ShardPump):
         return frozenset(source.content_hash for source in held.gone)
 
     async def ingest_all(
-        self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
+        self,
+        ctx: Context,
+        roots: Roots,
+        gone: frozenset[str] = frozenset(),
+        *,
+        rehash: bool = False,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            rehash: whether files are read that look as they did.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
             await self.pump_shards(
-                self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight
+                self.shard,
+                roots,
+                run,
+                gone=gone,
+                rehash=rehash,
+                shards_in_flight=self.shards_in_flight,
             )
         return run
 
@@ -133,11 +155,14 @@ class IngestCorpus(ShardPump):
                     catalog=self.catalog,
                     vector_store=self.vector_store,
                     moved=ev.moved,
+                    earlier=roots.earlier,
                     empty=roots.empty,
                     delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None and swept.source_ids:
                 await self.ledger.forget_sources(swept.source_ids)
+            if self.ledger is not None and roots.targets:
+                await self.ledger.settle_root_targets(roots.targets)
         now = perf_counter()
         return IngestReport(
             files=files,

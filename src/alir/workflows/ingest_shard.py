@@ -95,7 +95,7 @@ class IngestShard(Workflow):
     async def compare(self, ev: IngestFiles) -> FilesCompared:
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
-        known = await self._known(ev.parts)
+        known = {} if ev.rehash else await self._known(ev.parts)
         read = await to_stoppable_thread(
             fingerprint, ev.parts, chunking=self.chunking, known=known, limits=self.limits
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from workflows import Workflow
@@ -36,23 +36,29 @@ class ShardPump(Workflow):
         observer: IngestionObserver,
         *,
         gone: frozenset[str],
+        rehash: bool,
         shards_in_flight: int,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            rehash: whether files are read that look as they did.
         """
+
+        def start(parts: list[FilePart]) -> IngestFiles:
+            return IngestFiles(parts=parts, gone=gone, rehash=rehash)
+
         with stopped_at_exit() as check:
             files = groups(walk(roots.paths, check=check))
-            await self._pump_groups(shard, files, observer, gone, shards_in_flight)
+            await self._pump_groups(shard, files, observer, start, shards_in_flight)
 
     async def _pump_groups(
         self,
         shard: IngestShard,
         files: Iterator[list[FilePart | FileOutcome]],
         observer: IngestionObserver,
-        gone: frozenset[str],
+        start: Callable[[list[FilePart]], IngestFiles],
         shards_in_flight: int,
     ) -> None:
         waiting: deque[list[FilePart]] = deque()
@@ -63,8 +69,7 @@ class ShardPump(Workflow):
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
                         break
-                    start = IngestFiles(parts=group, gone=gone)
-                    running.add(asyncio.create_task(_ingest(shard, start, observer)))
+                    running.add(asyncio.create_task(_ingest(shard, start(group), observer)))
                 if not running:
                     break
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

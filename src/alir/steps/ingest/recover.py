@@ -10,9 +10,9 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
-from alir.models.files import StoredSource
+from alir.models.files import EarlierRoots, StoredSource
 from alir.ports import Catalog
-from alir.steps.ingest.walk import listed
+from alir.steps.ingest.walk import NO_EARLIER, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,18 @@ class IndexState:
     """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
-async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
-    """Read what the index holds, once, and check which of its files are below `roots`."""
+async def read_index(
+    roots: Sequence[Path], *, catalog: Catalog, earlier: EarlierRoots = NO_EARLIER
+) -> IndexState:
+    """Read what the index holds, once, and check which of its files are below `roots`.
+
+    Files that went with `earlier` roots are gone.
+    """
     newest: dict[str, int] = {}
     superseded: list[tuple[str, int]] = []
     gone: list[StoredSource] = []
     versions = below = 0
-    async for source, is_there in listed(catalog.complete_versions(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots, earlier):
         versions += 1
         if is_there is None:
             continue

@@ -2,13 +2,14 @@
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from alir.errors import NothingToIngest, PathNotFound
-from alir.models.files import FilePart, Roots
+from alir.models.files import EarlierRoots, FilePart, Roots, RootTarget
 from alir.steps.ingest.open_file import OpenFolders, is_behind_a_link
-from alir.steps.ingest.walk import walk
+from alir.steps.ingest.walk import root_of, walk
 
 
 def survey(
@@ -31,7 +32,7 @@ def survey(
         raise NothingToIngest("No path was given", "there is nothing to ingest")
     named = [_named(path, follow_links=follow_links) for path in paths]
     distinct: list[Path] = []
-    for path in sorted(set(named)):  # what is below another stands after it
+    for path in sorted({one.real for one in named}):  # what is below another stands after it
         if not distinct or not path.is_relative_to(distinct[-1]):
             distinct.append(path)
     roots = tuple(distinct)
@@ -46,11 +47,39 @@ def survey(
             empty.append(root)
     if not files:
         raise NothingToIngest(", ".join(str(path) for path in paths))
-    return Roots(roots, files, size_bytes, tuple(empty))
+    lead = [one for one in named if one.given != one.real or one.real.is_dir()]
+    targets = tuple(lead) if follow_links else ()
+    return Roots(roots, files, size_bytes, tuple(empty), targets)
 
 
-def _named(given: str | Path, *, follow_links: bool) -> Path:
-    """Return the absolute path that is `given`; without any link if they are followed.
+def with_earlier(roots: Roots, recorded: Collection[RootTarget]) -> Roots:
+    """Return `roots` with what its given paths led to before, from what is `recorded` of all."""
+    given = {one.given for one in roots.targets}
+    earlier = {one.real for one in recorded if one.given in given} - {
+        one.real for one in roots.targets
+    }
+    others = {one.real for one in recorded if one.given not in given}
+    gone = tuple(sorted(one for one in earlier if root_of(one, [*roots.paths, *others]) is None))
+    kept = tuple(sorted(one for one in others if root_of(one, gone)))
+    return replace(roots, earlier=EarlierRoots(gone, kept))
+
+
+def still_there(paths: Sequence[Path]) -> list[Path]:
+    """Return those of `paths`, absolute, where there is something, be it a link."""
+    found = []
+    with OpenFolders() as folders:
+        for path in paths:
+            try:
+                folders.status(path)
+            except OSError as error:
+                if _is_missing(error):
+                    continue
+            found.append(path)
+    return found
+
+
+def _named(given: str | Path, *, follow_links: bool) -> RootTarget:
+    """Return `given`, and the absolute path that it is; without any link if they are followed.
 
     Raises:
         PathNotFound: there is nothing.
@@ -65,7 +94,10 @@ def _named(given: str | Path, *, follow_links: bool) -> Path:
         raise PathNotFound(Path(given)) from error
     except OSError as error:
         # Of what may not be looked at, or is a link now, the walk tells.
-        no_such_file = isinstance(error, FileNotFoundError) or error.errno == errno.ENAMETOOLONG
-        if no_such_file or (follow_links and is_behind_a_link(error)):
+        if _is_missing(error) or (follow_links and is_behind_a_link(error)):
             raise PathNotFound(Path(given)) from error
-    return path
+    return RootTarget(Path(expanded).absolute(), path)
+
+
+def _is_missing(error: OSError) -> bool:
+    return isinstance(error, FileNotFoundError) or error.errno == errno.ENAMETOOLONG

@@ -7,9 +7,10 @@ from pathlib import Path
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.errors import TooManyDeletions
+from alir.models.files import EarlierRoots
 from alir.ports import Catalog
 from alir.steps.ingest.recover import delete_versions
-from alir.steps.ingest.walk import listed
+from alir.steps.ingest.walk import NO_EARLIER, listed
 
 FEW_FILES = 10
 """A run may always delete this many."""
@@ -34,6 +35,7 @@ async def sweep(
     catalog: Catalog,
     vector_store: BasePydanticVectorStore,
     moved: Collection[str] = (),
+    earlier: EarlierRoots = NO_EARLIER,
     empty: Collection[Path] = (),
     delete_many: bool = False,
 ) -> SweepResult:
@@ -45,6 +47,7 @@ async def sweep(
 
     Args:
         moved: content hashes of files that were found elsewhere.
+        earlier: what roots led to before: its files go, wherever they may still lie.
         empty: the folders of `roots` without a file, such as one where no disk is mounted.
         delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
 
@@ -53,7 +56,7 @@ async def sweep(
     """
     swept = SweepResult()
     held = chunks = 0
-    async for source, is_there in listed(catalog.complete_versions(), roots):
+    async for source, is_there in listed(catalog.complete_versions(), roots, earlier):
         held += is_there is not None
         if is_there is not False:
             chunks += source.chunks
@@ -68,7 +71,7 @@ async def sweep(
         await vector_store.adelete(source_id)
     counted = await catalog.count_chunks()
     if counted != chunks:
-        await _sweep_unfinished(roots, catalog=catalog, vector_store=vector_store)
+        await _sweep_unfinished(roots, earlier, catalog=catalog, vector_store=vector_store)
         counted = await catalog.count_chunks()
     return replace(swept, chunks=counted)
 
@@ -85,10 +88,14 @@ def refused_deletions(
 
 
 async def _sweep_unfinished(
-    roots: Sequence[Path], *, catalog: Catalog, vector_store: BasePydanticVectorStore
+    roots: Sequence[Path],
+    earlier: EarlierRoots,
+    *,
+    catalog: Catalog,
+    vector_store: BasePydanticVectorStore,
 ) -> None:
     """Delete the incomplete versions below `roots` that a crash left."""
     complete = {source.version async for source in catalog.complete_versions()}
-    found = listed(catalog.unfinished_versions(complete), roots)
+    found = listed(catalog.unfinished_versions(complete), roots, earlier)
     unfinished = [source async for source, is_there in found if is_there is not None]
     await delete_versions(unfinished, vector_store=vector_store)

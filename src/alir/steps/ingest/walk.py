@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.models.file_kinds import kind
-from alir.models.files import FileOutcome, FilePart
+from alir.models.files import EarlierRoots, FileOutcome, FilePart
 from alir.steps.ingest.open_file import OpenFolders, is_behind_a_link, reason
 
 GROUP_FILES = 64
@@ -17,6 +17,8 @@ GROUP_BYTES = 500_000
 """A larger file is a group of its own."""
 PATHS_PER_CHECK = 1000
 """Paths checked in one call: it bounds memory, and how long a folder stays open."""
+
+NO_EARLIER = EarlierRoots()
 
 
 class HasPath(Protocol):
@@ -66,34 +68,39 @@ def groups(
 
 
 async def listed(
-    found: AsyncIterable[F], roots: Sequence[Path]
+    found: AsyncIterable[F], roots: Sequence[Path], earlier: EarlierRoots = NO_EARLIER
 ) -> AsyncIterator[tuple[F, bool | None]]:
     """Yield each of `found` with the result of `is_listed`; checks off the event loop."""
     page: list[F] = []
     async for one in found:
         page.append(one)
         if len(page) == PATHS_PER_CHECK:
-            for pair in await asyncio.to_thread(check_listed, page, roots):
+            for pair in await asyncio.to_thread(check_listed, page, roots, earlier):
                 yield pair
             page = []
-    for pair in await asyncio.to_thread(check_listed, page, roots):
+    for pair in await asyncio.to_thread(check_listed, page, roots, earlier):
         yield pair
 
 
 def is_listed(
-    path: Path, roots: Sequence[Path], *, folders: OpenFolders | None = None
+    path: Path,
+    roots: Sequence[Path],
+    earlier: EarlierRoots = NO_EARLIER,
+    *,
+    folders: OpenFolders | None = None,
 ) -> bool | None:
     """Return whether `walk(roots)` yields `path`; None when `path` is below none of them.
 
-    False only if the file system reports that it does not exist: a path that cannot be checked
-    counts as listed.
+    False only if the file system reports that it does not exist, or if it went with an earlier
+    root: a path that cannot be checked counts as listed.
 
     Args:
+        earlier: what roots led to before; it is not looked at.
         folders: folders that are open already; near them a look is cheap.
     """
     root = root_of(path, roots)
     if root is None:
-        return None
+        return False if earlier.holds(path) else None
     try:
         with nullcontext(folders) if folders else OpenFolders() as opened:
             is_file = stat.S_ISREG(opened.status(path).st_mode)
@@ -124,10 +131,12 @@ def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
     return not hidden and (kind(path) is not None or not os.path.isfile(path))  # noqa: PTH113  `Path.is_file` raises where it may not look
 
 
-def check_listed(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
+def check_listed(
+    page: Sequence[F], roots: Sequence[Path], earlier: EarlierRoots = NO_EARLIER
+) -> list[tuple[F, bool | None]]:
     """Return each of `page` with the result of `is_listed`. Blocks."""
     with OpenFolders() as folders:
-        return [(one, is_listed(one.path, roots, folders=folders)) for one in page]
+        return [(one, is_listed(one.path, roots, earlier, folders=folders)) for one in page]
 
 
 def _below(
