@@ -139,7 +139,7 @@ class IngestShard(Workflow):
         for loaded in ev.loaded:
             # One at a time: threads that fight for Python's lock split less than one alone.
             async with self._splitting.on_this_loop():
-                of_part = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
+                of_part = await to_stoppable_thread(split, loaded, node_parser=self.node_parser)
             chunks += of_part
             parts.append(SplitPart(loaded, len(of_part)))
         shard = ShardSplit(
