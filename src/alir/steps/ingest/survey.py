@@ -47,8 +47,7 @@ def survey(
             empty.append(root)
     if not files:
         raise NothingToIngest(", ".join(str(path) for path in paths))
-    lead = [one for one in named if one.given != one.real or one.real.is_dir()]
-    targets = tuple(lead) if follow_links else ()
+    targets = tuple(one for one in named if follow_links and _is_root(one))
     return Roots(roots, files, size_bytes, tuple(empty), targets)
 
 
@@ -97,6 +96,11 @@ def _named(given: str | Path, *, follow_links: bool) -> RootTarget:
         if _is_missing(error) or (follow_links and is_behind_a_link(error)):
             raise PathNotFound(Path(given)) from error
     return RootTarget(Path(expanded).absolute(), path)
+
+
+def _is_root(target: RootTarget) -> bool:
+    """Return whether what a path led to is worth knowing later: a file is only itself."""
+    return target.given != target.real or os.path.isdir(target.real)  # noqa: PTH112  `Path.is_dir` raises where it may not look
 
 
 def _is_missing(error: OSError) -> bool:
