@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from alir.documents.formats import read as read_document
-from alir.models.files import FilePart
+from alir.models.files import FileLimits, FilePart
 from alir.models.reading import Cursor, Segment
 from alir.steps.ingest.load import LoadResult, load
+from alir.steps.ingest.open_file import BEHIND_A_LINK
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -90,6 +91,30 @@ def test_a_file_that_cannot_be_read_fails_alone_and_costs_no_budget(tmp_path: Pa
     ]
     assert [one.part for one in read.loaded] == [good]
     assert read.untouched == []
+
+
+def test_a_file_of_too_many_chunks_fails_with_the_limit(tmp_path: Path) -> None:
+    part = replace(write(tmp_path / "a.txt", "ten chars\n"), chunks=7)
+    limits = FileLimits(chunks=7)
+
+    read = load([part], budget_chars=10, read=read_document, limits=limits)
+
+    assert [one.reason for one in read.failures] == [
+        "makes more than the 7 chunks that alir makes of a file; split it, or raise "
+        "ALIR_MAX_FILE_CHUNKS"
+    ]
+    for unlimited in (FileLimits(chunks=0), FileLimits(chunks=8)):
+        assert load([part], budget_chars=10, read=read_document, limits=unlimited).loaded
+
+
+def test_a_file_that_became_a_link_is_not_read(tmp_path: Path) -> None:
+    part = write(tmp_path / "a.txt", "ten chars\n")
+    part.path.rename(tmp_path / "outside.txt")
+    part.path.symlink_to(tmp_path / "outside.txt")
+
+    read = load([part], budget_chars=10, read=read_document)
+
+    assert [one.reason for one in read.failures] == [BEHIND_A_LINK]
 
 
 def test_nothing_is_loaded_of_nothing() -> None:

@@ -1,12 +1,15 @@
 """Survey: what paths a caller may name, and what stands below them."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alir.errors import NothingToIngest, PathNotFound
-from alir.steps.ingest.survey import survey
+from alir.models.files import EarlierRoots, FileOutcome, FilePart, Roots, RootTarget
+from alir.steps.ingest.open_file import BEHIND_A_LINK
+from alir.steps.ingest.survey import still_there, survey, with_earlier
 from alir.steps.ingest.walk import walk
 
 
@@ -48,7 +51,9 @@ def test_a_root_given_as_a_link_is_what_it_points_to(root: Path) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
 
-    assert survey([link]) == survey([root])
+    roots = survey([link])
+    assert replace(roots, targets=()) == replace(survey([root]), targets=())
+    assert roots.targets == (RootTarget(link, root),)
     assert survey([link / "a.txt"]).paths == (root / "a.txt",)
 
 
@@ -110,3 +115,67 @@ def test_a_folder_without_a_document_is_nothing_to_ingest(root: Path) -> None:
 def test_no_path_at_all_is_nothing_to_ingest() -> None:
     with pytest.raises(NothingToIngest, match="No path was given"):
         survey([])
+
+
+def test_where_links_are_not_followed_what_is_one_is_told(root: Path) -> None:
+    outside = write(root.parent / "outside" / "a.txt")
+    (root / "a.txt").symlink_to(outside)
+    (root / "in").symlink_to(outside.parent)
+    paths = [root / "a.txt", root / "in" / "a.txt"]
+
+    roots = survey(paths, follow_links=False)
+
+    assert (roots.paths, roots.files, roots.targets) == ((*paths,), 2, ())
+    linked, behind = walk(roots.paths)
+    assert isinstance(linked, FilePart), "what it is shows when it is opened"
+    assert behind == FileOutcome(paths[1], "failed", BEHIND_A_LINK)
+    with pytest.raises(PathNotFound):
+        survey([root / "gone.txt"], follow_links=False)
+
+
+def test_what_is_gone_is_told_from_what_cannot_be_looked_at(root: Path) -> None:
+    kept = write(root / "a.txt")
+    (root / "link").symlink_to(root / "nowhere")
+    long = root / ("x" * 300)
+
+    assert still_there([kept, root / "gone", long, root / "link", kept / "b"]) == [
+        kept,
+        root / "link",
+        kept / "b",
+    ]
+
+
+@pytest.mark.parametrize("odd", ["nul\0", "x" * 300, "y/" * 3000])
+def test_a_path_that_can_be_of_no_file_does_not_exist(root: Path, odd: str) -> None:
+    for follow_links in (True, False):
+        with pytest.raises(PathNotFound):
+            survey([root / odd], follow_links=follow_links)
+
+
+def at(given: str, real: str) -> RootTarget:
+    return RootTarget(Path(given), Path(real))
+
+
+@pytest.mark.parametrize(
+    ("targets", "recorded", "earlier"),
+    [
+        ([at("/now", "/4")], [], ([], [])),
+        ([at("/now", "/4")], [at("/now", "/4")], ([], [])),
+        ([at("/now", "/4")], [at("/now", "/2"), at("/now", "/3")], (["/2", "/3"], [])),
+        ([at("/now", "/4")], [at("/old", "/3")], ([], [])),
+        ([at("/now", "/4")], [at("/now", "/3"), at("/old", "/3")], ([], [])),
+        ([at("/now", "/4")], [at("/now", "/3/a"), at("/old", "/3")], ([], [])),
+        ([at("/now", "/4")], [at("/now", "/3"), at("/old", "/3/a")], (["/3"], ["/3/a"])),
+        ([at("/now", "/4")], [at("/now", "/4/a")], ([], [])),
+        ([at("/now", "/4/a")], [at("/now", "/4")], (["/4"], [])),
+        ([at("/now", "/4"), at("/old", "/3")], [at("/now", "/3")], ([], [])),
+    ],
+)
+def test_what_a_path_led_to_before_is_gone_unless_another_root_holds_it(
+    targets: list[RootTarget], recorded: list[RootTarget], earlier: tuple[list[str], list[str]]
+) -> None:
+    roots = Roots(tuple(one.real for one in targets), 1, 1, targets=tuple(targets))
+
+    found = with_earlier(roots, recorded).earlier
+
+    assert found == EarlierRoots(*(tuple(map(Path, paths)) for paths in earlier))

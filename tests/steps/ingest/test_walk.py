@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -14,6 +15,7 @@ from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
     GROUP_FILES,
+    RootLookup,
     check_listed,
     groups,
     is_listed,
@@ -127,7 +129,20 @@ def test_a_folder_that_vanishes_while_its_parent_is_walked_is_passed_over(root: 
     assert names([first, *found], root) == ["a.txt", "c.txt"]
 
 
-def deep(root: Path, levels: int) -> Path:
+@pytest.fixture
+def deep() -> Iterator[Callable[[Path, int], Path]]:
+    """Make deep folders, which Python's and pytest's own functions cannot remove."""
+    made: list[Path] = []
+
+    def make(root: Path, levels: int) -> Path:
+        made.append(root)
+        return deepened(root, levels)
+
+    yield make
+    subprocess.run(["rm", "-rf", *made], check=True)
+
+
+def deepened(root: Path, levels: int) -> Path:
     """Make folders in folders, each with a file; a path may be longer than the system takes."""
     folder = os.open(root, os.O_RDONLY)
     path = root
@@ -157,7 +172,9 @@ def opened_by(act: Callable[[], object]) -> int:
 
 
 @pytest.mark.timeout(60)
-def test_folders_deeper_than_pythons_stack_and_the_longest_path_are_walked(root: Path) -> None:
+def test_folders_deeper_than_pythons_stack_and_the_longest_path_are_walked(
+    root: Path, deep: Callable[[Path, int], Path]
+) -> None:
     deepest = deep(root, 1_500)
     assert len(str(deepest)) > os.pathconf(root, "PC_PATH_MAX")
 
@@ -173,7 +190,9 @@ def test_folders_deeper_than_pythons_stack_and_the_longest_path_are_walked(root:
 
 
 @pytest.mark.timeout(60)
-def test_the_work_for_a_file_does_not_grow_with_its_depth(root: Path) -> None:
+def test_the_work_for_a_file_does_not_grow_with_its_depth(
+    root: Path, deep: Callable[[Path, int], Path]
+) -> None:
     (root / "a").mkdir()
     (root / "b").mkdir()
     deep(root / "a", 200)
@@ -279,6 +298,15 @@ def test_a_path_is_listed_exactly_if_walk_finds_it(root: Path) -> None:
 
     assert listed == {path: path in found for path in everything}
     assert len(everything) > len(found) > 0
+
+
+def test_the_root_of_a_path_is_found_among_many() -> None:
+    paths = ["/", "/a", "/a-b", "/a/b", "/b/c", "/b/c.txt", "/b/c/d", "/é", "/z"]
+    for roots in ([], ["/a", "/a/b", "/b/c"], ["/"], ["/a-b", "/b/c.txt", "/z"], ["/b/c/d", "/é"]):
+        lookup = RootLookup(map(Path, roots))
+        for path in map(Path, paths):
+            outer = [Path(one) for one in sorted(roots) if path.is_relative_to(one)]
+            assert lookup.find(path) == (outer[0] if outer else None), (roots, path)
 
 
 def test_a_named_root_is_listed_whatever_its_name(root: Path) -> None:

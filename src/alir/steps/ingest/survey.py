@@ -9,7 +9,7 @@ from pathlib import Path
 from alir.errors import NothingToIngest, PathNotFound
 from alir.models.files import EarlierRoots, FilePart, Roots, RootTarget
 from alir.steps.ingest.open_file import OpenFolders, is_behind_a_link
-from alir.steps.ingest.walk import root_of, walk
+from alir.steps.ingest.walk import RootLookup, walk
 
 
 def survey(
@@ -30,25 +30,24 @@ def survey(
     """
     if not paths:
         raise NothingToIngest("No path was given", "there is nothing to ingest")
-    named = [_named(path, follow_links=follow_links) for path in paths]
+    with OpenFolders() as folders:
+        named = [_named(path, folders, follow_links=follow_links) for path in paths]
     distinct: list[Path] = []
     for path in sorted({one.real for one in named}):  # what is below another stands after it
         if not distinct or not path.is_relative_to(distinct[-1]):
             distinct.append(path)
-    roots = tuple(distinct)
+    lookup = RootLookup(distinct)
+    filled: set[Path | None] = set()
     files = size_bytes = 0
-    empty = []
-    for root in roots:
-        before = files
-        for part in walk([root], check=check):
-            files += 1
-            size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
-        if files == before:
-            empty.append(root)
+    for part in walk(distinct, check=check):
+        files += 1
+        size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
+        filled.add(lookup.find(part.path))
     if not files:
         raise NothingToIngest(", ".join(str(path) for path in paths))
+    empty = tuple(root for root in distinct if root not in filled)
     targets = tuple(one for one in named if follow_links and _is_root(one))
-    return Roots(roots, files, size_bytes, tuple(empty), targets)
+    return Roots(tuple(distinct), files, size_bytes, empty, targets)
 
 
 def with_earlier(roots: Roots, recorded: Collection[RootTarget]) -> Roots:
@@ -58,8 +57,10 @@ def with_earlier(roots: Roots, recorded: Collection[RootTarget]) -> Roots:
         one.real for one in roots.targets
     }
     others = {one.real for one in recorded if one.given not in given}
-    gone = tuple(sorted(one for one in earlier if root_of(one, [*roots.paths, *others]) is None))
-    kept = tuple(sorted(one for one in others if root_of(one, gone)))
+    held = RootLookup([*roots.paths, *others])
+    gone = tuple(sorted(one for one in earlier if held.find(one) is None))
+    below = RootLookup(gone)
+    kept = tuple(sorted(one for one in others if below.find(one)))
     return replace(roots, earlier=EarlierRoots(gone, kept))
 
 
@@ -77,7 +78,7 @@ def still_there(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _named(given: str | Path, *, follow_links: bool) -> RootTarget:
+def _named(given: str | Path, folders: OpenFolders, *, follow_links: bool) -> RootTarget:
     """Return `given`, and the absolute path that it is; without any link if they are followed.
 
     Raises:
@@ -87,8 +88,7 @@ def _named(given: str | Path, *, follow_links: bool) -> RootTarget:
     expanded = os.path.expanduser(given)  # noqa: PTH111
     try:
         path = Path(os.path.realpath(expanded) if follow_links else os.path.abspath(expanded))  # noqa: PTH100
-        with OpenFolders() as folders:
-            folders.status(path)
+        folders.status(path)
     except ValueError as error:  # a NUL
         raise PathNotFound(Path(given)) from error
     except OSError as error:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -82,9 +83,39 @@ async def listed(
         yield pair
 
 
+class RootLookup:
+    """Tells which of some roots a path is below; of nested ones, which of the outer. Its cost does
+    not grow with their number.
+    """
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._roots: list[Path] = []
+        self._keys: list[str] = []
+        for key, root in sorted((_key(root), root) for root in roots):
+            if not self._keys or not _is_below(key, self._keys[-1]):
+                self._roots.append(root)
+                self._keys.append(key)
+
+    def find(self, path: Path) -> Path | None:
+        """Return the root that is `path` or holds it; None if none does."""
+        key = _key(path)
+        # Between a root and what is below it, only what is below it is sorted.
+        before = bisect_right(self._keys, key) - 1
+        return self._roots[before] if before >= 0 and _is_below(key, self._keys[before]) else None
+
+
+def _key(path: Path) -> str:
+    # The separator before all other characters: "a/b" directly after "a", before "a-b".
+    return str(path).rstrip("/").replace("/", "\0")
+
+
+def _is_below(key: str, root: str) -> bool:
+    return key == root or key.startswith(f"{root}\0")
+
+
 def is_listed(
     path: Path,
-    roots: Sequence[Path],
+    roots: Sequence[Path] | RootLookup,
     earlier: EarlierRoots = NO_EARLIER,
     *,
     folders: OpenFolders | None = None,
@@ -98,7 +129,7 @@ def is_listed(
         earlier: what roots led to before; it is not looked at.
         folders: folders that are open already; near them a look is cheap.
     """
-    root = root_of(path, roots)
+    root = (roots if isinstance(roots, RootLookup) else RootLookup(roots)).find(path)
     if root is None:
         return False if earlier.holds(path) else None
     try:
@@ -114,17 +145,12 @@ def is_listed(
     return is_file and not passed_over
 
 
-def root_of(path: Path, roots: Sequence[Path]) -> Path | None:
-    """Return the one of `roots` that is `path` or holds it; None if none does."""
-    return next((root for root in roots if path.is_relative_to(root)), None)
-
-
 def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
     """Return whether a change at `path` may be one of what `walk(roots)` yields.
 
     What is gone may have been a folder, whatever its name.
     """
-    root = root_of(path, roots)
+    root = RootLookup(roots).find(path)
     if root is None or root == path:
         return root is not None
     hidden = any(map(_is_hidden, path.relative_to(root).parts))
@@ -135,8 +161,9 @@ def check_listed(
     page: Sequence[F], roots: Sequence[Path], earlier: EarlierRoots = NO_EARLIER
 ) -> list[tuple[F, bool | None]]:
     """Return each of `page` with the result of `is_listed`. Blocks."""
+    lookup = RootLookup(roots)
     with OpenFolders() as folders:
-        return [(one, is_listed(one.path, roots, earlier, folders=folders)) for one in page]
+        return [(one, is_listed(one.path, lookup, earlier, folders=folders)) for one in page]
 
 
 def _below(
