@@ -7,6 +7,7 @@ longer than the system takes work, too, and each part costs one call.
 import errno
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,9 +69,10 @@ class OpenFolders:
         return self._open[len(parts)]
 
     def _go_to(self, parts: tuple[str, ...]) -> None:
-        pairs = zip(self._parts, parts, strict=False)
-        shared = next((n for n, (one, other) in enumerate(pairs) if one != other), None)
-        self._close_below(min(len(self._parts), len(parts)) if shared is None else shared)
+        lengths = range(1, min(len(self._parts), len(parts)) + 1)
+        # Tuples compare faster than their parts one by one.
+        shared = bisect_left(lengths, True, key=lambda n: self._parts[:n] != parts[:n])
+        self._close_below(shared)
         depth = next(reversed(self._open), 0)
         try:
             while depth < len(parts):

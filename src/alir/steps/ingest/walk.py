@@ -19,6 +19,7 @@ GROUP_BYTES = 500_000
 PATHS_PER_CHECK = 1000
 """Paths checked in one call: it bounds memory, and how long a folder stays open."""
 
+_HIDDEN = frozenset({"__pycache__", "node_modules"})
 NO_EARLIER = EarlierRoots()
 
 
@@ -140,9 +141,7 @@ def is_listed(
     except OSError as error:
         # Below a folder that has become a link, the path leads somewhere else.
         return not is_behind_a_link(error)
-    between = path.relative_to(root).parts
-    passed_over = any(map(_is_hidden, between)) or (between and kind(path) is None)
-    return is_file and not passed_over
+    return is_file and (path == root or not (_is_in_hidden(path, root) or kind(path) is None))
 
 
 def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
@@ -153,7 +152,7 @@ def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
     root = RootLookup(roots).find(path)
     if root is None or root == path:
         return root is not None
-    hidden = any(map(_is_hidden, path.relative_to(root).parts))
+    hidden = _is_in_hidden(path, root)
     return not hidden and (kind(path) is not None or not os.path.isfile(path))  # noqa: PTH113  `Path.is_file` raises where it may not look
 
 
@@ -230,4 +229,10 @@ def _file(path: Path, folders: OpenFolders) -> Iterator[FilePart | FileOutcome]:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in {"__pycache__", "node_modules"}
+    return name.startswith(".") or name in _HIDDEN
+
+
+def _is_in_hidden(path: Path, root: Path) -> bool:
+    """Return whether one of the parts below `root` is hidden; searched in one string."""
+    between = f"{_key(path)[len(_key(root)) :]}\0"
+    return "\0." in between or any(f"\0{name}\0" in between for name in _HIDDEN)
