@@ -232,15 +232,16 @@ def growth(
     chunks: Counts = ["1000,10000,100000"],  # noqa: B006
     files: Counts = ["100,1000,10000"],  # noqa: B006
     giant_mib: Counts = ["100"],  # noqa: B006
+    depths: Counts = ["9,900"],  # noqa: B006
     repeats: Repeats = 3,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
-    """Ingest more and more: what a chunk, a tiny file and a giant one cost, in time and memory.
+    """Ingest more and more: what a chunk, a tiny file, a giant one and a deep one cost.
 
     0 leaves a kind out.
 
-    Example: alir bench growth --chunks 1000,10000 --files 100 --giant-mib 0
+    Example: alir bench growth --chunks 1000,10000 --files 100 --giant-mib 0 --depths 0
     """
 
     async def run(progress: "Progress") -> dict[str, Any]:
@@ -250,6 +251,7 @@ def growth(
             chunks=without_zeros(chunks),
             files=without_zeros(files),
             giant_mib=without_zeros(giant_mib),
+            depths=without_zeros(depths),
             repeats=repeats,
         )
         if not options.sizes:

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     parse_memory_mib: Annotated[int, Field(ge=64)] = 1024
     """Memory that reading a part of a file may take; only limited on Linux."""
 
+    max_file_mib: Annotated[int, Field(ge=0)] = 1024
+    """Largest file that is read; 0 is no limit."""
+    max_file_chunks: Annotated[int, Field(ge=0)] = 500_000
+    """Most chunks that are made of a file; 0 is no limit."""
+
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name that is looked up in the local package,
     the Hugging Face cache and the hub, in that order."""

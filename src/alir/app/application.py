@@ -25,7 +25,7 @@ from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
 from alir.milvus.store_factory import StoreFactory
-from alir.models.files import digest
+from alir.models.files import FileLimits, digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
 from alir.steps.ingest.journal import relearn
@@ -117,7 +117,12 @@ class Alir:
     @cached_property
     def plan(self) -> PlanIngest:
         """The workflow that plans an ingestion and changes nothing."""
-        return PlanIngest(shard=self.shard, catalog=self.catalog, check=self._compatibility.check)
+        return PlanIngest(
+            shard=self.shard,
+            catalog=self.catalog,
+            ledger=self.ledger,
+            check=self._compatibility.check,
+        )
 
     @cached_property
     def ask(self) -> AskCorpus:
@@ -322,6 +327,7 @@ class Alir:
             embedding=self.embedding,
             vector_store=store,
             ledger=ledger,
+            limits=FileLimits(self.settings.max_file_mib, self.settings.max_file_chunks),
         )
 
     @property

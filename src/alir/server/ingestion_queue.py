@@ -98,7 +98,13 @@ class IngestionQueue:
             raise refusal(429, "Busy", detail, Retry_After="30")
 
     async def submit(
-        self, tenant: Tenant, kind: Kind, files: Sequence[Path], *, delete_many: bool = False
+        self,
+        tenant: Tenant,
+        kind: Kind,
+        files: Sequence[Path],
+        *,
+        delete_many: bool = False,
+        rehash: bool = False,
     ) -> Ingestion:
         """Store and queue an ingestion or a deletion of a tenant's files.
 
@@ -111,6 +117,7 @@ class IngestionQueue:
             state="queued",
             paths=[str(file.relative_to(tenant.folder)) for file in files],
             delete_many=delete_many,
+            rehash=rehash,
             begun=_now(),
         )
         await self._write(tenant.name, ingestion)
@@ -246,9 +253,14 @@ class IngestionQueue:
         return {file for job in deletions for file in job.files}
 
     async def _ingest(self, job: _Job, files: Sequence[Path]) -> dict[str, Any]:
-        run = self._app.ingest.run(
-            start_event=Ingest(paths=[*files], delete_many=job.ingestion.delete_many)
+        # The paths are real ones; what has become a link since leads out of the folder.
+        start = Ingest(
+            paths=[*files],
+            delete_many=job.ingestion.delete_many,
+            rehash=job.ingestion.rehash,
+            follow_links=False,
         )
+        run = self._app.ingest.run(start_event=start)
         async for event in events(run):
             if isinstance(event, IngestProgress):
                 job.update(

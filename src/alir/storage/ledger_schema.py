@@ -61,6 +61,15 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             generation INTEGER NOT NULL -- the last that was drawn
         ) WITHOUT ROWID
         """,
+        # More than one of a given path, until what it led to before is gone from the index.
+        """
+        CREATE TABLE root (
+            collection TEXT NOT NULL,
+            given BLOB NOT NULL,
+            real BLOB NOT NULL,
+            PRIMARY KEY (collection, given, real)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 """What leads from each version to the next. One that was released stays as it is."""

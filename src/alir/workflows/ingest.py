@@ -1,15 +1,14 @@
 """Make the index mirror files and folders: survey, pump the shards through, sweep."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
-from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -28,8 +27,8 @@ from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import forget_unsettled, journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
+from alir.steps.ingest.survey import survey, with_earlier
 from alir.steps.ingest.sweep import sweep
-from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
 
@@ -72,21 +71,25 @@ class IngestCorpus(ShardPump):
     async def survey(self, ev: Ingest) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await asyncio.to_thread(survey, ev.paths)
-        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
+        roots = await to_stoppable_thread(survey, ev.paths, follow_links=ev.follow_links)
+        return PathsSurveyed(
+            roots=roots, started=started, delete_many=ev.delete_many, rehash=ev.rehash
+        )
 
     @step
     async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
-        roots = ev.roots.paths
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
         async with self._exclusive(ctx):
+            roots = await self._with_earlier(ev.roots)
             gone, damaged = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, ev.roots, gone=gone, damaged=damaged)
-            await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
+            run = await self.ingest_all(ctx, roots, gone=gone, damaged=damaged, rehash=ev.rehash)
+            await journal_failures(
+                run.failed, roots.paths, ledger=self.ledger, now_s=time(), earlier=roots.earlier
+            )
         return FilesIngested(
-            survey=ev,
+            survey=ev.model_copy(update={"roots": roots}),
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
@@ -99,8 +102,16 @@ class IngestCorpus(ShardPump):
             seconds=dict(run.seconds),
         )
 
+    async def _with_earlier(self, roots: Roots) -> Roots:
+        """Note what the given paths lead to; return `roots` with what they led to before."""
+        if self.ledger is None:
+            return roots
+        recorded = await self.ledger.root_targets()
+        await self.ledger.record_root_targets(roots.targets)
+        return with_earlier(roots, recorded)
+
     async def _recover(
-        self, ctx: Context, roots: Sequence[Path]
+        self, ctx: Context, roots: Roots
     ) -> tuple[frozenset[str], dict[str, StoredVersion]]:
         """Finish what a killed run left undone.
 
@@ -110,9 +121,9 @@ class IngestCorpus(ShardPump):
         if ledger is not None and await ledger.is_empty() and await self.catalog.count_chunks():
             files = await relearn(catalog=self.catalog, ledger=ledger)
             ctx.write_event_to_stream(LedgerRelearned(files=files))
-        held = await read_index(roots, catalog=self.catalog)
+        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
         damaged = await recover(
-            held, roots, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
+            held, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
         )
         gone = frozenset(source.content_hash for source in held.gone)
         return gone, {one.source.source_id: one for one in damaged}
@@ -124,12 +135,14 @@ class IngestCorpus(ShardPump):
         *,
         gone: frozenset[str] = frozenset(),
         damaged: Collection[str] = (),
+        rehash: bool = False,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
             damaged: source ids of files of which the index lacks chunks.
+            rehash: whether files are read that look as they did.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
@@ -139,6 +152,7 @@ class IngestCorpus(ShardPump):
                 run,
                 gone=gone,
                 damaged=frozenset(damaged),
+                rehash=rehash,
                 shards_in_flight=self.shards_in_flight,
             )
         return run
@@ -157,13 +171,18 @@ class IngestCorpus(ShardPump):
                     vector_store=self.vector_store,
                     ledger=self.ledger,
                     moved=ev.moved,
+                    earlier=roots.earlier,
                     empty=roots.empty,
                     delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None:
                 if swept.source_ids:
                     await self.ledger.forget_sources(swept.source_ids)
-                await forget_unsettled(ev.failed, roots.paths, ledger=self.ledger)
+                await forget_unsettled(
+                    ev.failed, roots.paths, ledger=self.ledger, earlier=roots.earlier
+                )
+                if roots.targets:
+                    await self.ledger.settle_root_targets(roots.targets)
         now = perf_counter()
         return IngestReport(
             files=files,

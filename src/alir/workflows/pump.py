@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from workflows import Workflow
 
+from alir.concurrency.thread_stop import stopped_at_exit
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -36,6 +37,7 @@ class ShardPump(Workflow):
         *,
         gone: frozenset[str] = frozenset(),
         damaged: frozenset[str] = frozenset(),
+        rehash: bool = False,
         shards_in_flight: int,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
@@ -43,8 +45,24 @@ class ShardPump(Workflow):
         Args:
             gone: content hashes of files that the index holds and the folders lost.
             damaged: source ids of files of which the index lacks chunks.
+            rehash: whether files are read that look as they did.
         """
-        files = groups(walk(roots.paths))
+
+        def start(parts: list[FilePart]) -> IngestFiles:
+            return IngestFiles(parts=parts, gone=gone, damaged=damaged, rehash=rehash)
+
+        with stopped_at_exit() as check:
+            files = groups(walk(roots.paths, check=check))
+            await self._pump_groups(shard, files, observer, start, shards_in_flight)
+
+    async def _pump_groups(
+        self,
+        shard: IngestShard,
+        files: Iterator[list[FilePart | FileOutcome]],
+        observer: IngestionObserver,
+        start: Callable[[list[FilePart]], IngestFiles],
+        shards_in_flight: int,
+    ) -> None:
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
         try:
@@ -53,8 +71,7 @@ class ShardPump(Workflow):
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
                         break
-                    start = IngestFiles(parts=group, gone=gone, damaged=damaged)
-                    running.add(asyncio.create_task(_ingest(shard, start, observer)))
+                    running.add(asyncio.create_task(_ingest(shard, start(group), observer)))
                 if not running:
                     break
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

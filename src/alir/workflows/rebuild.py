@@ -8,6 +8,7 @@ from time import perf_counter
 
 from workflows import Context, Workflow, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.errors import NothingToRebuild, RebuildIncomplete
 from alir.events.rebuild import (
     NewIndexBuilt,
@@ -20,8 +21,9 @@ from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
 from alir.ports import CollectionVersions, Ledger
 from alir.steps.ingest.recover import prune
+from alir.steps.ingest.survey import survey
 from alir.steps.ingest.sweep import FEW_FILES
-from alir.steps.ingest.walk import is_listed, survey, walk
+from alir.steps.ingest.walk import is_listed, walk
 from alir.workflows.ingest import IngestCorpus
 
 MAX_NAMED = 3
@@ -65,7 +67,7 @@ class RebuildCorpus(Workflow):
             }
         there, gone = await asyncio.to_thread(_there_and_gone, held)
         if ev.paths:
-            roots = await asyncio.to_thread(survey, ev.paths)
+            roots = await to_stoppable_thread(survey, ev.paths)
         else:
             roots = Roots(tuple(there), len(there), 0)
         if not roots.files:
@@ -88,7 +90,7 @@ class RebuildCorpus(Workflow):
             corpus = self.corpus_at(collection)
             with corpus.streaming_pauses(ctx):
                 run = await corpus.ingest_all(ctx, ev.roots)
-                wanted = await asyncio.to_thread(_source_ids, ev.roots)
+                wanted = await to_stoppable_thread(_source_ids, ev.roots)
                 store, catalog = corpus.vector_store, corpus.catalog
                 await prune(wanted, catalog=catalog, vector_store=store)
         return NewIndexBuilt(
@@ -188,5 +190,5 @@ def _there_and_gone(paths: Collection[Path]) -> tuple[list[Path], list[Path]]:
     return there, gone
 
 
-def _source_ids(roots: Roots) -> frozenset[str]:
-    return frozenset(source_id(one.path) for one in walk(roots.paths))
+def _source_ids(roots: Roots, *, check: Callable[[], None]) -> frozenset[str]:
+    return frozenset(source_id(one.path) for one in walk(roots.paths, check=check))

@@ -1,18 +1,19 @@
-"""A pool of processes that read documents; it finds the document that a process died of."""
+"""A pool of processes that read documents."""
 
 import asyncio
 import signal
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.process import ParserDied, ParserProcess
 from alir.errors import ParserUnavailable, UnreadableFile
-from alir.models.reading import DocumentPosition, Reading, Segment
-from alir.ports import ReadGroup
+from alir.models.reading import Cursor, Reading
+from alir.ports import ReadDocument
 
 PROCESSES = 2
 """While one has a bad file, another reads on. The second starts when the first is busy."""
@@ -36,7 +37,7 @@ class ParserPool:
         self._is_closed = False
         self._closing = weakref.finalize(self, _close, self._all)
 
-    async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
+    async def run_job(self, job: Callable[[ReadDocument], T]) -> T:
         """Run `job` on a thread of the pool, with a function that reads documents in its process.
 
         Raises:
@@ -54,30 +55,28 @@ class ParserPool:
         await asyncio.to_thread(self._closing)
 
     def _read(
-        self, positions: Sequence[DocumentPosition], *, budget_chars: int
-    ) -> list[Reading | UnreadableFile]:
-        """Run `formats.read_group`; a document that ends a process or hits a limit fails alone."""
-        answers: list[Reading | UnreadableFile] = []
-        while len(answers) < len(positions):
-            rest = positions[len(answers) :]
-            spent = sum(len(one.text) for done in answers for one in _segments(done))
+        self, path: Path, at: Cursor | None, *, budget_chars: int, descriptor: int
+    ) -> Reading:
+        """Run `formats.read`; a document that ends its process or hits a limit is unreadable."""
+        while True:
             process = self._take()
+            has_read = process.has_read
             try:
-                # Keeps those that came before it died.
-                answers.extend(process.read(rest, budget_chars=budget_chars, spent_chars=spent))
+                reading = process.read(path, at, budget_chars=budget_chars, descriptor=descriptor)
+            except UnreadableFile:
+                self._put_back(process)
+                raise
             except ParserDied as death:
                 self._drop(process)
                 if self._is_closed:
                     raise RuntimeError("The parsers are closed.") from death
                 too_slow = self._limits.too_slow(death.exit_code)
                 # One that has read others may have died of those, or while it waited: ask again.
-                if too_slow or not process.has_read:
-                    path = positions[len(answers)].path
-                    answers.append(UnreadableFile(path, too_slow or self._crash(death)))
+                if too_slow or not has_read:
+                    raise UnreadableFile(path, too_slow or self._crash(death)) from death
             else:
                 self._put_back(process)
-                break
-        return answers
+                return reading
 
     def _take(self) -> ParserProcess:
         with self._lock:
@@ -119,7 +118,3 @@ class ParserPool:
 def _close(processes: set[ParserProcess]) -> None:
     while processes:
         processes.pop().close()
-
-
-def _segments(answer: Reading | UnreadableFile) -> Sequence[Segment]:
-    return answer.segments if isinstance(answer, Reading) else ()

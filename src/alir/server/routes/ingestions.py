@@ -65,9 +65,10 @@ class IngestionRoutes:
         body = await read_body(request, IngestionRequest)
         self._queue.check_capacity()
         files = await asyncio.to_thread(lambda: [resolve_path(path, tenant) for path in body.paths])
-        return accepted(
-            await self._queue.submit(tenant, "ingest", files, delete_many=body.delete_many)
+        queued = await self._queue.submit(
+            tenant, "ingest", files, delete_many=body.delete_many, rehash=body.rehash
         )
+        return accepted(queued)
 
     async def get_ingestion(self, request: Request) -> Response:
         """Return an ingestion; as server-sent events, one for each change, until it ends."""

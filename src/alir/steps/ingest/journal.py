@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from alir.models.files import FileOutcome, FilePart
+from alir.models.files import EarlierRoots, FileOutcome, FilePart
 from alir.models.records import SourceRecord, Stage
 from alir.ports import Catalog, Ledger, ShardLedger
-from alir.steps.ingest.walk import check_listed
+from alir.steps.ingest.walk import NO_EARLIER, check_listed
 
 
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
@@ -17,7 +17,12 @@ async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedge
 
 
 async def journal_failures(
-    failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger | None, now_s: float
+    failed: Sequence[FileOutcome],
+    roots: Sequence[Path],
+    *,
+    ledger: Ledger | None,
+    now_s: float,
+    earlier: EarlierRoots = NO_EARLIER,
 ) -> None:
     """Record the files that failed, and forget the other failures below `roots`."""
     if ledger is None:
@@ -26,18 +31,22 @@ async def journal_failures(
     if reasons:
         await ledger.record_failures(reasons, now_s)
     others = [one for one in await ledger.failed_files() if one.path not in reasons]
-    known = await asyncio.to_thread(check_listed, others, roots)
+    known = await asyncio.to_thread(check_listed, others, roots, earlier)
     settled = [one.path for one, is_there in known if is_there is not None]
     if settled:
         await ledger.forget_failures(settled)
 
 
 async def forget_unsettled(
-    failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger
+    failed: Sequence[FileOutcome],
+    roots: Sequence[Path],
+    *,
+    ledger: Ledger,
+    earlier: EarlierRoots = NO_EARLIER,
 ) -> None:
     """Forget what was begun below `roots` and will not be finished: of failed and of gone files."""
     failures = {one.path for one in failed}
-    begun = await asyncio.to_thread(check_listed, await ledger.unsettled_sources(), roots)
+    begun = await asyncio.to_thread(check_listed, await ledger.unsettled_sources(), roots, earlier)
     over = [one.source_id for one, is_there in begun if is_there is False or one.path in failures]
     if over:
         await ledger.forget_sources(over)

@@ -1,6 +1,6 @@
 """Split: cut text into chunks that fit the embedding model, with their offsets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
@@ -20,16 +20,22 @@ _NOT_FOR_THE_LLM = [
 _NOT_EMBEDDED = [*_NOT_FOR_THE_LLM, "file_name", "page_label"]
 
 
-def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
+def split(
+    loaded: LoadedPart, *, node_parser: NodeParser, check: Callable[[], None] = lambda: None
+) -> list[TextNode]:
     """Cut a part's segments into chunks, in reading order. Blocks; call it off the event loop.
 
     A chunk's `start_char_idx` and `end_char_idx` are offsets in the whole document; its metadata
     holds `file_path`, `file_name`, `page_label` (PDF), `version`, `generation`, `chunk_index`
     (from 0) and `text_hash`. Ids are deterministic. Only the text is embedded.
+
+    Args:
+        check: called for each segment; may end it by raising.
     """
     part = loaded.part
     chunks: list[TextNode] = []
     for segment in loaded.segments:
+        check()
         found = node_parser.get_nodes_from_documents([Document(text=segment.text)])
         nodes = [one for one in found if isinstance(one, TextNode) and one.text.strip()]
         # A parser gives the next offset of a text, which may be before the one it was cut at.
