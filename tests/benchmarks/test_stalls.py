@@ -20,6 +20,7 @@ def test_the_stalls_of_each_reply_and_the_worst_of_all_are_told(bench: Callable[
             assert all(ms >= 0 for ms in way.values())
     for key, worst in found["worst"].items():
         assert worst["ms"] == found["stalls"][worst["reply"]][worst["way"]][key]
+    assert found["worst"]["busy_ms"]["ms"] < 100, "of a processor's time, not of the clock's"
     [overall, each] = tables(found)
     assert [len(overall.rows), len(each.rows)] == [2, 2]
     assert len(charts(found)) == 1

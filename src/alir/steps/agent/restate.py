@@ -30,7 +30,7 @@ _GOES_ON = re.compile(r"(?:and|what about|how about|dan|bagaimana dengan)\b", re
 
 def leans(question: str) -> bool:
     """Return whether the words of `question` refer to an earlier one."""
-    return leans_from(question, [0]) == [True]
+    return bool(_GOES_ON.match(question) or _REFERS.search(question))
 
 
 def leans_from(text: str, positions: Sequence[int]) -> list[bool]:
