@@ -318,6 +318,30 @@ def poison(*, as_json: Json = False, html: Html = None) -> None:
 
 
 @bench.command()
+def stalls(
+    *,
+    characters: Annotated[int, typer.Option(min=100, help="Of each reply.")] = 20_000,
+    token_characters: Annotated[int, typer.Option(min=1, help="Of each token.")] = 4,
+    replies: Annotated[int, typer.Option(min=1, help="How many; at most all there are.")] = 1_000,
+    repeats: Repeats = 1,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Ask a language model whose replies are hard to read: how long does the event loop stand?
+
+    Example: alir bench stalls
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from benchmarks.stalls.bench import StallOptions, measure_stalls  # noqa: PLC0415
+
+        options = StallOptions(characters, token_characters, replies, repeats)
+        return await measure_stalls(options, progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
 def crossings(
     *,
     against: Annotated[

@@ -217,7 +217,8 @@ class Agent(Workflow):
         )
         query = rewrite.query_of(reply, tried)
         by: By = "rules" if query is None else "llm"
-        query = query or rewrite.rewrite(part.question, tried, part.passages)
+        if query is None:
+            query = await asyncio.to_thread(rewrite.rewrite, part.question, tried, part.passages)
         if query is None:
             return _given_up(ctx, ev, "There are no other words to search with.")
         part = replace(part, query=query, tried=tried)
@@ -260,7 +261,7 @@ class Agent(Workflow):
         is_written = (
             self.llm is not None
             and bool(passages)
-            and await tracker.may_ask(prompt(question, passages))
+            and await tracker.may_ask(await asyncio.to_thread(prompt, question, passages))
         )
         written = await write(
             question,

@@ -13,7 +13,7 @@ from alir.errors import LanguageModelFailed
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.synthesize import synthesize_with_llm
-from alir.steps.ask.text.inert import InertText, inert
+from alir.steps.ask.text.inert import InertText
 
 Show = Callable[[str | CheckedSentence], None]
 """Shows the next piece of an answer's text, or a sentence of it that was checked."""
@@ -108,7 +108,7 @@ class _ShownText:
                 if isinstance(piece, CheckedSentence):
                     self._add(self.inert.settle())
                     self._flush()
-                    sentence = replace(piece, text=inert(piece.text, self.inert.sources))
+                    sentence = replace(piece, text=self.inert.apart(piece.text))
                     self.sentences.append(sentence)
                     self._show(sentence)
                 else:
