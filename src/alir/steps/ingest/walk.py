@@ -161,8 +161,12 @@ def check_listed(
 ) -> list[tuple[F, bool | None]]:
     """Return each of `page` with the result of `is_listed`. Blocks."""
     lookup = RootLookup(roots)
+    found: dict[int, bool | None] = {}
+    # In the order of the paths: what lies near the path before is cheap to reach.
     with OpenFolders() as folders:
-        return [(one, is_listed(one.path, lookup, earlier, folders=folders)) for one in page]
+        for number in sorted(range(len(page)), key=lambda one: _key(page[one].path)):
+            found[number] = is_listed(page[number].path, lookup, earlier, folders=folders)
+    return [(one, found[number]) for number, one in enumerate(page)]
 
 
 def _below(
