@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alir.errors import UnreadableFile
+from alir.errors import OutOfResources, UnreadableFile, is_want
 from alir.models.files import FileContent, FileOutcome, FilePart, digest
 from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog
@@ -83,6 +83,7 @@ def content(path: Path, known: SourceRecord | None = None) -> FileContent:
 
     Raises:
         UnreadableFile: it is no regular file, or the system does not let it be read.
+        OutOfResources: the system lends no more open files or memory.
     """
     try:
         str(path).encode()
@@ -106,6 +107,8 @@ def content(path: Path, known: SourceRecord | None = None) -> FileContent:
         raise UnreadableFile(path, "vanished while it was read") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        if is_want(error):  # it is no fault of the file
+            raise OutOfResources(str(path), reason) from error
         raise UnreadableFile(path, f"cannot be read: {reason}") from error
 
 

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from alir.errors import NothingToIngest, PathNotFound
+from alir.errors import NothingToIngest, OutOfResources, PathNotFound, is_want
 from alir.models.file_kinds import kind
 from alir.models.files import FileOutcome, FilePart, Roots
 
@@ -158,6 +158,8 @@ def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
+        if is_want(error):  # it is no fault of the folder
+            raise OutOfResources(str(folder), (error.strerror or "").lower()) from error
         reason = f"the folder cannot be listed: {(error.strerror or str(error)).lower()}"
         yield FileOutcome(folder, "failed", reason)
         return
