@@ -3,13 +3,21 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.turns import Turn, Turns
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -19,6 +27,7 @@ from alir.events.ingest import (
     IngestProgress,
     IngestReport,
     IngestResumed,
+    IngestTurn,
     LedgerRelearned,
     PathsSurveyed,
     ShardIngested,
@@ -58,8 +67,7 @@ class IngestCorpus(ShardPump):
         before_writing: Callable[[], Awaitable[None]] | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
-        # A second run waits for the first: two upserts of one id at once may leave two rows.
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
@@ -67,6 +75,8 @@ class IngestCorpus(ShardPump):
         self.outages = outages
         self.before_writing = before_writing
         self.shards_in_flight = shards_in_flight
+        # Runs take turns: two upserts of one id at once may leave two rows.
+        self._turns = PerLoop(lambda: Turns(self._lock))
 
     @step
     async def survey(self, ev: Ingest) -> PathsSurveyed:
@@ -81,9 +91,9 @@ class IngestCorpus(ShardPump):
         roots = ev.roots.paths
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, roots) as turn:
             gone = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, ev.roots, gone)
+            run = await self.ingest_all(ctx, ev.roots, gone, turn=turn)
             await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
         return FilesIngested(
             survey=ev,
@@ -106,17 +116,28 @@ class IngestCorpus(ShardPump):
         return frozenset(source.content_hash for source in held.gone)
 
     async def ingest_all(
-        self, ctx: Context, roots: Roots, gone: frozenset[str] = frozenset()
+        self,
+        ctx: Context,
+        roots: Roots,
+        gone: frozenset[str] = frozenset(),
+        *,
+        turn: Turn | None = None,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            turn: of this run; between shards, other runs may have theirs.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
             await self.pump_shards(
-                self.shard, roots, run, gone=gone, shards_in_flight=self.shards_in_flight
+                self.shard,
+                roots,
+                run,
+                gone=gone,
+                shards_in_flight=self.shards_in_flight,
+                turn=turn,
             )
         return run
 
@@ -126,7 +147,7 @@ class IngestCorpus(ShardPump):
         started = perf_counter()
         roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, roots.paths, is_short=True):
             with _reporting_stop(lambda: progress):
                 swept = await sweep(
                     roots.paths,
@@ -154,13 +175,35 @@ class IngestCorpus(ShardPump):
         )
 
     @asynccontextmanager
-    async def _exclusive(self, ctx: Context) -> AsyncIterator[None]:
-        """Hold the run lock, and stream pauses."""
-        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+    async def _exclusive(
+        self, ctx: Context, paths: Sequence[Path], *, is_short: bool = False
+    ) -> AsyncIterator[Turn]:
+        """Have a turn, and stream pauses."""
+
+        def waits(is_waiting: bool) -> None:
+            ctx.write_event_to_stream(IngestTurn(is_waiting=is_waiting))
+
+        turns = self._turns.on_this_loop()
+        async with turns.take("an ingestion", paths, is_short=is_short, waits=waits) as turn:
             with self.streaming_pauses(ctx):
                 if self.before_writing is not None:
                     await self.before_writing()
-                yield
+                yield turn
+
+    def exclusive(self, what: str, paths: Sequence[Path]) -> AbstractAsyncContextManager[object]:
+        """Have a turn among the runs, and keep other processes off, while in this context.
+
+        Args:
+            what: for the error of a process that is kept off.
+            paths: the files that are written or deleted.
+
+        Raises:
+            RunInProgress: another process writes, or another workflow of this one.
+        """
+        return self._turns.on_this_loop().take(what, paths)
+
+    def _lock(self, what: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.ledger is None else self.ledger.lock(what)
 
     def streaming_pauses(self, ctx: Context) -> AbstractContextManager[None]:
         """Stream when Milvus is unavailable, and when it is back, while in this context."""

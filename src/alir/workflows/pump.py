@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from workflows import Workflow
 
+from alir.concurrency.turns import Turn
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -36,23 +38,29 @@ class ShardPump(Workflow):
         *,
         gone: frozenset[str],
         shards_in_flight: int,
+        turn: Turn | None = None,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
+            turn: of this work; handed on between shards where it is over.
         """
         files = groups(walk(roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
         try:
             while True:
-                while len(running) < shards_in_flight:
+                is_over = turn is not None and turn.is_over
+                while len(running) < shards_in_flight and not is_over:
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
                         break
                     start = IngestFiles(parts=group, gone=gone)
                     running.add(asyncio.create_task(_ingest(shard, start, observer)))
+                if not running and turn is not None and is_over:
+                    await turn.pass_on(_begun(waiting))
+                    continue
                 if not running:
                     break
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -65,6 +73,11 @@ class ShardPump(Workflow):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _begun(waiting: Iterable[Sequence[FilePart]]) -> Iterator[Path]:
+    """Yield the files of which earlier shards wrote a part."""
+    return (part.path for group in waiting for part in group if part.cursor is not None)
 
 
 async def _next_group(
