@@ -51,14 +51,14 @@ class DependencyError(AlirError):
 def passes(error: BaseException) -> bool:
     """Return whether work that was acknowledged is tried again after `error`.
 
-    It is if the error, or one that caused it, is not final or is a want of what the system lends:
-    open files, memory, threads, disk.
+    It is if the error is not final, or if a want of what the system lends (open files, memory,
+    threads, disk) caused it.
     """
+    if isinstance(error, AlirError) and not error.is_final:
+        return True
     seen: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in seen:
-        if isinstance(current, AlirError) and not current.is_final:
-            return True
         if is_want(current):
             return True
         seen.append(current)

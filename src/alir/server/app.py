@@ -37,6 +37,7 @@ from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
 from alir.server.problems import ProblemException, handle_error, refusal
 from alir.server.routes import api_docs, page
+from alir.server.routes.drafts import clear_drafts
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
 from alir.server.routes.health import HealthRoutes
@@ -47,7 +48,7 @@ from alir.server.routes.questions import QuestionRoutes
 from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
 from alir.server.routes.uploads import PATH as UPLOADS_PATH
-from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
+from alir.server.routes.uploads import UploadLimits, UploadRoutes
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
 from alir.server.telemetry.tracing import Tracing
@@ -260,6 +261,6 @@ async def _answer_while_connected(
 
 
 def real_root(root: Path) -> Path:
-    """Create the folder of files if it is missing, and return its real path."""
-    root.expanduser().mkdir(parents=True, exist_ok=True)
+    """Create the folder of files, for its owner alone, if it is missing; return its real path."""
+    root.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
     return root.expanduser().resolve()

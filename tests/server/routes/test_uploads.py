@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alir.server.routes.uploads import PART_PREFIX
+from alir.server.routes.drafts import PREFIX as PART_PREFIX
 
 TEXT = "The lake of Toba fills a caldera."
 MIB = 1024 * 1024
