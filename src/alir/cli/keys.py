@@ -79,6 +79,19 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id."
     say(f"The key {name} is revoked.")
 
 
+@keys.command("delete-all")
+def delete_all() -> None:
+    """Delete all keys: the service is open to every user of this machine again.
+
+    A running service, too. It then listens on loopback only.
+
+    Example: alir keys delete-all
+    """
+    with _database() as db:
+        stored.delete_all(db)
+    say("There are no keys now: every user of this machine may use a service on its loopback.")
+
+
 @contextmanager
 def _database() -> Iterator[sqlite3.Connection]:
     with reported():
