@@ -6,6 +6,7 @@ import random
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -180,7 +181,7 @@ class IngestionQueue:
         return job.ingestion
 
     async def _load(self, first_try: asyncio.Event) -> None:
-        def held_up(error: Exception) -> None:
+        async def held_up(error: Exception) -> None:
             self._loading_problem = _reason(error).title
             first_try.set()
 
@@ -237,9 +238,14 @@ class IngestionQueue:
     async def _run(self, job: IngestionJob) -> None:
         job.update(state="running")
 
-        def held_up(error: Exception) -> None:
-            job.problem = (reason := _reason(error)).title
+        async def held_up(error: Exception) -> None:
+            reason = _reason(error)
+            is_new = job.problem != reason.title
+            job.problem = reason.title
             job.update(waiting=reason.detail)
+            if is_new:
+                with suppress(AlirError):  # `alir status` shows it
+                    await self._write(job.tenant, job.ingestion)
 
         try:
             report = await _keep_trying(lambda: self._runner.run(job), held_up)
@@ -263,7 +269,7 @@ class IngestionQueue:
         job.is_ending = True
         ended = job.ingestion.model_copy(update={"ended": _now(), "waiting": None, **changes})
 
-        def held_up(error: Exception) -> None:
+        async def held_up(error: Exception) -> None:
             job.problem = (reason := _reason(error)).title
             job.update(waiting=f"It is done, which is to be written down yet. {reason.detail}")
 
@@ -280,7 +286,7 @@ class IngestionQueue:
 
 
 async def _keep_trying(
-    attempt: Callable[[], Awaitable[T]], held_up: Callable[[Exception], None]
+    attempt: Callable[[], Awaitable[T]], held_up: Callable[[Exception], Awaitable[None]]
 ) -> T:
     """Return what `attempt` returns; after an error that passes, try again a little later.
 
@@ -295,7 +301,7 @@ async def _keep_trying(
             if not passes(error):
                 raise
             attempts = min(attempts + 1, 10)
-            held_up(error)
+            await held_up(error)
         longest_s = min(MAX_RETRY_WAIT_S, 2.0**attempts)
         await asyncio.sleep(random.uniform(0, longest_s))  # noqa: S311  jitter
 

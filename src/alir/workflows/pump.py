@@ -49,20 +49,24 @@ class ShardPump(Workflow):
         files = groups(walk(roots.paths))
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
+        has_begun = is_read = False
         try:
             while True:
-                is_over = turn is not None and turn.is_over
-                while len(running) < shards_in_flight and not is_over:
+                # Each turn begins a group at least, however short it is.
+                while len(running) < shards_in_flight and not (has_begun and _is_over(turn)):
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
+                        is_read = True
                         break
+                    has_begun = True
                     start = IngestFiles(parts=group, gone=gone)
                     running.add(asyncio.create_task(_ingest(shard, start, observer)))
-                if not running and turn is not None and is_over:
-                    await turn.pass_on(_begun(waiting))
-                    continue
-                if not running:
+                if not running and is_read and not waiting:
                     break
+                if not running and turn is not None:
+                    await turn.pass_on(_begun(waiting))
+                    has_begun = False
+                    continue
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     ingested = task.result()
@@ -73,6 +77,10 @@ class ShardPump(Workflow):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _is_over(turn: Turn | None) -> bool:
+    return turn is not None and turn.is_over
 
 
 def _begun(waiting: Iterable[Sequence[FilePart]]) -> Iterator[Path]:
