@@ -212,8 +212,10 @@ class SourceRoutes:
             file = _path(*await self._found(request))
         except ProblemException:
             id_ = request.path_params["id"]
-            uploaded = _ID.fullmatch(id_) and await asyncio.to_thread(find_upload, id_, tenant)
-            if not uploaded:
+            if not _ID.fullmatch(id_):
+                raise
+            uploaded = await asyncio.to_thread(find_upload, id_, tenant)
+            if uploaded is None:
                 raise
             file = uploaded
         if not await asyncio.to_thread(is_inside, file, tenant):
