@@ -20,8 +20,8 @@ from alir.server.schemas.ingestions import Ingestion
 from alir.steps.ingest import walk
 from alir.storage import ingestions, sqlite_file
 from alir.storage.service_database import ServiceDatabase, open_service_database
+from tests.faults.scarce import no_descriptors, written_elsewhere
 from tests.server.conftest import PATIENCE_S
-from tests.server.scarce import no_descriptors, written_elsewhere
 
 TEXT = "The volcano of Rinjani has a lake in its crater."
 
@@ -258,3 +258,30 @@ async def test_a_deletion_that_was_begun_comes_to_its_end(served: Any) -> None:
 
     assert refused.status_code == 409
     assert (ended["state"], await served.alir.catalog.count_chunks()) == ("done", 0)
+
+
+async def test_a_large_job_that_is_cancelled_in_its_pause_leaves_the_turn_to_others(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "GROUP_FILES", 1)
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    async with serving(requests_per_minute=0) as served:
+        begun = []
+        for name in ("acme", "zeta"):
+            client = await served.caller("write", name)
+            (served.root / name).mkdir()
+            for number in range(40):
+                (served.root / name / f"{number}.txt").write_text(f"{TEXT} {name} {number}.")
+            told = (await client.post("/v1/ingestions", json={"paths": ["."]})).json()
+            begun.append((client, told))
+        (acme, first), (zeta, second) = begun
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await zeta.get(f"/v1/ingestions/{second['id']}")).json()["files_done"]:
+                await asyncio.sleep(0.01)
+        cancelled = (await acme.delete(f"/v1/ingestions/{first['id']}")).json()
+        ended = await served.ended(zeta, second)
+        again = await served.hold(acme, new=TEXT)
+
+    assert cancelled["state"] == "cancelled"
+    assert (ended["state"], ended["report"]["added"]) == ("done", 40)
+    assert (again["state"], again["report"]["added"]) == ("done", 1)

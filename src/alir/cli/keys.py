@@ -55,6 +55,8 @@ def list_(as_json: Json = False) -> None:
     """
     with _database() as db:
         found = stored.list_all(db)
+        if not found:
+            stored.check_not_lost(db)
     if as_json:
         say(json.dumps([asdict(key) for key in found]))
         return

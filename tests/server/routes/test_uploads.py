@@ -11,7 +11,7 @@ import pytest
 from alir.server.routes.drafts import PREFIX as PART_PREFIX
 from alir.server.routes.drafts import clear_drafts
 from alir.storage import sqlite_file
-from tests.server.scarce import no_descriptors, no_room, written_elsewhere
+from tests.faults.scarce import no_descriptors, no_room, written_elsewhere
 
 TEXT = "The lake of Toba fills a caldera."
 MIB = 1024 * 1024

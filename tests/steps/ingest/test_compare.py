@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
+from alir.errors import OutOfResources
 from alir.models.files import FileContent, FileOutcome, FilePart, head_id
 from alir.models.reading import Cursor
 from alir.steps.ingest.compare import compare, fingerprint
+from tests.faults.scarce import no_descriptors
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -192,3 +194,9 @@ async def test_the_catalog_is_asked_about_each_new_part_in_one_call(catalog: Any
     await compare([A, rest], catalog=catalog)
 
     assert catalog.asked == [[A.source_id]]
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("There.")
+    with no_descriptors(), pytest.raises(OutOfResources, match=r"a\.txt"):
+        fingerprint([FilePart(tmp_path / "a.txt", 6)], chunking="c")

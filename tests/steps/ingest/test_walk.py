@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alir.errors import NothingToIngest, PathNotFound
+from alir.errors import NothingToIngest, OutOfResources, PathNotFound
 from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
@@ -19,6 +19,7 @@ from alir.steps.ingest.walk import (
     survey,
     walk,
 )
+from tests.faults.scarce import no_descriptors
 
 
 @pytest.fixture
@@ -347,3 +348,8 @@ def test_a_change_counts_where_walk_may_look(tmp_path: Path) -> None:
     }
     assert [name for name, may in counts.items() if may] == ["a.txt", "gone", "folder.jpg"]
     assert may_be_listed(root / ".env", [root / ".env"])
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_folder(root: Path) -> None:
+    with no_descriptors(), pytest.raises(OutOfResources, match=str(root)):
+        list(walk([root]))
