@@ -214,3 +214,42 @@ def test_a_wrong_setting_is_said_before_it_serves(monkeypatch: pytest.MonkeyPatc
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("alir: The embedding model /nowhere")
+
+
+def test_a_second_service_on_an_index_or_its_files_is_refused_at_its_start(
+    alir_serve: Start, alir: Callable[..., Any], complaint: Callable[..., str], desk: Path
+) -> None:
+    first = alir_serve()
+    told = upload(first.url, "strait.txt", TEXT)
+    same = complaint(alir("serve", "--port", "0"), 3)
+    other_ledger = complaint(alir("serve", "--port", "0", ALIR_LEDGER=str(desk / "o.ledger")), 3)
+    still = httpx.get(f"{first.url}/health/live", timeout=30)
+
+    assert f"process {first.process.pid}" in same
+    assert str(desk / ".alir" / ".milvus.service") in same
+    assert str(desk / ".alir" / "milvus.db") in other_ledger
+    assert still.status_code == 200
+    assert told["ingestion"]["state"] == "queued"
+
+
+def test_a_service_whose_keys_are_lost_does_not_start(
+    alir: Callable[..., Any], complaint: Callable[..., str], desk: Path
+) -> None:
+    alir("keys", "add", "laptop")
+    file = desk / ".alir" / ".milvus.service"
+    file.write_bytes(b"")
+    empty = complaint(alir("serve", "--port", "0"), 3)
+    first = complaint(alir("serve", "--port", "0", "--first-key", desk / "first"), 3)
+    file.unlink()
+    gone = complaint(alir("serve", "--port", "0"), 3)
+    opened = alir("keys", "delete-all")
+
+    assert empty == first == gone
+    assert str(file) in empty
+    assert "alir keys add NAME" in empty
+    assert not (desk / "first").exists()
+    assert opened.returncode == 0
+    assert "every user of this machine" in opened.stdout
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        *(".milvus.db.serving", ".milvus.service", ".milvus.service.serving"),
+    ]

@@ -13,6 +13,7 @@ from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir, Ingest, IngestProgress, IngestReport, LedgerRelearned
+from alir.concurrency import turns
 from alir.errors import (
     MilvusUnavailable,
     NothingToIngest,
@@ -326,3 +327,27 @@ async def test_failed_files_are_remembered_until_they_are_well(app: Alir, folder
     bad.unlink()
     await ingest(app, folder)
     assert (await app.status())["failed"] == []
+
+
+async def test_runs_that_take_turns_leave_every_file_whole(
+    app: Alir, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    app.shard.shard_chars = 1_000
+    bees = folder / "bees.txt"
+    lines = [f"Bees of hive {number} make honey, and it has one queen." for number in range(100)]
+    bees.write_text("\n\n".join(lines))
+    alone = (await ingest(app, folder)).chunks
+    bees.unlink()
+    await ingest(app, folder)
+    bees.write_text("\n\n".join(lines))
+
+    reports = await asyncio.gather(
+        ingest(app, bees), ingest(app, folder), ingest(app, folder / "cats.txt"), ingest(app, bees)
+    )
+    rows = [row async for row in app.vector_store.scan("", ["id", "text"])]
+
+    assert [report.failed for report in reports] == [[]] * 4
+    assert [report.added for report in reports].count(1) == 1
+    assert len({row["id"] for row in rows}) == len({row["text"] for row in rows}) == len(rows)
+    assert len(rows) == alone

@@ -14,6 +14,7 @@ from alir.cli.exit_codes import reported
 from alir.errors import InvalidSetting
 from alir.storage import keys
 from alir.storage.service_database import open_service_database
+from alir.storage.service_lock import service_lock
 
 if TYPE_CHECKING:
     from alir.settings import Settings
@@ -49,11 +50,12 @@ def serve(
         from alir.settings import Settings  # noqa: PLC0415
 
         settings = Settings.load(collection=collection, root=root)
-        if first_key is not None:
-            _make_first_key(first_key, settings)
-        _require_key(host, settings)
-        with _listen(host, port) as listener:
-            asyncio.run(_serve(listener, host, settings))
+        with service_lock(_files(settings)):
+            if first_key is not None:
+                _make_first_key(first_key, settings)
+            _require_key(host, settings)
+            with _listen(host, port) as listener:
+                asyncio.run(_serve(listener, host, settings))
 
 
 async def _serve(listener: socket.socket, host: str, settings: "Settings") -> None:
@@ -99,8 +101,14 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
             say(f"The first key is in {file}. It has scope admin: copy it and delete the file.")
 
 
+def _files(settings: "Settings") -> list[Path]:
+    """Return the files that only one service may use."""
+    return [settings.service_path, *([Path(settings.milvus_uri)] if settings.is_lite else [])]
+
+
 def _require_key(host: str, settings: "Settings") -> None:
     with open_service_database(settings.service_path) as db:
+        keys.check_not_lost(db)
         if not _is_loopback(host) and all(key.revoked for key in keys.list_all(db)):
             raise InvalidSetting(
                 f"--host {host}",

@@ -9,6 +9,8 @@ AlirError
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
 │   ├── RunInProgress
+│   ├── ServiceRunning
+│   ├── KeysLost
 │   ├── CannotWatch
 │   ├── ExtraMissing
 │   └── AccessRefused
@@ -37,6 +39,7 @@ AlirError
     ├── ParserUnavailable
     ├── SessionsFailed
     ├── ServiceFileFailed
+    ├── OutOfResources
     ├── RetrievalFailed
     └── LanguageModelFailed
 
@@ -51,9 +54,11 @@ from alir.errors.configuration import (
     ExtraMissing,
     FingerprintMismatch,
     InvalidSetting,
+    KeysLost,
     KeywordSearchUnavailable,
     ModelUnavailable,
     RunInProgress,
+    ServiceRunning,
     StoreInUse,
 )
 from alir.errors.dependency import (
@@ -63,6 +68,7 @@ from alir.errors.dependency import (
     MilvusFailed,
     MilvusTimeout,
     MilvusUnavailable,
+    OutOfResources,
     ParserUnavailable,
     RetrievalFailed,
     ServiceFileFailed,
@@ -73,6 +79,8 @@ from alir.errors.families import (
     ConfigError,
     DependencyError,
     InputError,
+    is_want,
+    passes,
 )
 from alir.errors.input import (
     EmptyQuestion,
@@ -109,6 +117,7 @@ __all__ = [
     "InvalidKey",
     "InvalidSetting",
     "InvalidTopK",
+    "KeysLost",
     "KeywordSearchUnavailable",
     "LanguageModelFailed",
     "LedgerFailed",
@@ -121,6 +130,7 @@ __all__ = [
     "NothingKept",
     "NothingToIngest",
     "NothingToRebuild",
+    "OutOfResources",
     "ParserUnavailable",
     "PathNotFound",
     "PictureUnwritable",
@@ -128,8 +138,11 @@ __all__ = [
     "RetrievalFailed",
     "RunInProgress",
     "ServiceFileFailed",
+    "ServiceRunning",
     "SessionsFailed",
     "StoreInUse",
     "TooManyDeletions",
     "UnreadableFile",
+    "is_want",
+    "passes",
 ]

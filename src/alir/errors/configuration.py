@@ -76,6 +76,29 @@ class RunInProgress(ConfigError):
         )
 
 
+class ServiceRunning(ConfigError):
+    """Another `alir serve` has the service's file, or the embedded index."""
+
+    def __init__(self, path: str, pid: int) -> None:
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"A service runs on {path} already: {who}. One service can use it at a time. Use "
+            "that one or end it, or give this one its own index and ledger (ALIR_MILVUS_URI, "
+            "ALIR_LEDGER)."
+        )
+
+
+class KeysLost(ConfigError):
+    """The service had keys, and its file has none any more."""
+
+    def __init__(self, path: str, mark: str) -> None:
+        super().__init__(
+            f"The service had keys, as {mark} says, and its file {path} has none now: it may be "
+            "another file, or damaged. Restore it from a copy, or make a new key with: alir keys "
+            "add NAME. To go on without keys on purpose: alir keys delete-all."
+        )
+
+
 class CannotWatch(ConfigError):
     """The system does not report changes below a path."""
 

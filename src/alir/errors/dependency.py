@@ -42,6 +42,11 @@ class LedgerFailed(DependencyError):
         self.retryable = retryable
         super().__init__(f"The ledger {path} {problem}. {remedy}")
 
+    @property
+    def is_final(self) -> bool:
+        """Whether work that was acknowledged has failed with it: it waits for the disk."""
+        return False
+
 
 class SessionsFailed(DependencyError):
     """The file of conversations cannot be read or written."""
@@ -63,6 +68,21 @@ class ServiceFileFailed(DependencyError):
         super().__init__(
             f"The service's file {path} {problem}. Check its disk and its permissions. If you move "
             f"it away, {lost}."
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether work that was acknowledged has failed with it: it waits for the disk."""
+        return False
+
+
+class OutOfResources(DependencyError):
+    """The system lends no more open files, memory or threads."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"{what} could not be read: {reason}. Close what uses so many, or raise the limit "
+            "(ulimit -a shows it), and try again."
         )
 
 

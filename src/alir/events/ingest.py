@@ -82,6 +82,12 @@ class IngestPaused(StrictEvent):
     """Longest wait before the run stops."""
 
 
+class IngestTurn(StrictEvent):
+    """Streamed: other ingestions of this program go first, or this one goes on."""
+
+    is_waiting: bool
+
+
 class IngestResumed(StrictEvent):
     """Streamed: Milvus is available again, and the run continues."""
 

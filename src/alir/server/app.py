@@ -37,21 +37,23 @@ from alir.server.openai.embeddings import EmbeddingRoutes
 from alir.server.openai.models import ModelRoutes
 from alir.server.problems import ProblemException, handle_error, refusal
 from alir.server.routes import api_docs, page
+from alir.server.routes.drafts import clear_drafts
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
-from alir.server.routes.health import HealthRoutes
+from alir.server.routes.health import HealthRoutes, IngestionsStatus
 from alir.server.routes.ingestions import IngestionRoutes
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.openapi import openapi, route
 from alir.server.routes.questions import QuestionRoutes
 from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
-from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
+from alir.server.routes.uploads import UploadLimits, UploadRoutes
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage import keys
 from alir.storage.answers import AnswerStore
 from alir.storage.service_database import ServiceDatabase
 
@@ -83,15 +85,20 @@ class HttpService:
             tokens_per_day=settings.tokens_per_day,
             question_limiter=question_limiter,
         )
+        self.ingestion_queue = queue = IngestionQueue(alir, self._database, root)
         health = HealthRoutes(
-            {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
+            {
+                "milvus": alir.catalog.count_chunks,
+                "ledger": alir.ledger.count_by_stage,
+                "keys": lambda: self._database.run_in_thread(keys.check_not_lost),
+            },
+            lambda: IngestionsStatus(waiting=queue.waiting, problem=queue.problem),
         )
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(
             wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
         )
-        self.ingestion_queue = queue = IngestionQueue(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
         self.metrics = Metrics(alir, rate_limiter=self.rate_limiter, queue=queue, lag=self._lag)
         self._runs = WorkflowRunServer(alir, self.rate_limiter, root, meanings)
@@ -259,6 +266,6 @@ async def _answer_while_connected(endpoint: Endpoint, request: Request) -> Respo
 
 
 def real_root(root: Path) -> Path:
-    """Create the folder of files if it is missing, and return its real path."""
-    root.expanduser().mkdir(parents=True, exist_ok=True)
+    """Create the folder of files, for its owner alone, if it is missing; return its real path."""
+    root.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
     return root.expanduser().resolve()

@@ -2,13 +2,22 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
+from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.per_loop import PerLoop
 from alir.concurrency.thread_stop import to_stoppable_thread
+from alir.concurrency.turns import Turn, Turns
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -18,6 +27,7 @@ from alir.events.ingest import (
     IngestProgress,
     IngestReport,
     IngestResumed,
+    IngestTurn,
     LedgerRelearned,
     PathsSurveyed,
     ShardIngested,
@@ -57,8 +67,7 @@ class IngestCorpus(ShardPump):
         before_writing: Callable[[], Awaitable[None]] | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
-        # A second run waits for the first: two upserts of one id at once may leave two rows.
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
@@ -66,6 +75,8 @@ class IngestCorpus(ShardPump):
         self.outages = outages
         self.before_writing = before_writing
         self.shards_in_flight = shards_in_flight
+        # Runs take turns: two upserts of one id at once may leave two rows.
+        self._turns = PerLoop(lambda: Turns(self._lock))
 
     @step
     async def survey(self, ev: Ingest) -> PathsSurveyed:
@@ -81,10 +92,12 @@ class IngestCorpus(ShardPump):
         """Send every file through a child run, a bounded number of them at once."""
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, ev.roots.paths) as turn:
             roots = await self._with_earlier(ev.roots)
             gone, damaged = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, roots, gone=gone, damaged=damaged, rehash=ev.rehash)
+            run = await self.ingest_all(
+                ctx, roots, gone=gone, damaged=damaged, rehash=ev.rehash, turn=turn
+            )
             await journal_failures(
                 run.failed, roots.paths, ledger=self.ledger, now_s=time(), earlier=roots.earlier
             )
@@ -136,6 +149,7 @@ class IngestCorpus(ShardPump):
         gone: frozenset[str] = frozenset(),
         damaged: Collection[str] = (),
         rehash: bool = False,
+        turn: Turn | None = None,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
@@ -143,6 +157,7 @@ class IngestCorpus(ShardPump):
             gone: content hashes of files that the index holds and the folders lost.
             damaged: source ids of files of which the index lacks chunks.
             rehash: whether files are read that look as they did.
+            turn: of this run; between shards, other runs may have theirs.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
@@ -154,6 +169,7 @@ class IngestCorpus(ShardPump):
                 damaged=frozenset(damaged),
                 rehash=rehash,
                 shards_in_flight=self.shards_in_flight,
+                turn=turn,
             )
         return run
 
@@ -163,7 +179,7 @@ class IngestCorpus(ShardPump):
         started = perf_counter()
         roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, roots.paths, is_short=True):
             with _reporting_stop(lambda: progress):
                 swept = await sweep(
                     roots.paths,
@@ -200,13 +216,35 @@ class IngestCorpus(ShardPump):
         )
 
     @asynccontextmanager
-    async def _exclusive(self, ctx: Context) -> AsyncIterator[None]:
-        """Hold the run lock, and stream pauses."""
-        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+    async def _exclusive(
+        self, ctx: Context, paths: Sequence[Path], *, is_short: bool = False
+    ) -> AsyncIterator[Turn]:
+        """Have a turn, and stream pauses."""
+
+        def waits(is_waiting: bool) -> None:
+            ctx.write_event_to_stream(IngestTurn(is_waiting=is_waiting))
+
+        turns = self._turns.on_this_loop()
+        async with turns.take("an ingestion", paths, is_short=is_short, waits=waits) as turn:
             with self.streaming_pauses(ctx):
                 if self.before_writing is not None:
                     await self.before_writing()
-                yield
+                yield turn
+
+    def exclusive(self, what: str, paths: Sequence[Path]) -> AbstractAsyncContextManager[object]:
+        """Have a turn among the runs, and keep other processes off, while in this context.
+
+        Args:
+            what: for the error of a process that is kept off.
+            paths: the files that are written or deleted.
+
+        Raises:
+            RunInProgress: another process writes, or another workflow of this one.
+        """
+        return self._turns.on_this_loop().take(what, paths)
+
+    def _lock(self, what: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.ledger is None else self.ledger.lock(what)
 
     def streaming_pauses(self, ctx: Context) -> AbstractContextManager[None]:
         """Stream when Milvus is unavailable, and when it is back, while in this context."""

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
+from alir.errors import OutOfResources
 from alir.models.files import FileContent, FileOutcome, FilePart, StoredSource, digest, head_id
 from alir.models.reading import Cursor
 from alir.models.records import SourceRecord
 from alir.steps.ingest.compare import Comparison, compare, fingerprint, sort_parts
+from tests.faults.scarce import no_descriptors
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -288,3 +290,9 @@ async def test_the_rest_of_a_file_goes_on_as_it_began(catalog: Any) -> None:
 
     assert found.changed == [rest]
     assert catalog.asked == [[]]
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("There.")
+    with no_descriptors(), pytest.raises(OutOfResources, match=r"a\.txt"):
+        fingerprint([FilePart(tmp_path / "a.txt", 6)], chunking="c")

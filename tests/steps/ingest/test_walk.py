@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from alir.errors import OutOfResources
 from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
@@ -22,6 +23,7 @@ from alir.steps.ingest.walk import (
     may_be_listed,
     walk,
 )
+from tests.faults.scarce import no_descriptors
 
 
 @pytest.fixture
@@ -367,3 +369,8 @@ def test_a_change_counts_where_walk_may_look(tmp_path: Path) -> None:
     }
     assert [name for name, may in counts.items() if may] == ["a.txt", "gone", "folder.jpg"]
     assert may_be_listed(root / ".env", [root / ".env"])
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_folder(root: Path) -> None:
+    with no_descriptors(), pytest.raises(OutOfResources, match=str(root)):
+        list(walk([root]))

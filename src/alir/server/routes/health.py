@@ -41,11 +41,20 @@ class DependencyStatus(ApiModel):
     """The kind of problem; the service's log has the rest."""
 
 
+class IngestionsStatus(ApiModel):
+    """The ingestions that have not ended."""
+
+    waiting: int
+    problem: str | None = None
+    """The kind of problem that holds one up; it is tried again."""
+
+
 class ReadinessResponse(ApiModel):
     """Whether the service can answer questions."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyStatus]
+    ingestions: IngestionsStatus | None = None
 
 
 class HealthRoutes:
@@ -53,10 +62,16 @@ class HealthRoutes:
 
     Args:
         checks: Functions by name; each raises an `AlirError` if its dependency is down.
+        ingestions: Returns the present status of the ingestions.
     """
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        ingestions: Callable[[], IngestionsStatus | None] = lambda: None,
+    ) -> None:
         self._checks = checks
+        self._ingestions = ingestions
         self._last: dict[str, DependencyStatus] = {}
         self._lock = asyncio.Lock()
         self._checked_s = -FRESH_S
@@ -95,7 +110,9 @@ class HealthRoutes:
                 self._checked_s = monotonic()
         is_ready = all(one.status == "up" for one in self._last.values())
         ready = ReadinessResponse(
-            status="ready" if is_ready else "not ready", dependencies=self._last
+            status="ready" if is_ready else "not ready",
+            dependencies=self._last,
+            ingestions=self._ingestions(),
         )
         status = 200 if is_ready else 503
         return JSONResponse(ready.model_dump(exclude_none=True), status_code=status)

@@ -63,7 +63,7 @@ class IngestionRoutes:
         """
         tenant = caller(request).tenant
         body = await read_body(request, IngestionRequest)
-        self._queue.check_capacity()
+        self._queue.check_capacity(tenant)
         files = await asyncio.to_thread(lambda: [resolve_path(path, tenant) for path in body.paths])
         queued = await self._queue.submit(
             tenant, "ingest", files, delete_many=body.delete_many, rehash=body.rehash

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alir.errors import UnreadableFile
+from alir.errors import OutOfResources, UnreadableFile, is_want
 
 NEAREST = 16
 """Folders that stay open, of those that lead to a path: the deepest ones,"""
@@ -135,11 +135,22 @@ def check_regular(path: Path, status: os.stat_result) -> None:
 
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
-    """Raise a system error in this context as the `UnreadableFile` of `path`."""
+    """Raise a system error in this context as the `UnreadableFile` of `path`.
+
+    Raises:
+        OutOfResources: the system lends no more open files or memory.
+    """
     try:
         yield
     except OSError as error:
+        check_want(path, error)
         raise UnreadableFile(path, reason(error)) from error
+
+
+def check_want(path: Path, error: OSError) -> None:
+    """Raise `OutOfResources` where the system lacks something: it is no fault of the file."""
+    if is_want(error):
+        raise OutOfResources(str(path), (error.strerror or str(error)).lower()) from error
 
 
 def reason(error: OSError) -> str:

@@ -149,6 +149,18 @@ async def delete_versions(
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))
 
 
+async def delete_older(
+    source_ids: Sequence[str], generation: int, *, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the versions of these files that were begun before `generation` was drawn."""
+    for start in range(0, len(source_ids), VERSIONS_PER_DELETE):
+        filters = [
+            _one_of("doc_id", source_ids[start : start + VERSIONS_PER_DELETE]),
+            MetadataFilter(key="generation", value=generation, operator=FilterOperator.LT),
+        ]
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))
+
+
 def _is_abandoned(
     source: StoredSource, live: StoredVersion | None, known: SourceRecord | None
 ) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from alir.models.file_kinds import kind
 from alir.models.files import EarlierRoots, FileOutcome, FilePart
-from alir.steps.ingest.open_file import OpenFolders, is_behind_a_link, reason
+from alir.steps.ingest.open_file import OpenFolders, check_want, is_behind_a_link, reason
 
 GROUP_FILES = 64
 GROUP_BYTES = 500_000
@@ -178,6 +178,7 @@ def _below(
     except FileNotFoundError:
         return  # it vanished since it was given
     except OSError as error:
+        check_want(root, error)
         yield FileOutcome(root, "failed", reason(error))
         return
     # A list, where calls of each other would be simpler: Python's stack is not as deep as folders.
@@ -217,6 +218,7 @@ def _entries(folder: Path, folders: OpenFolders) -> Iterator[tuple[Path, bool]]:
 
 
 def _unlisted(folder: Path, error: OSError) -> Iterator[FileOutcome]:
+    check_want(folder, error)
     if not isinstance(error, FileNotFoundError) and not is_behind_a_link(error):
         why = (error.strerror or str(error)).lower()
         yield FileOutcome(folder, "failed", f"the folder cannot be listed: {why}")
@@ -229,6 +231,7 @@ def _file(path: Path, folders: OpenFolders) -> Iterator[FilePart | FileOutcome]:
     except FileNotFoundError:
         return  # it vanished since it was listed
     except OSError as error:
+        check_want(path, error)
         yield FileOutcome(path, "failed", reason(error))
 
 
