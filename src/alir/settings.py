@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     ] = None
     """Without a key and a base URL, answers are extractive."""
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for a whole reply, whatever was tried again; then the answer breaks off."""
+    llm_max_reply_chars: Annotated[int, Field(ge=100)] = 32_000
+    """A longer reply of the language model is cut there."""
 
     root: Path = Path("documents")
     """The folder below which `alir serve` ingests files and stores uploads; each tenant has a

@@ -193,6 +193,7 @@ class Alir:
             base_url=settings.llm_base_url,
             api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
             timeout_s=settings.llm_timeout_s,
+            max_reply_chars=settings.llm_max_reply_chars,
         )
 
     @property

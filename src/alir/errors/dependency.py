@@ -103,3 +103,12 @@ class LanguageModelFailed(DependencyError):
             f"The language model {model} at {endpoint} failed: {reason}. Check ALIR_LLM_MODEL, "
             "ALIR_LLM_BASE_URL and ALIR_LLM_API_KEY; without them alir gives extractive answers."
         )
+
+
+class ReplyCut(LanguageModelFailed):
+    """A language model's reply ends before its end: what came of it may be used."""
+
+    retryable = False
+
+    def __init__(self, why: str) -> None:
+        DependencyError.__init__(self, why)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from workflows.errors import WorkflowCancelledByUser
 
 from alir.errors import (
     AlirError,
@@ -24,6 +25,9 @@ RETRY_AFTER_S = 5
 """After a failure that may be temporary."""
 DEFECT = "Something in alir went wrong; the service's log has it."
 """The detail of an unexpected error."""
+STOPPING = Problem(
+    title="Stopping", status=503, detail="The service stops, and the answer with it. Ask again."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -48,11 +52,18 @@ class ProblemException(Exception):
         self.headers = headers
 
 
-def problem_of(error: AlirError) -> Problem:
-    """Return an error of alir's as a problem for clients.
+def problem_of(error: Exception) -> Problem:
+    """Return an error as a problem for clients.
 
-    The details of what an operator must change are only logged.
+    The details of a defect, and of what an operator must change, are only logged.
     """
+    if isinstance(error, ProblemException):
+        return error.problem
+    if isinstance(error, WorkflowCancelledByUser):
+        return STOPPING
+    if not isinstance(error, AlirError):
+        _log.error("A question failed", exc_info=error)
+        return internal_problem()
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
     is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
     if is_for_operators and not isinstance(error, RunInProgress):

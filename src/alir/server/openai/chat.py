@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ from secrets import token_hex
 from typing import Any
 
 from llama_index.core.llms import LLM
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from workflows.handler import WorkflowHandler
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import AlirError
 from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
+from alir.server.answer_stream import answer_stream
 from alir.server.auth.caller import caller
 from alir.server.openai.schemas import (
     AGENT_MODEL,
@@ -37,7 +37,6 @@ from alir.server.openai.schemas import (
 )
 from alir.server.problems import problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.questions import PING_S
 from alir.server.schemas.answers import MAX_QUESTION_CHARS
 from alir.server.schemas.problems import openai_error
 from alir.server.schemas.requests import read_body
@@ -122,7 +121,8 @@ class ChatRoutes:
         id_ = f"chatcmpl-{token_hex(12)}"
         reply = _Reply(body, id_, int(time.time()), last.text.strip(), tenant.name)
         if body.stream:
-            return EventSourceResponse(self._streamed(run, reply), ping=PING_S)
+            drain_s = self._app.settings.drain_s
+            return answer_stream(self._streamed(run, reply), run, drain_s=drain_s)
         async for _ in events(run):
             pass
         answer = _whole(await run)
@@ -139,7 +139,7 @@ class ChatRoutes:
 
     async def _streamed(
         self, run: WorkflowHandler, reply: _Reply
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> AsyncGenerator[ServerSentEvent, None]:
         try:
             yield reply.piece(role="assistant", content="")
             async with aclosing(events(run)) as happening:
@@ -155,7 +155,7 @@ class ChatRoutes:
             options = reply.body.stream_options
             if options is not None and options.include_usage:
                 yield await reply.usage(answer.text + references)
-        except AlirError as error:
+        except Exception as error:  # noqa: BLE001  no stream ends without its last event
             yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
         yield ServerSentEvent("[DONE]")
 

@@ -1,22 +1,22 @@
 """Questions: answered as one JSON object, or streamed as server-sent events."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from secrets import token_hex
 
 from pydantic import BaseModel
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 from workflows.handler import WorkflowHandler
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import AlirError
 from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.models.kept_answers import AnswerKind, KeptAnswer
+from alir.server.answer_stream import answer_stream
 from alir.server.auth.caller import caller
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
@@ -29,9 +29,6 @@ from alir.storage.answers import AnswerStore
 
 ToClientEvent = Callable[[object], tuple[str, BaseModel] | None]
 """Returns the name and the object of an event of a run; None if it is not for clients."""
-
-PING_S = 15
-"""Between comments on a silent stream, so that no proxy takes it for dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +112,14 @@ class QuestionRoutes:
 
     async def _answered(self, question: _Question, request: Request) -> Response:
         if accepts_events(request):
-            return EventSourceResponse(self._streamed(question), ping=PING_S)
+            drain_s = self._app.settings.drain_s
+            return answer_stream(self._streamed(question), question.run, drain_s=drain_s)
         async for _ in events(question.run):  # a client that goes away ends it
             pass
         answer = self._kept(question, await question.run)
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
+    async def _streamed(self, question: _Question) -> AsyncGenerator[ServerSentEvent, None]:
         try:
             # Closed with this: a client that goes while it is sent something ends the run, too.
             async with aclosing(events(question.run, steps=question.body.steps)) as happening:
@@ -131,7 +129,7 @@ class QuestionRoutes:
                         yield sse_event(name, value.model_dump_json())
             answer = self._kept(question, await question.run)
             yield sse_event("answer", answer.model_dump_json())
-        except AlirError as error:
+        except Exception as error:  # noqa: BLE001  no stream ends without its last event
             problem = problem_of(error)
             yield sse_event("problem", problem.model_dump_json(exclude_defaults=True))
         finally:

@@ -9,7 +9,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.schema import NodeWithScore
 
-from alir.errors import LanguageModelFailed
+from alir.errors import LanguageModelFailed, ReplyCut
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.synthesize import synthesize_with_llm
@@ -60,9 +60,12 @@ async def write(
             async with asyncio.timeout(within_s):
                 await shown.stream(pieces)
         except LanguageModelFailed as error:
-            if shown.pieces:
+            if shown.pieces and isinstance(error, ReplyCut):
+                degraded.append(f"{error} The answer breaks off.")
+            elif shown.pieces:
                 raise
-            degraded.append(f"{error} This answer is extractive.")
+            else:
+                degraded.append(f"{error} This answer is extractive.")
         except TimeoutError:
             ending = "The answer breaks off." if shown.pieces else "This answer is extractive."
             degraded.append(f"No time was left for the language model. {ending}")
