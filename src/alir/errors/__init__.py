@@ -39,6 +39,7 @@ AlirError
     ├── ServiceFileFailed
     ├── RetrievalFailed
     └── LanguageModelFailed
+        └── ReplyCut
 
 A constructor takes data and builds the sentence: what happened, to what, what to do next.
 "Nothing found" is a result, never an error.

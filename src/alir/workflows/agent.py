@@ -287,6 +287,7 @@ class Agent(Workflow):
             degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
             removed_citations=written.citations.removed,
             sentences=written.sentences,
+            is_cut=written.is_cut,
             spent={"calls": spent.calls, "tokens": spent.tokens},
             seconds={
                 "evidence": ev.seconds,

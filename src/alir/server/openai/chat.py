@@ -33,6 +33,7 @@ from alir.server.openai.schemas import (
     Choice,
     ChoiceDelta,
     ChunkChoice,
+    FinishReason,
     Usage,
 )
 from alir.server.problems import problem_of, refusal
@@ -56,8 +57,8 @@ class _Reply:
     question: str
     tenant: str
 
-    def piece(self, finish: bool = False, **delta: Any) -> ServerSentEvent:
-        choice = ChunkChoice(delta=ChoiceDelta(**delta), finish_reason="stop" if finish else None)
+    def piece(self, finish: FinishReason | None = None, **delta: Any) -> ServerSentEvent:
+        choice = ChunkChoice(delta=ChoiceDelta(**delta), finish_reason=finish)
         return self._event([choice])
 
     async def usage(self, text: str) -> ServerSentEvent:
@@ -132,7 +133,12 @@ class ChatRoutes:
             id=reply.id,
             created=reply.created,
             model=body.model,
-            choices=[Choice(message=AssistantMessage(content=text, citations=answer.citations))],
+            choices=[
+                Choice(
+                    message=AssistantMessage(content=text, citations=answer.citations),
+                    finish_reason=_finish(answer),
+                )
+            ],
             usage=await _usage(body, text),
         )
         return JSONResponse(completion.model_dump())
@@ -151,7 +157,7 @@ class ChatRoutes:
             if references:
                 yield reply.piece(content=references)
             self._keep(reply, answer)
-            yield reply.piece(finish=True, citations=answer.citations)
+            yield reply.piece(_finish(answer), citations=answer.citations)
             options = reply.body.stream_options
             if options is not None and options.include_usage:
                 yield await reply.usage(answer.text + references)
@@ -184,6 +190,10 @@ async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> s
 def _whole(answer: object) -> Answer:
     assert isinstance(answer, Answer)  # noqa: S101  the engine types results as Any
     return answer
+
+
+def _finish(answer: Answer) -> FinishReason:
+    return "length" if answer.is_cut else "stop"
 
 
 def _references(answer: Answer) -> str:

@@ -15,6 +15,7 @@ from alir.models.answers import Citation
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.requests import RequestModel
 
+FinishReason = Literal["stop", "length"]
 ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL = "alir", "alir-agent", "alir-embedding"
 MODELS = (ASK_MODEL, AGENT_MODEL, EMBEDDING_MODEL)
 MAX_MESSAGES = 1000
@@ -98,7 +99,7 @@ class Choice(ApiModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: FinishReason = "stop"
     logprobs: None = None
 
 
@@ -126,7 +127,7 @@ class ChunkChoice(ApiModel):
 
     index: int = 0
     delta: ChoiceDelta
-    finish_reason: Literal["stop"] | None = None
+    finish_reason: FinishReason | None = None
 
 
 class ChatCompletionChunk(ApiModel):

@@ -15,6 +15,9 @@ from alir.steps.ask.cite import Citations
 from alir.steps.ask.synthesize import synthesize_with_llm
 from alir.steps.ask.text.inert import InertText, inert
 
+BREAKS_OFF = "The answer breaks off."
+"""The end of the sentence that says why."""
+
 Show = Callable[[str | CheckedSentence], None]
 """Shows the next piece of an answer's text, or a sentence of it that was checked."""
 
@@ -32,6 +35,8 @@ class SynthesizedAnswer:
     citations: Citations
     degraded: list[str]
     sentences: list[CheckedSentence]
+    is_cut: bool = False
+    """Whether the model's reply ended before its end."""
 
 
 async def write(
@@ -61,13 +66,13 @@ async def write(
                 await shown.stream(pieces)
         except LanguageModelFailed as error:
             if shown.pieces and isinstance(error, ReplyCut):
-                degraded.append(f"{error} The answer breaks off.")
+                degraded.append(f"{error} {BREAKS_OFF}")
             elif shown.pieces:
                 raise
             else:
                 degraded.append(f"{error} This answer is extractive.")
         except TimeoutError:
-            ending = "The answer breaks off." if shown.pieces else "This answer is extractive."
+            ending = BREAKS_OFF if shown.pieces else "This answer is extractive."
             degraded.append(f"No time was left for the language model. {ending}")
         else:
             if not shown.text.strip():
@@ -76,7 +81,8 @@ async def write(
         if shown.pieces:
             degraded += _removals(citations, shown.inert.removed)
             text = shown.text.strip()
-            return SynthesizedAnswer(text, "llm", citations, degraded, shown.sentences)
+            sentences, is_cut = shown.sentences, any(one.endswith(BREAKS_OFF) for one in degraded)
+            return SynthesizedAnswer(text, "llm", citations, degraded, sentences, is_cut)
     citations, shown = Citations(passages, texts), _ShownText(addresses, show)
     await shown.stream(extract(citations=citations))
     degraded += _removals(citations, shown.inert.removed)
