@@ -33,6 +33,12 @@ def test_what_came_at_once_is_one_piece_and_is_forgotten() -> None:
     assert taken(events) == []
 
 
+def test_a_long_text_comes_in_pieces() -> None:
+    events = ReplyEvents(9_999)
+    events.add(content("x" * 2_001))
+    assert [len(str(one["content"])) for one in taken(events)] == [1_000, 1_000, 1]
+
+
 @pytest.mark.parametrize("text", ["a 😀 b", "😀", "😀😀", "\U0010ffff"])
 def test_a_character_cut_anywhere_is_whole(text: str) -> None:
     units = text.encode("utf-16-le")

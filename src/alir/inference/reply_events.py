@@ -1,7 +1,7 @@
 """The events of a streamed reply, checked and made sound before OpenAI's SDK reads them.
 
 The SDK and LlamaIndex take the shape of an event on trust, and stumble over half a character. What
-leaves this has a shape that they know, one event for each read of the network.
+leaves this has a shape that they know, in few events for each read of the network.
 """
 
 import json
@@ -15,6 +15,8 @@ from alir.errors import ReplyCut
 
 MAX_EVENT_BYTES = 1024 * 1024
 """An event is parsed at once, on the event loop."""
+PIECE_CHARS = 1_000
+"""Of the text of one event: what is done for a piece is done at once, on the event loop."""
 LOST = "\N{REPLACEMENT CHARACTER}"
 """Stands for half of a character whose other half never came."""
 
@@ -97,8 +99,8 @@ class ReplyEvents:
         self._texts, self._calls = [], []
         if self.has_ended and self._half:
             text, self._half = text + LOST, ""
-        if text:
-            yield _event({"content": text})
+        for start in range(0, len(text), PIECE_CHARS):
+            yield _event({"content": text[start : start + PIECE_CHARS]})
         # LlamaIndex looks at the first call of an event only.
         for index, parts in groupby(calls, key=lambda call: call.index):
             yield _event({"tool_calls": [_joined(index, [*parts])]})

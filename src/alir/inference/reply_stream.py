@@ -1,5 +1,6 @@
 """The HTTP client of a language model: what comes back is checked and bounded as it comes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -77,6 +78,7 @@ class CheckedReply(httpx.AsyncByteStream):
             # What came before the fault is shown.
             for event in events.take():
                 yield event
+                await asyncio.sleep(0)  # others get their turn
             if size_bytes > MAX_REPLY_BYTES:
                 end = ReplyCut(f"The language model sent more than {MAX_REPLY_BYTES >> 20} MiB.")
             if end is not None:
