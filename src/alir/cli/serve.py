@@ -62,8 +62,7 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
     from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
-    held = (settings.milvus_token, settings.llm_api_key)
-    log_to_stderr([one.get_secret_value() for one in held if one is not None])
+    log_to_stderr(settings.secrets)
     alir = Alir(settings)
     _ = alir.ask, alir.ingest  # reports a wrong setting now
     try:

@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 from alir.errors import AccessRefused, AlirError, LanguageModelFailed, ReplyCut
 from alir.inference.reply_events import ReplyFault
 from alir.inference.reply_stream import http_client, responses
+from alir.models.secret_url import SecretUrl
 
 OPENAI_URL = "https://api.openai.com/v1"
 MAX_RETRIES = 2
@@ -26,7 +27,7 @@ CONTEXT_WINDOW_TOKENS = 32_768
 def language_model(
     model: str,
     *,
-    base_url: str | None,
+    base_url: str | SecretUrl | None,
     api_key: str | None,
     timeout_s: float,
     max_reply_chars: int,
@@ -39,6 +40,7 @@ def language_model(
         timeout_s: Longest wait for a whole reply, whatever was tried again.
         max_reply_chars: A longer reply is cut there.
     """
+    address = SecretUrl.of(base_url or OPENAI_URL)
     client = http_client(timeout_s=timeout_s, max_chars=max_reply_chars)
     shared: dict[str, Any] = {
         "model": model,
@@ -48,17 +50,17 @@ def language_model(
     }
     if base_url is None and model in ALL_AVAILABLE_MODELS:
         known = _Translating(api_key=api_key, **shared)
-        known.keep(client)
+        known.keep(client, address)
         return known
     other = _TranslatingLike(
-        api_base=base_url or OPENAI_URL,
+        api_base=address.get_secret_value(),
         api_key=api_key or "none",
         is_chat_model=True,
         is_function_calling_model=True,
         context_window=CONTEXT_WINDOW_TOKENS,
         **shared,
     )
-    other.keep(client)
+    other.keep(client, address)
     return other
 
 
@@ -72,10 +74,11 @@ class _Translating(OpenAI):
     """A model behind OpenAI's protocol, raising alir's errors, within its time."""
 
     _connections: httpx.AsyncClient = PrivateAttr()
+    _address: SecretUrl = PrivateAttr()
 
-    def keep(self, connections: httpx.AsyncClient) -> None:
-        """Keep the HTTP client, to close it."""
-        self._connections = connections
+    def keep(self, connections: httpx.AsyncClient, address: SecretUrl) -> None:
+        """Keep the HTTP client, to close it, and the address, to print it."""
+        self._connections, self._address = connections, address
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -86,7 +89,7 @@ class _Translating(OpenAI):
     ) -> ChatResponseAsyncGen:
         """Stream the reply to `messages`."""
         call = super().astream_chat(messages, **kwargs)
-        return _translated(call, self.model, self.api_base or OPENAI_URL, timeout_s=self.timeout)
+        return _translated(call, self.model, str(self._address), timeout_s=self.timeout)
 
 
 class _TranslatingLike(_Translating, OpenAILike):

@@ -13,7 +13,14 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import AlirError, DependencyError, PathNotFound, RunInProgress, TooManyDeletions
+from alir.errors import (
+    AlirError,
+    DependencyError,
+    MilvusUnavailable,
+    PathNotFound,
+    RunInProgress,
+    TooManyDeletions,
+)
 from alir.events.ingest import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
 from alir.models.files import source_id
 from alir.server.auth.caller import Tenant
@@ -207,7 +214,7 @@ class IngestionQueue:
                         raise
                     # Uploads are ingested, however long a dependency is down.
                     attempts += 1
-                    job.update(waiting=problem_of(error).detail)
+                    job.update(waiting=error.told())
                     await asyncio.sleep(random.uniform(0, min(MAX_RETRY_WAIT_S, 2.0**attempts)))  # noqa: S311  jitter
                 else:
                     await self._end(job, state="done", report=report)
@@ -258,7 +265,8 @@ class IngestionQueue:
                     waiting=None,
                 )
             elif isinstance(event, IngestPaused):
-                job.update(waiting=event.reason)
+                # The reason names the address of Milvus.
+                job.update(waiting=MilvusUnavailable.public if job.tenant else event.reason)
             elif isinstance(event, IngestResumed):
                 job.update(waiting=None)
         report: object = await run

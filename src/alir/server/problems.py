@@ -17,8 +17,8 @@ from alir.errors import (
     MilvusTimeout,
     NothingIngested,
     RunInProgress,
-    ServiceFileFailed,
 )
+from alir.server.auth.caller import Caller, found_caller
 from alir.server.schemas.problems import Problem
 
 RETRY_AFTER_S = 5
@@ -52,10 +52,11 @@ class ProblemException(Exception):
         self.headers = headers
 
 
-def problem_of(error: Exception) -> Problem:
-    """Return an error as a problem for clients.
+def problem_of(error: Exception, caller: Caller | None = None) -> Problem:
+    """Return an error as a problem for a caller; None is any.
 
-    The details of a defect, and of what an operator must change, are only logged.
+    Only the operator, who has an admin's key, reads of addresses, files and processes; the log
+    has the whole, too. A defect's text is only logged.
     """
     if isinstance(error, ProblemException):
         return error.problem
@@ -65,12 +66,10 @@ def problem_of(error: Exception) -> Problem:
         _log.error("A question failed", exc_info=error)
         return internal_problem()
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-    is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
-    if is_for_operators and not isinstance(error, RunInProgress):
-        _log.error("%s", error)
-        detail = "The service is not set up as it should be; its log says what to change."
-        return Problem(title="Misconfigured", status=status, detail=detail)
-    return Problem(title=_title(type(error)), status=status, detail=str(error))
+    detail = error.told()
+    if caller is not None and caller.is_operator:
+        detail = str(error)
+    return Problem(title=title_of(error), status=status, detail=detail)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
@@ -80,7 +79,7 @@ async def handle_error(request: Request, error: Exception) -> Response:
     if isinstance(error, AlirError):
         is_temporary = isinstance(error, DependencyError) and error.retryable
         headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
-        return problem_of(error).response(request, headers)
+        return problem_of(error, found_caller(request)).response(request, headers)
     if isinstance(error, HTTPException):  # Starlette's: an unknown path, a wrong method
         problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
         return problem.response(request, error.headers)
@@ -98,6 +97,9 @@ def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemExce
     return ProblemException(Problem(title=title, status=status, detail=detail), named)
 
 
-def _title(kind: type[AlirError]) -> str:
-    """Return `NothingIngested` as "Nothing Ingested"."""
-    return "".join(f" {c}" if c.isupper() else c for c in kind.__name__).strip()
+def title_of(error: AlirError) -> str:
+    """Return `NothingIngested` as "Nothing Ingested"; what an operator must change is one kind."""
+    if error.public == ConfigError.public:
+        return "Misconfigured"
+    name = type(error).__name__
+    return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip()

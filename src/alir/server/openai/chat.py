@@ -22,7 +22,7 @@ from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
 from alir.server.answer_stream import answer_stream
-from alir.server.auth.caller import caller
+from alir.server.auth.caller import Caller, caller
 from alir.server.openai.schemas import (
     AGENT_MODEL,
     ASK_MODEL,
@@ -55,7 +55,7 @@ class _Reply:
     id: str
     created: int
     question: str
-    tenant: str
+    caller: Caller
 
     def piece(self, finish: FinishReason | None = None, **delta: Any) -> ServerSentEvent:
         choice = ChunkChoice(delta=ChoiceDelta(**delta), finish_reason=finish)
@@ -120,7 +120,7 @@ class ChatRoutes:
             else self._app.agent.run(start_event=AskAgent(question=question, filters=filters))
         )
         id_ = f"chatcmpl-{token_hex(12)}"
-        reply = _Reply(body, id_, int(time.time()), last.text.strip(), tenant.name)
+        reply = _Reply(body, id_, int(time.time()), last.text.strip(), caller(request))
         if body.stream:
             drain_s = self._app.settings.drain_s
             return answer_stream(self._streamed(run, reply), run, drain_s=drain_s)
@@ -162,7 +162,7 @@ class ChatRoutes:
             if options is not None and options.include_usage:
                 yield await reply.usage(answer.text + references)
         except Exception as error:  # noqa: BLE001  no stream ends without its last event
-            yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
+            yield ServerSentEvent(json.dumps(openai_error(problem_of(error, reply.caller))))
         yield ServerSentEvent("[DONE]")
 
     def _keep(self, reply: _Reply, answer: Answer) -> None:
@@ -174,7 +174,7 @@ class ChatRoutes:
             mode=answer.mode,
             citations=answer.citations,
         )
-        self._answers.keep(reply.id, reply.tenant, kept)
+        self._answers.keep(reply.id, reply.caller.tenant.name, kept)
 
 
 async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:

@@ -17,7 +17,7 @@ from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.models.kept_answers import AnswerKind, KeptAnswer
 from alir.server.answer_stream import answer_stream
-from alir.server.auth.caller import caller
+from alir.server.auth.caller import Caller, caller
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
@@ -37,10 +37,15 @@ class _Question:
 
     kind: AnswerKind
     body: AskRequest | AgentRequest
-    tenant: str
+    caller: Caller
     run: WorkflowHandler
     id: str = field(default_factory=lambda: token_hex(16))
     """Of its run and of its answer."""
+
+    @property
+    def tenant(self) -> str:
+        """The name of the caller's tenant."""
+        return self.caller.tenant.name
 
 
 class QuestionRoutes:
@@ -86,7 +91,7 @@ class QuestionRoutes:
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
-        return await self._answered(_Question("ask", body, tenant.name, run), request)
+        return await self._answered(_Question("ask", body, caller(request), run), request)
 
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
@@ -108,7 +113,7 @@ class QuestionRoutes:
             may_ask=body.may_ask,
         )
         run = self._app.agent.run(start_event=start)
-        return await self._answered(_Question("agent", body, tenant.name, run), request)
+        return await self._answered(_Question("agent", body, caller(request), run), request)
 
     async def _answered(self, question: _Question, request: Request) -> Response:
         if accepts_events(request):
@@ -130,7 +135,7 @@ class QuestionRoutes:
             answer = self._kept(question, await question.run)
             yield sse_event("answer", answer.model_dump_json())
         except Exception as error:  # noqa: BLE001  no stream ends without its last event
-            problem = problem_of(error)
+            problem = problem_of(error, question.caller)
             yield sse_event("problem", problem.model_dump_json(exclude_defaults=True))
         finally:
             self._meanings.stop_waiting(question.id)

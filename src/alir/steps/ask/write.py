@@ -66,11 +66,11 @@ async def write(
                 await shown.stream(pieces)
         except LanguageModelFailed as error:
             if shown.pieces and isinstance(error, ReplyCut):
-                degraded.append(f"{error} {BREAKS_OFF}")
+                degraded.append(f"{error.told()} {BREAKS_OFF}")
             elif shown.pieces:
                 raise
             else:
-                degraded.append(f"{error} This answer is extractive.")
+                degraded.append(f"{error.told()} This answer is extractive.")
         except TimeoutError:
             ending = BREAKS_OFF if shown.pieces else "This answer is extractive."
             degraded.append(f"No time was left for the language model. {ending}")
