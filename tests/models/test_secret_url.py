@@ -57,8 +57,9 @@ def test_a_model_that_holds_one_prints_it_so() -> None:
         ("http://ann:se/cret@host", f"http://{HIDDEN}"),
         ("http://ann:se?cret@host", f"http://{HIDDEN}"),
         ("http://ann:se#cret@host", f"http://{HIDDEN}"),
-        ("http://[::1", f"http://{HIDDEN}"),
-        ("http://host:port/", f"http://{HIDDEN}"),
+        ("http://[::1", "http://[::1"),
+        ("http://host:port/", "http://host:port/"),
+        ("http://ann:secret@host:port/", f"http://{HIDDEN}"),
     ],
 )
 def test_what_is_printed_of_any_address(whole: str, printed: str) -> None:

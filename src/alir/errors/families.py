@@ -23,7 +23,7 @@ class AlirError(Exception):
 class ConfigError(AlirError):
     """The operator must change a setting or the installation."""
 
-    public = "The service is not set up as it should be; its log says what to change."
+    public: str | None = "The service is not set up as it should be; its log says what to change."
 
 
 class InputError(AlirError):

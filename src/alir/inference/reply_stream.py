@@ -109,8 +109,8 @@ class _Unread(httpx.AsyncByteStream):
         self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for nothing in ():
-            yield nothing
+        return
+        yield b""
 
     async def aclose(self) -> None:
         await self._body.aclose()

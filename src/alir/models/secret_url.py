@@ -1,5 +1,6 @@
 """An address that may hold credentials, and prints itself without them."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -9,6 +10,9 @@ from pydantic_core import CoreSchema, core_schema
 HIDDEN = "[redacted]"
 MIN_VALUE_CHARS = 8
 """Of a value in a query that counts as a secret; shorter ones are versions and switches."""
+
+_MAY_HIDE = re.compile(r"[@?#]")
+"""Stands before or behind each part of a URL that may be a secret."""
 
 
 class SecretUrl:
@@ -82,12 +86,12 @@ def is_sound(url: str) -> bool:
 
 
 def _printed(whole: str) -> str:
-    scheme, separator, _ = whole.partition("://")
+    scheme, separator, rest = whole.partition("://")
     if not separator:
         # A file, or no address at all: that is printed when it is refused.
         return whole if whole.endswith(".db") or "@" not in whole else HIDDEN
     if not is_sound(whole):
-        return f"{scheme}://{HIDDEN}"
+        return f"{scheme}://{HIDDEN}" if _MAY_HIDE.search(rest) else whole
     parts = urlsplit(whole)
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -97,7 +101,7 @@ def _secrets(whole: str) -> list[str]:
     if not separator:
         return []
     if not is_sound(whole):
-        return [rest]
+        return [rest] if _MAY_HIDE.search(rest) else []
     parts = urlsplit(whole)
     user = parts.netloc.rpartition("@")[0]
     name, _, password = user.partition(":")
