@@ -13,11 +13,11 @@ from alir.testing import OpenAIServer, Reply
 from alir.testing.hostile_replies import HOSTILE_REPLIES
 from alir.testing.openai_script import Json, Raw, Stall
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 4.0
 LONGEST = 4_000
 TEXT = "The strait of Makassar divides two kinds of animals. It is deep.\n"
 SSE = {"Accept": "text/event-stream"}
-AT_ONCE = 4
+AT_ONCE = 8
 
 
 def reply_to(request: Json) -> Reply:
@@ -79,8 +79,9 @@ async def chatted(client: httpx.AsyncClient, name: str) -> str:
     if "error" in last:
         assert last["error"]["code"] == "language_model_failed"
         return "problem"
-    assert last["choices"][0]["finish_reason"] == "stop"
-    return ""
+    finish: str = last["choices"][0]["finish_reason"]
+    assert finish in {"stop", "length"}
+    return finish
 
 
 async def chatted_on(client: httpx.AsyncClient, name: str) -> str:
@@ -165,12 +166,14 @@ async def test_every_reply_ends_in_an_answer_or_in_one_problem(
     ended = await told(ROUTES[route])
 
     assert ended["no JSON"] == "problem" or route in {"agent", "chat that goes on"}
+    if route == "chat":
+        assert (ended["a cut reply"], ended["an emoji in two halves"]) == ("length", "stop")
     if route in {"ask", "ask, whole"}:
         for name in ("no JSON at once", "a redirect", "429 with an hour", "a silent endpoint"):
             assert ended[name].endswith(EXTRACTIVE), name
         for name in ("a cut reply", "an endless reply", "a word now and then", "a huge word"):
             assert ended[name].endswith(BREAKS_OFF), name
-        assert "ALIR_LLM_MAX_REPLY_CHARS" in ended["endless sentences"]
+        assert "(ALIR_LLM_" in ended["endless sentences"]  # length or, on a busy machine, time
         assert ended["an emoji in two halves"] == ""
 
 
