@@ -87,6 +87,7 @@ SPOKEN = [
         "http://llm",
         "Check ALIR_LLM_MODEL",
     ),
+    (errors.ReplyCut("The reply was longer than 9 (ALIR_X)."), "longer than 9", "ALIR_X"),
 ]
 
 

@@ -15,7 +15,7 @@ VALUES = {"errors", "settings", "models"}
 PORTS = VALUES | {"ports"}
 MAY_IMPORT = {
     "errors": set[str](),
-    "settings": {"errors"},
+    "settings": {"errors", "models"},
     "models": {"errors"},
     "ports": VALUES,
     "events": VALUES,

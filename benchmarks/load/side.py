@@ -81,7 +81,7 @@ async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, C
 
     settings = alir.settings
     store = MilvusVectorStore(
-        settings.milvus_uri,
+        settings.milvus_uri.get_secret_value(),
         collection_name=settings.collection,
         similarity_metric="COSINE",
         consistency_level=settings.consistency_level,

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alir.cli.main import cli
+from alir.testing import HOSTILE_REPLIES, OpenAIServer
 
 TEXT = "The strait of Makassar divides two kinds of animals."
 Start = Callable[..., Any]
@@ -144,6 +145,37 @@ async def test_an_answer_under_way_is_given_before_it_ends(
 
     assert answer.status_code in {200, 502}
     assert code == 0
+
+
+@pytest.mark.parametrize("reply", ["endless sentences", "a word now and then", "a silent endpoint"])
+async def test_it_stops_in_time_though_a_model_never_ends(
+    alir_serve: Start, desk: Path, monkeypatch: pytest.MonkeyPatch, reply: str
+) -> None:
+    drain_s, patience_s = 5, 5
+    monkeypatch.setenv("ALIR_DRAIN_S", str(drain_s))
+    monkeypatch.setenv("ALIR_LLM_TIMEOUT_S", "600")
+    with OpenAIServer(HOSTILE_REPLIES[reply]) as model:
+        monkeypatch.setenv("ALIR_LLM_BASE_URL", model.base_url)
+        served = alir_serve()
+        told = await asyncio.to_thread(upload, served.url, "strait.txt", TEXT)
+        path = f"/v1/ingestions/{told['ingestion']['id']}"
+        await until(served.url, path, lambda one: one["state"] == "done")
+        events = {"Accept": "text/event-stream"}
+        async with httpx.AsyncClient(base_url=served.url, timeout=60, headers=events) as client:
+            asking = [
+                asyncio.create_task(client.post(path, json={"question": "What divides animals?"}))
+                for path in ("/v1/ask", "/v1/agent")
+            ]
+            while len(model.requests) < 2:
+                await asyncio.sleep(0.01)
+            served.process.send_signal(signal.SIGTERM)
+            code = await asyncio.to_thread(served.process.wait, drain_s + patience_s)
+            answers = await asyncio.gather(*asking)
+
+    assert code == 0
+    for answer in answers:
+        assert answer.text.count("event: answer") + answer.text.count("event: problem") == 1
+    assert "Traceback" not in (desk / "serve.log").read_text()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104

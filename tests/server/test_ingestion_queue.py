@@ -47,7 +47,7 @@ async def test_one_that_another_run_holds_up_is_made_when_that_ends(served: Any)
                 told = (await served.client.get(f"/v1/ingestions/{told['id']}")).json()
     ended = await served.ended(served.client, told)
 
-    assert "is being written by another run" in told["waiting"]
+    assert told["waiting"] == "Another run writes to the index. Wait for it to end."
     assert (ended["state"], ended["waiting"]) == ("done", None)
 
 

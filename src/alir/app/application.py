@@ -198,6 +198,7 @@ class Alir:
             base_url=settings.llm_base_url,
             api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
             timeout_s=settings.llm_timeout_s,
+            max_reply_chars=settings.llm_max_reply_chars,
         )
 
     @property
@@ -238,7 +239,7 @@ class Alir:
             "live": None if live is None else live.collection,
             "kept": [one.collection for one in await self.collection_versions.other_versions()],
             "model": self.model_name,
-            "milvus": settings.milvus_uri,
+            "milvus": str(settings.milvus_uri),
             "tenants": None if live is None else live.made_with.get(TENANTS),
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
@@ -262,7 +263,7 @@ class Alir:
             ledger=self.ledger,
             ignored=[
                 settings.ledger_path,
-                *([Path(settings.milvus_uri)] if settings.is_lite else []),
+                *([settings.lite_path] if settings.lite_path is not None else []),
             ],
             delete_many=delete_many,
             after_sync=self.vector_store.aclose if settings.is_lite else None,

@@ -64,8 +64,7 @@ async def _serve(listener: socket.socket, host: str, settings: "Settings") -> No
     from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
-    held = (settings.milvus_token, settings.llm_api_key)
-    log_to_stderr([one.get_secret_value() for one in held if one is not None])
+    log_to_stderr(settings.secrets)
     alir = Alir(settings)
     _ = alir.ask, alir.ingest  # reports a wrong setting now
     try:
@@ -103,7 +102,7 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
 
 def _files(settings: "Settings") -> list[Path]:
     """Return the files that only one service may use."""
-    return [settings.service_path, *([Path(settings.milvus_uri)] if settings.is_lite else [])]
+    return [settings.service_path, *([Path(settings.milvus_uri.get_secret_value())] if settings.is_lite else [])]
 
 
 def _require_key(host: str, settings: "Settings") -> None:

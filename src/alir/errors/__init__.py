@@ -42,6 +42,7 @@ AlirError
     ├── OutOfResources
     ├── RetrievalFailed
     └── LanguageModelFailed
+        └── ReplyCut
 
 A constructor takes data and builds the sentence: what happened, to what, what to do next.
 "Nothing found" is a result, never an error.
@@ -70,6 +71,7 @@ from alir.errors.dependency import (
     MilvusUnavailable,
     OutOfResources,
     ParserUnavailable,
+    ReplyCut,
     RetrievalFailed,
     ServiceFileFailed,
     SessionsFailed,
@@ -135,6 +137,7 @@ __all__ = [
     "PathNotFound",
     "PictureUnwritable",
     "RebuildIncomplete",
+    "ReplyCut",
     "RetrievalFailed",
     "RunInProgress",
     "ServiceFileFailed",

@@ -46,6 +46,8 @@ class FingerprintMismatch(CollectionMismatch):
 class KeywordSearchUnavailable(ConfigError):
     """The collection has no BM25: a server older than Milvus 2.5 holds it, or made it."""
 
+    public = None
+
     def __init__(self, collection: str) -> None:
         super().__init__(
             f"The collection {collection!r} cannot be searched by keywords: that needs Milvus 2.5 "
@@ -66,6 +68,8 @@ class StoreInUse(ConfigError):
 
 class RunInProgress(ConfigError):
     """Another run writes to the collection; only one can at a time."""
+
+    public = "Another run writes to the index. Wait for it to end."
 
     def __init__(self, collection: str, *, what: str, pid: int, host: str, held_s: float) -> None:
         self.pid = pid

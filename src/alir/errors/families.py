@@ -1,7 +1,9 @@
 """The three families of errors, by who must act; and which of them pass."""
 
 import errno
+import logging
 
+_log = logging.getLogger(__name__)
 _SCARCE = {
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
     *(errno.ENOSPC, errno.EDQUOT, errno.ENOLCK),
@@ -14,6 +16,10 @@ _NO_THREAD = "can't start new thread"
 class AlirError(Exception):
     """The base of every error alir raises on purpose."""
 
+    public: str | None = None
+    """What may be told to those who do not operate the service: no address, process, host or path
+    of a file of the operator's. None is the error's own text."""
+
     @property
     def is_final(self) -> bool:
         """Whether work that was acknowledged has failed with it.
@@ -22,9 +28,18 @@ class AlirError(Exception):
         """
         return True
 
+    def told(self) -> str:
+        """Return what is told to a reader, and log the whole, if that is more."""
+        if self.public is None:
+            return str(self)
+        _log.warning("%s", self)
+        return self.public
+
 
 class ConfigError(AlirError):
     """The operator must change a setting or the installation."""
+
+    public: str | None = "The service is not set up as it should be; its log says what to change."
 
     @property
     def is_final(self) -> bool:

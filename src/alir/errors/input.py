@@ -8,6 +8,8 @@ from alir.errors.families import InputError
 class PathNotFound(InputError):
     """A path to ingest does not exist."""
 
+    public = "A path does not exist. Check the path."
+
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} does not exist. Check the path.")
 
@@ -30,6 +32,10 @@ class TooManyDeletions(InputError):
             f"{files} of the {held} files that the index holds of the paths are gone, for example "
             f"{example}. New and changed files are ingested, nothing was deleted. Add "
             "--delete-many to delete them, or check the path and what is mounted there."
+        )
+        self.public = (
+            f"{files} of the {held} files that the index holds of the paths are gone. New and "
+            "changed files are ingested, nothing was deleted. Ask for delete_many to delete them."
         )
 
 

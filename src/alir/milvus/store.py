@@ -33,6 +33,7 @@ from alir.milvus.rows import ID_FIELD
 from alir.milvus.searches import CollectionSearcher
 from alir.milvus.writes import CollectionWriter
 from alir.models.fingerprint import Fingerprint
+from alir.models.secret_url import SecretUrl
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
@@ -120,7 +121,7 @@ class AlirMilvusStore(BlockingVectorStore):
 
     def __init__(  # noqa: PLR0917  the order is MilvusVectorStore's
         self,
-        uri: str = "./milvus_llamaindex.db",
+        uri: str | SecretUrl = "./milvus_llamaindex.db",
         token: str = "",
         collection_name: str = "llamacollection",
         overwrite: bool = False,

@@ -8,7 +8,7 @@ from typing import Any
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import PathNotFound
+from alir.errors import MilvusUnavailable, PathNotFound
 from alir.events.ingest import (
     Ingest,
     IngestPaused,
@@ -71,7 +71,8 @@ class IngestionRunner:
                     waiting=None,
                 )
             elif isinstance(event, IngestPaused):
-                job.update(waiting=event.reason)
+                # The reason names the address of Milvus.
+                job.update(waiting=MilvusUnavailable.public if job.tenant else event.reason)
             elif isinstance(event, IngestResumed):
                 job.update(waiting=None)
             elif isinstance(event, IngestTurn):

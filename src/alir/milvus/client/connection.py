@@ -21,6 +21,7 @@ from alir.errors import AlirError, InvalidSetting, MilvusFailed, MilvusUnavailab
 from alir.milvus.client import lite, wire
 from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.retries import Retrier, always
+from alir.models.secret_url import SecretUrl
 
 T = TypeVar("T")
 
@@ -97,14 +98,16 @@ class MilvusConnection:
 
     def __init__(
         self,
-        uri: str,
+        uri: str | SecretUrl,
         token: str = "",
         *,
         timeout_s: float = 10.0,
         outage_s: float = 0.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.uri = uri
+        self._address = SecretUrl.of(uri)
+        self.uri = str(self._address)
+        """Without credentials."""
         self.timeout_s = timeout_s
         self._options = dict(options or {})
         self._token = token
@@ -118,7 +121,7 @@ class MilvusConnection:
         """The times when calls wait for Milvus to come back."""
         self.failures = self._retries.failures
         """Calls that failed, each attempt, by the name of the error."""
-        self.is_lite = "://" not in uri
+        self.is_lite = "://" not in self._address.get_secret_value()
         """Whether this is a Milvus Lite file, not a server."""
         self.lite_starts = 1
         """How often Milvus Lite's process was started; a new one has no collection loaded."""
@@ -253,7 +256,9 @@ class MilvusConnection:
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:
-            translated = translate_error(error, operation, uri=self.uri, timeout_s=self.timeout_s)
+            translated = translate_error(
+                error, operation, address=self._address, timeout_s=self.timeout_s
+            )
             if self.is_lite and isinstance(translated, MilvusUnavailable):
                 self._lite_may_be_dead = True
             raise translated from error
@@ -278,7 +283,7 @@ class MilvusConnection:
             self._lite_path = lite.acquire(self.uri)
         try:
             return AsyncMilvusClient(
-                uri=self._lite_path or self.uri,
+                uri=self._lite_path or self._address.get_secret_value(),
                 token=self._token,
                 timeout=self.timeout_s,
                 dedicated=True,
@@ -296,7 +301,7 @@ class MilvusConnection:
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(
                 "ALIR_MILVUS_URI",
-                f"{self.uri!r} is not usable: {sentence_of(error)}",
+                f"{self.uri!r} is not usable: {self._address.redact(sentence_of(error))}",
                 "Correct it.",
             ) from error
 

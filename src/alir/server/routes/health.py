@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.errors import AlirError
-from alir.server.problems import problem_of
+from alir.server.problems import title_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 
@@ -126,7 +126,7 @@ class HealthRoutes:
             problem = detail = f"It has not answered for {TIMEOUT_S:g} s."
         except AlirError as error:
             # Addresses and paths are not for those without a key.
-            problem, detail = problem_of(error).title, str(error)
+            problem, detail = title_of(error), str(error)
         last = self._last.get(name)
         status: Literal["up", "down"] = "down" if problem else "up"
         if last is not None and last.status == status:

@@ -7,11 +7,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from alir.server.answer_stream import PING_S
 from alir.server.auth.caller import caller
 from alir.server.auth.tenant_files import resolve_path
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.questions import PING_S, accepts_events
+from alir.server.routes.questions import accepts_events
 from alir.server.schemas.ingestions import Ingestion, IngestionRequest
 from alir.server.schemas.requests import read_body
 
