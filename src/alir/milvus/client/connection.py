@@ -1,15 +1,8 @@
-"""The connection to one Milvus, from any thread or event loop, with a timeout on every call.
-
-`AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
-therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
-serialization, and a script may call `asyncio.run` as often as it likes.
-"""
+"""The connection to one Milvus, from any thread or event loop, with a timeout on every call."""
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +12,7 @@ from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
 from alir.errors import AlirError, InvalidSetting, MilvusFailed, MilvusUnavailable
 from alir.milvus.client import lite, wire
+from alir.milvus.client.client_loop import CLIENT_LOOP
 from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.retries import Retrier, always
 
@@ -28,50 +22,6 @@ T = TypeVar("T")
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
-BEGINS_WITHIN_S = 0.002
-"""How long a caller waits at most for the client's thread to send its request."""
-SENT_AFTER_TURNS = 2
-"""Turns of the client's loop from a call's begin until gRPC has its request."""
-
-
-class _ClientLoop:
-    """The event loop, on its own thread, that owns every Milvus client of the process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._loop.run_forever, name="alir-milvus", daemon=True
-                ).start()
-            return self._loop
-
-    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Begin `work` from another thread, and wait until its request is sent.
-
-        A caller that goes on computing would keep Python's lock: for each call of the system the
-        client's thread gives it away, and gets it back only after 5 ms, five times in a request.
-        """
-        loop = self.get()
-        begun = asyncio.run_coroutine_threadsafe(_waited_for(work), loop)
-        sent = threading.Event()
-
-        def turn(left: int) -> None:
-            if left:
-                loop.call_soon(turn, left - 1)
-            else:
-                sent.set()
-
-        loop.call_soon_threadsafe(turn, SENT_AFTER_TURNS)
-        sent.wait(BEGINS_WITHIN_S)
-        return begun
-
-
-_CLIENT_LOOP = _ClientLoop()
 
 
 class NamedCollection(Protocol):
@@ -218,14 +168,14 @@ class MilvusConnection:
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` now, on the loop that owns the client; return its result to await."""
-        loop = _CLIENT_LOOP.get()
+        loop = CLIENT_LOOP.get()
         if asyncio.get_running_loop() is loop:
             return work
-        return asyncio.wrap_future(_CLIENT_LOOP.begin(work))
+        return asyncio.wrap_future(CLIENT_LOOP.begin(work))
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
-        return asyncio.run_coroutine_threadsafe(work, _CLIENT_LOOP.get()).result()
+        return asyncio.run_coroutine_threadsafe(work, CLIENT_LOOP.get()).result()
 
     async def close(self) -> None:
         """Close the client; a later call connects again."""
@@ -308,14 +258,3 @@ class MilvusConnection:
         if path is not None:
             await asyncio.to_thread(lite.release, path)
         self._retries.wait_again()
-
-
-async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`; report a failure after a cancellation as that: no caller awaits it any more."""
-    try:
-        return await work
-    except Exception as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from error
-        raise
