@@ -1,0 +1,51 @@
+"""Work in a forked child: what it returned, or the error that it raised."""
+
+import os
+import pickle
+import select
+import signal
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 60.0
+"""A child that takes longer counts as one that hangs."""
+
+
+class ChildHangs(AssertionError):
+    """A child did not end."""
+
+
+class ChildFailed(AssertionError):
+    """A child raised an error; its text is the traceback."""
+
+
+def in_child(work: Callable[[], Any], *, patience_s: float = PATIENCE_S) -> Any:
+    """Fork, run `work` in the child and return its result, as pickle carries it.
+
+    The child ends like one of `multiprocessing`: without what Python does at its exit.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        told: tuple[bool, Any]
+        try:
+            told = True, work()
+        except BaseException:  # noqa: BLE001  the parent raises it
+            told = False, traceback.format_exc()
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(told, pipe)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        if not select.select([pipe], [], [], patience_s)[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise ChildHangs(f"no answer of {work} within {patience_s:g} s")
+        answer = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    assert os.waitstatus_to_exitcode(status) == 0, f"the child ended with {status}"
+    succeeded, result = pickle.loads(answer)  # noqa: S301  our own child's
+    if not succeeded:
+        raise ChildFailed(result)
+    return result
