@@ -26,6 +26,7 @@ SPOKEN = [
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
     (
+        errors.ForkedInUse(7),
         errors.RunInProgress("notes", what="alir ingest docs", pid=7, host="h", held_s=61.2),
         "alir ingest docs (process 7 on h)",
         "Wait for it",

@@ -1,5 +1,6 @@
 """One object for each process: a forked child has its parent's threads and locks as dead ones."""
 
+import ctypes
 import os
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -31,6 +32,14 @@ class PerProcess(Generic[T]):
             return self._made[_forks]
         except KeyError:
             return self._made.setdefault(_forks, self._make())
+
+
+def keep_for_ever(one: object) -> None:
+    """Never let go of `one`, also not at the end of the program, when Python deletes the rest.
+
+    For what a forked child has of its parent and what would disturb the parent at its deletion.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
 
 
 def _count_fork() -> None:

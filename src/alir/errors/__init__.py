@@ -9,6 +9,7 @@ AlirError
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
 │   ├── RunInProgress
+│   ├── ForkedInUse
 │   ├── CannotWatch
 │   ├── ExtraMissing
 │   └── AccessRefused
@@ -50,6 +51,7 @@ from alir.errors.configuration import (
     CollectionMismatch,
     ExtraMissing,
     FingerprintMismatch,
+    ForkedInUse,
     InvalidSetting,
     KeywordSearchUnavailable,
     ModelUnavailable,
@@ -102,6 +104,7 @@ __all__ = [
     "EmptyQuestion",
     "ExtraMissing",
     "FingerprintMismatch",
+    "ForkedInUse",
     "IngestStopped",
     "InputError",
     "InvalidDataset",

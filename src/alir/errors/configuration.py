@@ -76,6 +76,17 @@ class RunInProgress(ConfigError):
         )
 
 
+class ForkedInUse(ConfigError):
+    """The process was forked while its parent talked to Milvus; gRPC cannot be used in it."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__(
+            f"This process was forked while process {parent} waited for Milvus, and gRPC does not "
+            "work in such a child. Fork while no call to Milvus is under way, or start the process "
+            "anew: multiprocessing's spawn or forkserver, or a pool that is made first."
+        )
+
+
 class CannotWatch(ConfigError):
     """The system does not report changes below a path."""
 

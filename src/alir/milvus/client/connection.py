@@ -10,9 +10,17 @@ import grpc
 from pymilvus import AsyncMilvusClient
 from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
-from alir.errors import AlirError, InvalidSetting, MilvusFailed, MilvusUnavailable
+from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.per_process import keep_for_ever
+from alir.errors import (
+    AlirError,
+    ForkedInUse,
+    InvalidSetting,
+    MilvusFailed,
+    MilvusUnavailable,
+)
 from alir.milvus.client import lite, wire
-from alir.milvus.client.client_loop import CLIENT_LOOP
+from alir.milvus.client.client_loop import CLIENT_LOOP, parent_in_use
 from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.retries import Retrier, always
 
@@ -21,6 +29,7 @@ T = TypeVar("T")
 # Every failed call is logged with its full traceback by pymilvus, and raised as well.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
+RESTING_STEP_S = 0.002
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 
 
@@ -60,8 +69,9 @@ class MilvusConnection:
         self._token = token
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
-        self._connecting: asyncio.Lock | None = None
+        self._connecting = PerLoop(asyncio.Lock)
         self._is_connected = False
+        self._calls = 0
         self._lite_may_be_dead = False
         self._retries = Retrier(outage_s=outage_s)
         self.outages = self._retries.outages
@@ -168,18 +178,30 @@ class MilvusConnection:
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` now, on the loop that owns the client; return its result to await."""
-        loop = CLIENT_LOOP.get()
-        if asyncio.get_running_loop() is loop:
+        clients = CLIENT_LOOP.in_this_process()
+        if asyncio.get_running_loop() is clients.get():
             return work
-        return asyncio.wrap_future(CLIENT_LOOP.begin(work))
+        return asyncio.wrap_future(clients.begin(work))
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
-        return asyncio.run_coroutine_threadsafe(work, CLIENT_LOOP.get()).result()
+        loop = CLIENT_LOOP.in_this_process().get()
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     async def close(self) -> None:
         """Close the client; a later call connects again."""
         await self.on_client_loop(self._close())
+
+    async def rest(self) -> None:
+        """Close the client once no call is under way; the next call opens it again."""
+        while self._calls:
+            await asyncio.sleep(RESTING_STEP_S)
+        await self._disconnect()
+
+    def abandon(self) -> None:
+        """Keep what this forked child has of its parent's client for ever."""
+        keep_for_ever(self._client)
+        self._client, self._lite_path = None, None
 
     async def stop_waiting(self) -> None:
         """Stop all calls from waiting for Milvus to come back, until this is closed."""
@@ -196,6 +218,10 @@ class MilvusConnection:
     async def _perform(
         self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
     ) -> T:
+        if parent := parent_in_use():
+            raise ForkedInUse(parent)
+        self._calls += 1
+        CLIENT_LOOP.in_this_process().open.add(self)
         try:
             # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
             async with asyncio.timeout(self.timeout_s):
@@ -207,24 +233,24 @@ class MilvusConnection:
             if self.is_lite and isinstance(translated, MilvusUnavailable):
                 self._lite_may_be_dead = True
             raise translated from error
+        finally:
+            self._calls -= 1
 
     async def _connected(self) -> AsyncMilvusClient:
-        if self._connecting is None:
-            self._connecting = asyncio.Lock()
-        async with self._connecting:
+        async with self._connecting.on_this_loop():
+            if self._lite_may_be_dead and self._lite_path is not None:
+                self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
+                self._lite_may_be_dead = False
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
                 self._is_connected = False
-            elif self._lite_may_be_dead and self._lite_path is not None:
-                self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
-                self._lite_may_be_dead = False
             if not self._is_connected:
                 await wire.connect(self._client)
                 self._is_connected = True
             return self._client
 
     def _new_client(self) -> AsyncMilvusClient:
-        if self.is_lite:
+        if self.is_lite and self._lite_path is None:
             self._lite_path = lite.acquire(self.uri)
         try:
             return AsyncMilvusClient(
@@ -250,10 +276,17 @@ class MilvusConnection:
                 "Correct it.",
             ) from error
 
-    async def _close(self) -> None:
+    async def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        if self._client is None and not self._calls:
+            CLIENT_LOOP.in_this_process().open.discard(self)
+        # A forked child may find that its parent, which started it, has ended it.
+        self._lite_may_be_dead = True
+
+    async def _close(self) -> None:
+        await self._disconnect()
         path, self._lite_path = self._lite_path, None
         if path is not None:
             await asyncio.to_thread(lite.release, path)

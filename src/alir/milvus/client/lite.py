@@ -6,10 +6,12 @@ ends when the last of our connections to the file is closed, and errors say why 
 
 import fcntl
 import logging
+import os
 import re
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -17,6 +19,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from alir.concurrency.per_process import PerProcess, keep_for_ever
 from alir.errors import InvalidSetting, StoreInUse
 
 FILE_NAME = re.compile(r"[A-Za-z0-9._-]{1,36}")
@@ -28,7 +31,7 @@ _DYING_S = 1.0
 """Longest wait for the server of a program that was killed to end; it takes 10 ms."""
 _STARTING_S = 0.5
 """A server that has not ended after so long counts as started; clients wait for its answer."""
-_lock = threading.Lock()
+_lock = PerProcess(threading.Lock)
 _users: dict[Path, int] = {}
 
 
@@ -40,7 +43,7 @@ def acquire(uri: str) -> str:
         InvalidSetting: it is not a file Milvus Lite can use.
     """
     path = Path(uri).expanduser().absolute()
-    with _lock:
+    with _lock.in_this_process():
         if not _users.get(path):
             _start(path)
         _users[path] = _users.get(path, 0) + 1
@@ -51,16 +54,18 @@ def release(path: str) -> None:
     """Leave the server of the file `path`; the last one to leave ends it. Blocks."""
     from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
 
-    with _lock:
+    with _lock.in_this_process():
         _users[Path(path)] -= 1
-        if not _users[Path(path)]:
+        server = server_manager_instance._servers.get(str(Path(path).resolve()))
+        if not _users[Path(path)] and (server is None or _is_ours(server)):
             server_manager_instance.release_server(path)
 
 
 def revive(path: str) -> bool:
     """Start the server of the file `path` again if its process died; return whether it had. Blocks.
 
-    It is at the same address then: connections to it come back by themselves.
+    It is at the same address then: connections to it come back by themselves. A forked child uses
+    its parent's server, and starts its own when that one is gone.
 
     Raises:
         StoreInUse, InvalidSetting: as `acquire` does.
@@ -68,9 +73,9 @@ def revive(path: str) -> bool:
     from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
 
     resolved = str(Path(path).resolve())
-    with _lock:
+    with _lock.in_this_process():
         server = server_manager_instance._servers.get(resolved)
-        if server is None or (server._p is not None and server._p.poll() is None):
+        if server is None or _is_alive(server):
             return False
         server.stop()
         _serve(server, path)
@@ -94,8 +99,8 @@ def _start(path: Path) -> None:
 
     resolved = str(path.resolve())
     servers = server_manager_instance._servers
-    if resolved in servers:  # another library's client in this program
-        return
+    if resolved in servers and _is_alive(servers[resolved]):
+        return  # another library's client in this program, or the parent that forked it
     server = _quiet_server(resolved)
     _serve(server, str(path))
     servers[resolved] = server
@@ -131,6 +136,17 @@ def _fault_of(path: str) -> int:
     except sqlite3.DatabaseError as error:
         return error.sqlite_errorcode & 0xFF
     return 0
+
+
+def _is_ours(server: Any) -> bool:
+    """Return whether this process, not one that it was forked off, started `server`."""
+    return server._p is not None
+
+
+def _is_alive(server: Any) -> bool:
+    if _is_ours(server):
+        return server._p.poll() is None
+    return _answers(server._uds_path)
 
 
 def _answers(address: str) -> bool:
@@ -191,6 +207,25 @@ def _quiet_server(path: str) -> Any:
                 lock_file.close()
 
     return QuietServer(path)
+
+
+def _leave_to_parent() -> None:
+    """Let go, in a forked child, of the servers of its parent: at its end it would stop them."""
+    if (manager := sys.modules.get("milvus_lite.server_manager")) is None:
+        return
+    manager.server_manager_instance._lock = threading.Lock()
+    for server in manager.server_manager_instance._servers.values():
+        keep_for_ever((server, server._p))
+        server._p, server._lock_fd = None, None
+        if not hasattr(server, "got_the_lock"):  # another library's: it would delete its files
+            server.stop = _do_nothing
+
+
+def _do_nothing() -> None: ...
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _unusable(problem: str, remedy: str) -> InvalidSetting:
