@@ -42,10 +42,10 @@ def in_child(work: Callable[[], Any], *, patience_s: float = PATIENCE_S) -> Any:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             raise ChildHangs(f"no answer of {work} within {patience_s:g} s")
-        answer = pipe.read()
+        # Not to its end: a child of the child may have the pipe as well.
+        succeeded, result = pickle.load(pipe)  # noqa: S301  our own child's
     status = os.waitpid(child, 0)[1]
     assert os.waitstatus_to_exitcode(status) == 0, f"the child ended with {status}"
-    succeeded, result = pickle.loads(answer)  # noqa: S301  our own child's
     if not succeeded:
         raise ChildFailed(result)
     return result

@@ -25,8 +25,8 @@ SPOKEN = [
     ),
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
+    (errors.ForkedInUse(7), "process 7", "Fork while no call"),
     (
-        errors.ForkedInUse(7),
         errors.RunInProgress("notes", what="alir ingest docs", pid=7, host="h", held_s=61.2),
         "alir ingest docs (process 7 on h)",
         "Wait for it",
@@ -66,6 +66,7 @@ SPOKEN = [
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Make room"),
+    (errors.MilvusLiteNotStarted("a.db", "no space left"), "a.db", "Make room on the disk"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
     (

@@ -31,6 +31,7 @@ AlirError
 │   └── NodeRefused
 └── DependencyError          something outside alir failed; carries `retryable`
     ├── MilvusUnavailable
+    ├── MilvusLiteNotStarted
     ├── MilvusTimeout
     ├── MilvusFailed
     ├── LedgerFailed
@@ -63,6 +64,7 @@ from alir.errors.dependency import (
     LanguageModelFailed,
     LedgerFailed,
     MilvusFailed,
+    MilvusLiteNotStarted,
     MilvusTimeout,
     MilvusUnavailable,
     ParserUnavailable,
@@ -116,6 +118,7 @@ __all__ = [
     "LanguageModelFailed",
     "LedgerFailed",
     "MilvusFailed",
+    "MilvusLiteNotStarted",
     "MilvusTimeout",
     "MilvusUnavailable",
     "ModelUnavailable",

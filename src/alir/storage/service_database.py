@@ -118,7 +118,11 @@ class ServiceDatabase:
                 if self._connection is None:
                     self._connection = _connected(self.path)
                     self._reading = _reading(self.path)
-                return work(self._connection, *args, **kwargs)
+                try:
+                    return work(self._connection, *args, **kwargs)
+                except sqlite3.Error:
+                    self._close()  # another file may be in its place by the next call
+                    raise
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 

@@ -1,12 +1,19 @@
-"""The loop of all clients: a request goes out at once, and no caller waits for a busy one."""
+"""The loop of all clients: a request goes out at once, no caller waits for a busy one, and it
+rests while the process is forked."""
 
 import asyncio
+import os
 import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from alir.errors import ForkedInUse
 from alir.milvus.client.connection import MilvusConnection
+from tests.forked import in_child
 
 
 async def test_a_request_goes_out_before_its_caller_computes_on(
@@ -41,3 +48,86 @@ async def test_a_client_that_is_busy_does_not_hold_up_a_caller() -> None:
 
     assert await busy
     await behind
+
+
+@pytest.fixture
+def idle(uri: str) -> Iterator[MilvusConnection]:
+    """A connection with an open channel and no call under way."""
+    connection = MilvusConnection(uri, timeout_s=10)
+    connection.run_blocking(connection.call_once("list_collections"))
+    yield connection
+    connection.run_blocking(connection.close())
+
+
+def test_forked_children_and_theirs_make_calls_and_so_does_their_parent(
+    idle: MilvusConnection,
+) -> None:
+    def ask() -> list[str]:
+        return list(idle.run_blocking(idle.call_once("list_collections")))
+
+    for _ in range(3):
+        here, there = in_child(lambda: (ask(), in_child(ask)))
+        assert here == there == ask()
+
+
+def test_a_child_of_a_parent_that_closed_everything_makes_calls(idle: MilvusConnection) -> None:
+    idle.run_blocking(idle.close())
+
+    assert isinstance(
+        in_child(lambda: list(idle.run_blocking(idle.call_once("list_collections")))), list
+    )
+
+
+def test_a_fork_in_the_midst_of_quick_calls_waits_for_them(idle: MilvusConnection) -> None:
+    stop = threading.Event()
+    failures: list[Exception] = []
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            try:
+                idle.run_blocking(idle.call_once("list_collections"))
+            except Exception as error:  # noqa: BLE001  whatever it is
+                failures.append(error)
+
+    askers = [threading.Thread(target=keep_asking) for _ in range(3)]
+    for one in askers:
+        one.start()
+    try:
+        for _ in range(5):
+            in_child(lambda: idle.run_blocking(idle.call_once("list_collections")) and None)
+    finally:
+        stop.set()
+        for one in askers:
+            one.join()
+
+    assert failures == []
+
+
+def test_a_child_that_was_forked_while_a_call_took_long_is_told_so_at_once(
+    idle: MilvusConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alir.milvus.client.client_loop.RESTS_WITHIN_S", 0.2)
+    may_end = threading.Event()
+
+    async def take_long(_: object) -> str:
+        while not may_end.is_set():
+            await asyncio.sleep(0.01)
+        return "ended"
+
+    async def begin() -> str:
+        return await idle.begin("take long", take_long)
+
+    with ThreadPoolExecutor(1) as other:
+        long_call = other.submit(asyncio.run, begin())
+        while not idle._calls:
+            time.sleep(0.01)
+
+        def refusal() -> str:
+            with pytest.raises(ForkedInUse) as told:
+                idle.run_blocking(idle.call_once("list_collections"))
+            idle.run_blocking(idle.close())
+            return str(told.value)
+
+        assert f"process {os.getpid()}" in in_child(refusal)
+        may_end.set()
+        assert long_call.result(30) == "ended"
