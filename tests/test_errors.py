@@ -63,6 +63,7 @@ SPOKEN = [
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),
     (errors.UnreadableFile(Path("/a.pdf"), "is empty; fill it"), "/a.pdf", "fill it"),
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),
+    (errors.InvalidQuery("query_str", "is missing", "Give a text."), "query_str", "Give a text"),
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Make room"),

@@ -27,6 +27,7 @@ AlirError
 │   ├── PictureUnwritable
 │   ├── InvalidDataset
 │   ├── InvalidFilter
+│   ├── InvalidQuery
 │   ├── InvalidKey
 │   └── NodeRefused
 └── DependencyError          something outside alir failed; carries `retryable`
@@ -83,6 +84,7 @@ from alir.errors.input import (
     InvalidDataset,
     InvalidFilter,
     InvalidKey,
+    InvalidQuery,
     InvalidTopK,
     NodeRefused,
     NothingIngested,
@@ -112,6 +114,7 @@ __all__ = [
     "InvalidDataset",
     "InvalidFilter",
     "InvalidKey",
+    "InvalidQuery",
     "InvalidSetting",
     "InvalidTopK",
     "KeywordSearchUnavailable",

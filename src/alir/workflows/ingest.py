@@ -10,6 +10,7 @@ from time import perf_counter, time
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.per_loop import PerLoop
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -58,8 +59,7 @@ class IngestCorpus(ShardPump):
         before_writing: Callable[[], Awaitable[None]] | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
-        # A second run waits for the first: two upserts of one id at once may leave two rows.
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
@@ -67,6 +67,8 @@ class IngestCorpus(ShardPump):
         self.outages = outages
         self.before_writing = before_writing
         self.shards_in_flight = shards_in_flight
+        # Not the engine's `num_concurrent_runs`: that lock belongs to the loop that first waits.
+        self._turns = PerLoop(asyncio.Lock)
 
     @step
     async def survey(self, ev: Ingest) -> PathsSurveyed:
@@ -155,8 +157,12 @@ class IngestCorpus(ShardPump):
 
     @asynccontextmanager
     async def _exclusive(self, ctx: Context) -> AsyncIterator[None]:
-        """Hold the run lock, and stream pauses."""
-        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+        """Hold the run lock, and stream pauses.
+
+        A second run on the same event loop waits: two upserts of one id may leave two rows.
+        """
+        run_lock = nullcontext() if self.ledger is None else self.ledger.lock("an ingestion")
+        async with self._turns.on_this_loop(), run_lock:
             with self.streaming_pauses(ctx):
                 if self.before_writing is not None:
                     await self.before_writing()

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from workflows import Context, Workflow, step
 
+from alir.concurrency.per_loop import PerLoop
 from alir.errors import NothingToRebuild, RebuildIncomplete
 from alir.events.rebuild import (
     NewIndexBuilt,
@@ -46,10 +47,11 @@ class RebuildCorpus(Workflow):
         corpus_at: Callable[[str], IngestCorpus],
         ledger: Ledger,
     ) -> None:
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.collection_versions = collection_versions
         self.corpus_at = corpus_at
         self.ledger = ledger
+        self._turns = PerLoop(asyncio.Lock)
 
     @step
     async def survey(self, ev: Rebuild) -> OldIndexSurveyed:
@@ -175,8 +177,8 @@ class RebuildCorpus(Workflow):
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
-        """Hold the run lock."""
-        async with self.ledger.lock("a rebuild"):
+        """Hold the run lock; a second rebuild on the same event loop waits."""
+        async with self._turns.on_this_loop(), self.ledger.lock("a rebuild"):
             yield
 
 
