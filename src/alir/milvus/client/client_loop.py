@@ -47,6 +47,8 @@ class ClientLoop:
     def __init__(self) -> None:
         self.open: WeakSet[OpenClient] = WeakSet()
         """The clients that must be closed before a fork; the loop's own."""
+        self.is_resting = False
+        """Whether calls that begin now wait for a fork."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -97,12 +99,14 @@ class ClientLoop:
         self._is_forked.set()
 
     async def _rest(self, is_at_rest: threading.Event, is_forked: threading.Event) -> None:
+        self.is_resting = True
         with suppress(TimeoutError):
             async with asyncio.timeout(RESTS_WITHIN_S):
                 while self.open:
                     each = [client.rest() for client in list(self.open)]
                     await asyncio.gather(*each, return_exceptions=True)
         # Nothing is awaited from here on: a call that came meanwhile would open its client again.
+        self.is_resting = False
         is_at_rest.set()
         is_forked.wait(2 * RESTS_WITHIN_S)
 

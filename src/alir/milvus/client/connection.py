@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +31,7 @@ T = TypeVar("T")
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
 RESTING_STEP_S = 0.002
+_in_a_call: ContextVar[bool] = ContextVar("_in_a_call", default=False)
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 
 
@@ -220,8 +222,13 @@ class MilvusConnection:
     ) -> T:
         if parent := parent_in_use():
             raise ForkedInUse(parent)
+        clients = CLIENT_LOOP.in_this_process()
+        # What a call calls in turn goes on: a fork waits for the whole of it.
+        while clients.is_resting and not _in_a_call.get():  # noqa: ASYNC110  as in `rest`
+            await asyncio.sleep(RESTING_STEP_S)
+        in_a_call = _in_a_call.set(True)
         self._calls += 1
-        CLIENT_LOOP.in_this_process().open.add(self)
+        clients.open.add(self)
         try:
             # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
             async with asyncio.timeout(self.timeout_s):
@@ -235,6 +242,7 @@ class MilvusConnection:
             raise translated from error
         finally:
             self._calls -= 1
+            _in_a_call.reset(in_a_call)
 
     async def _connected(self) -> AsyncMilvusClient:
         async with self._connecting.on_this_loop():
