@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from alir import Alir, Settings
 from alir.testing import HashEmbedding
-from tests.forked import in_child
+from tests.forked import in_child, skip_where_another_channel_is_open
 
 QUESTION = "How long do cats sleep?"
 
@@ -29,6 +29,7 @@ QUESTION = "How long do cats sleep?"
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Alir]:
     """An app that was used already, with files ingested."""
+    skip_where_another_channel_is_open()
     folder = tmp_path / "docs"
     folder.mkdir()
     for number in range(4):

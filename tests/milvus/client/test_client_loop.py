@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pymilvus import AsyncMilvusClient
 
 from alir.errors import ForkedInUse
 from alir.milvus.client.connection import MilvusConnection
-from tests.forked import in_child
+from tests.forked import in_child, skip_where_another_channel_is_open
 
 
 async def test_a_request_goes_out_before_its_caller_computes_on(
@@ -52,7 +53,8 @@ async def test_a_client_that_is_busy_does_not_hold_up_a_caller() -> None:
 
 @pytest.fixture
 def idle(uri: str) -> Iterator[MilvusConnection]:
-    """A connection with an open channel and no call under way."""
+    """A connection with an open channel and no call under way; the only channel there is."""
+    skip_where_another_channel_is_open()
     connection = MilvusConnection(uri, timeout_s=10)
     connection.run_blocking(connection.call_once("list_collections"))
     yield connection
@@ -131,3 +133,20 @@ def test_a_child_that_was_forked_while_a_call_took_long_is_told_so_at_once(
         assert f"process {os.getpid()}" in in_child(refusal)
         may_end.set()
         assert long_call.result(30) == "ended"
+
+
+def test_a_child_of_a_parent_with_another_librarys_channel_is_told_so_at_once(
+    idle: MilvusConnection, uri: str
+) -> None:
+    loop = asyncio.new_event_loop()
+    theirs = AsyncMilvusClient(uri, dedicated=True)
+    loop.run_until_complete(theirs.list_collections())
+
+    def refusal() -> str:
+        with pytest.raises(ForkedInUse) as told:
+            idle.run_blocking(idle.call_once("list_collections"))
+        return str(told.value)
+
+    assert "another of its libraries" in in_child(refusal)
+    loop.run_until_complete(theirs.close())
+    loop.close()

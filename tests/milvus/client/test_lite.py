@@ -22,7 +22,7 @@ from alir import AlirMilvusStore
 from alir.errors import AlirError, InvalidSetting, MilvusLiteNotStarted, StoreInUse
 from alir.milvus.client import lite
 from alir.milvus.client.connection import MilvusConnection
-from tests.forked import in_child
+from tests.forked import in_child, skip_where_another_channel_is_open
 from tests.milvus.nodes import fruit
 
 
@@ -177,6 +177,7 @@ def test_a_forked_child_uses_its_parents_server_and_leaves_it_alone_also_at_its_
 def test_a_forked_child_starts_its_own_server_when_its_parent_has_ended_its(
     tmp_path: Path,
 ) -> None:
+    skip_where_another_channel_is_open()
     path = tmp_path / "left.db"
     store = AlirMilvusStore(str(path), collection_name="fruit", dim=4)
     store.add(fruit())

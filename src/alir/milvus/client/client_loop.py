@@ -25,6 +25,8 @@ BEGINS_WITHIN_S = 0.002
 """How long a caller waits at most for the client's thread to send its request."""
 SENT_AFTER_TURNS = 2
 """Turns of the client's loop from a call's begin until gRPC has its request."""
+ENDS_WITHIN_S = 0.2
+"""How long a fork waits for gRPC's own thread to end after the last channel."""
 RESTS_WITHIN_S = 2.0
 """How long a fork waits at most for the calls under way."""
 
@@ -119,6 +121,7 @@ class _Fork:
 
     under_way = threading.Lock()
     resting: ClientLoop | None = None
+    is_in_use = False
     parent_in_use = 0
 
 
@@ -134,6 +137,15 @@ def _before_fork() -> None:
     _Fork.under_way.acquire()
     _Fork.resting = CLIENT_LOOP.in_this_process()
     _Fork.resting.rest()
+    _Fork.is_in_use = _grpc_is_in_use()
+
+
+def _grpc_is_in_use() -> bool:
+    """Return whether there is a channel still, maybe of another library: gRPC polls for it."""
+    pollers = [one for one in threading.enumerate() if "_poll_wrapper" in one.name]
+    for one in pollers:
+        one.join(ENDS_WITHIN_S)
+    return any(one.is_alive() for one in pollers)
 
 
 def _after_in_parent() -> None:
@@ -146,7 +158,8 @@ def _after_in_child() -> None:
     if _Fork.resting is not None:
         for client in list(_Fork.resting.open):
             client.abandon()
-            _Fork.parent_in_use = os.getppid()
+    if _Fork.is_in_use:
+        _Fork.parent_in_use = os.getppid()
     _Fork.under_way.release()
 
 
