@@ -160,7 +160,7 @@ def test_a_forked_child_loads_the_model_itself(backend: EmbedBackend, was_closed
     if was_closed:
         embedding.close()
 
-    theirs = in_child(lambda: embedding.get_text_embedding_batch(TEXTS))
+    theirs = in_child(lambda: embedding.get_text_embedding_batch(TEXTS), patience_s=180)
 
     np.testing.assert_allclose(theirs, ours, atol=1e-5)
     np.testing.assert_allclose(embedding.get_text_embedding_batch(TEXTS), ours, atol=1e-5)
@@ -172,7 +172,7 @@ def test_a_child_that_is_forked_while_the_model_computes_does_not_hang(
 ) -> None:
     computing = [embedding._submit(TEXTS * 4, TextKind.DOCUMENT) for _ in range(4)]
 
-    theirs = in_child(lambda: embedding.get_query_embedding("Do cats sleep?"))
+    theirs = in_child(lambda: embedding.get_query_embedding("Do cats sleep?"), patience_s=180)
 
     np.testing.assert_allclose(theirs, embedding.get_query_embedding("Do cats sleep?"), atol=1e-5)
     assert [len(one.result()) for one in computing] == [4 * len(TEXTS)] * 4
