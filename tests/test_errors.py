@@ -25,6 +25,7 @@ SPOKEN = [
     ),
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
+    (errors.ForkedInUse(7), "process 7", "Fork while no call"),
     (
         errors.RunInProgress("notes", what="alir ingest docs", pid=7, host="h", held_s=61.2),
         "alir ingest docs (process 7 on h)",
@@ -65,9 +66,11 @@ SPOKEN = [
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),
     (errors.UnreadableFile(Path("/a.pdf"), "is empty; fill it"), "/a.pdf", "fill it"),
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),
+    (errors.InvalidQuery("query_str", "is missing", "Give a text."), "query_str", "Give a text"),
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Make room"),
+    (errors.MilvusLiteNotStarted("a.db", "no space left"), "a.db", "Make room on the disk"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
     (

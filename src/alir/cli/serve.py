@@ -102,7 +102,10 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
 
 def _files(settings: "Settings") -> list[Path]:
     """Return the files that only one service may use."""
-    return [settings.service_path, *([Path(settings.milvus_uri.get_secret_value())] if settings.is_lite else [])]
+    return [
+        settings.service_path,
+        *([Path(settings.milvus_uri.get_secret_value())] if settings.is_lite else []),
+    ]
 
 
 def _require_key(host: str, settings: "Settings") -> None:

@@ -11,6 +11,7 @@ AlirError
 │   ├── RunInProgress
 │   ├── ServiceRunning
 │   ├── KeysLost
+│   ├── ForkedInUse
 │   ├── CannotWatch
 │   ├── ExtraMissing
 │   └── AccessRefused
@@ -28,10 +29,12 @@ AlirError
 │   ├── PictureUnwritable
 │   ├── InvalidDataset
 │   ├── InvalidFilter
+│   ├── InvalidQuery
 │   ├── InvalidKey
 │   └── NodeRefused
 └── DependencyError          something outside alir failed; carries `retryable`
     ├── MilvusUnavailable
+    ├── MilvusLiteNotStarted
     ├── MilvusTimeout
     ├── MilvusFailed
     ├── LedgerFailed
@@ -54,6 +57,7 @@ from alir.errors.configuration import (
     CollectionMismatch,
     ExtraMissing,
     FingerprintMismatch,
+    ForkedInUse,
     InvalidSetting,
     KeysLost,
     KeywordSearchUnavailable,
@@ -67,6 +71,7 @@ from alir.errors.dependency import (
     LanguageModelFailed,
     LedgerFailed,
     MilvusFailed,
+    MilvusLiteNotStarted,
     MilvusTimeout,
     MilvusUnavailable,
     OutOfResources,
@@ -89,6 +94,7 @@ from alir.errors.input import (
     InvalidDataset,
     InvalidFilter,
     InvalidKey,
+    InvalidQuery,
     InvalidTopK,
     NodeRefused,
     NothingIngested,
@@ -112,11 +118,13 @@ __all__ = [
     "EmptyQuestion",
     "ExtraMissing",
     "FingerprintMismatch",
+    "ForkedInUse",
     "IngestStopped",
     "InputError",
     "InvalidDataset",
     "InvalidFilter",
     "InvalidKey",
+    "InvalidQuery",
     "InvalidSetting",
     "InvalidTopK",
     "KeysLost",
@@ -124,6 +132,7 @@ __all__ = [
     "LanguageModelFailed",
     "LedgerFailed",
     "MilvusFailed",
+    "MilvusLiteNotStarted",
     "MilvusTimeout",
     "MilvusUnavailable",
     "ModelUnavailable",

@@ -103,6 +103,18 @@ class KeysLost(ConfigError):
         )
 
 
+class ForkedInUse(ConfigError):
+    """The process was forked while its parent had a gRPC channel open; it can open none."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__(
+            f"This process was forked while process {parent} waited for Milvus, or another of its "
+            "libraries had a gRPC channel open: gRPC does not work in such a child. Fork while no "
+            "call to Milvus is under way and other channels are closed, or start the process anew: "
+            "multiprocessing's spawn or forkserver, or a pool that is made first."
+        )
+
+
 class CannotWatch(ConfigError):
     """The system does not report changes below a path."""
 

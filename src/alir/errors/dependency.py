@@ -20,6 +20,16 @@ class MilvusUnavailable(DependencyError):
         )
 
 
+class MilvusLiteNotStarted(DependencyError):
+    """The system does not let Milvus Lite start: no room on the disk, no descriptor, no process."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"Milvus Lite, which serves {path}, cannot be started: {why}. Make room on the disk, "
+            "or close files or programs, and try again."
+        )
+
+
 class MilvusTimeout(DependencyError):
     """Milvus accepted a call and did not answer in time."""
 

@@ -1,5 +1,6 @@
 """Errors after which the caller must change what was asked."""
 
+import reprlib
 from pathlib import Path
 
 from alir.errors.families import InputError
@@ -121,7 +122,14 @@ class InvalidFilter(InputError):
     """A metadata filter cannot be translated for Milvus."""
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"The filter on {key!r} {problem}. Change the filter.")
+        super().__init__(f"The filter on {reprlib.repr(key)} {problem}. Change the filter.")
+
+
+class InvalidQuery(InputError):
+    """A query of the store lacks a part, or has one that Milvus cannot take."""
+
+    def __init__(self, part: str, problem: str, remedy: str) -> None:
+        super().__init__(f"The query's {part} {problem}. {remedy}")
 
 
 class InvalidKey(InputError):
@@ -138,5 +146,6 @@ class NodeRefused(InputError):
         self.node_id = node_id
         self.problem = problem
         super().__init__(
-            f"The node {node_id!r} cannot be stored: {problem}. Change the node, or leave it out."
+            f"The node {reprlib.repr(node_id)} cannot be stored: {problem}. Change the node, or "
+            "leave it out."
         )

@@ -130,7 +130,12 @@ class ServiceDatabase:
 
         def done() -> T:
             with translate_errors(self.path):
-                return work(self._open(), *args, **kwargs)
+                connection = self._open()
+                try:
+                    return work(connection, *args, **kwargs)
+                except sqlite3.Error:
+                    self._close()  # another file may be in its place by the next call
+                    raise
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 

@@ -26,7 +26,7 @@ async def main():
         with open(path, "rb") as file:
             job = partial(read, Path(path), os.dup(file.fileno()))
         await asyncio.wait([asyncio.ensure_future(pool.run_job(job))], timeout=1)
-        print(*[one.pid for one in pool._all], flush=True)
+        print(*[one.pid for one in pool._own.in_this_process()._all], flush=True)
 
 signal.signal(signal.SIGINT, lambda *_: None)
 sys.path.insert(0, sys.argv[1])

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import signal
 import sys
+import time
 import zipfile
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
@@ -16,6 +18,8 @@ from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import ParserUnavailable, UnreadableFile
 from alir.models.reading import Reading
+from alir.ports import ReadDocument
+from tests.forked import in_child
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="all limits hold on Linux alone")
 
@@ -212,3 +216,66 @@ async def test_a_parser_that_cannot_start_is_no_file_s_fault(
     (library / "pypdfium2" / "raw.py").write_text("raise ImportError")
     with pytest.raises(ParserUnavailable, match="exit code 1"):
         await read(good)
+
+
+async def test_a_closed_pool_reads_again(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    for _ in range(2):
+        assert await _text_of(pool, tmp_path / "a.txt") == HONEY
+        await pool.aclose()
+
+
+def test_a_forked_child_reads_with_processes_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    async def use() -> tuple[str, set[int]]:
+        text = await _text_of(pool, tmp_path / "a.txt")
+        return text, {one.pid for one in psutil.Process().children()}
+
+    async def use_and_close() -> tuple[str, set[int]]:
+        used = await use()
+        await pool.aclose()
+        return used
+
+    text, ours = asyncio.run(use())
+    in_childs, theirs = in_child(lambda: asyncio.run(use_and_close()))
+
+    assert text == in_childs == HONEY
+    assert len(theirs) == 1
+    assert not ours & theirs
+    assert asyncio.run(use_and_close()) == (HONEY, ours), "the child's end did not end ours"
+
+
+def test_the_process_of_a_killed_parent_ends_though_a_child_of_that_lives_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    def use_and_be_killed() -> tuple[int, int]:
+        asyncio.run(_text_of(pool, tmp_path / "a.txt"))
+        [parser] = psutil.Process().children()
+        lives_on = os.fork()
+        if not lives_on:
+            time.sleep(120)
+            os._exit(0)
+        return parser.pid, lives_on
+
+    parser, lives_on = in_child(use_and_be_killed)
+    try:
+        psutil.wait_procs([psutil.Process(parser)] if psutil.pid_exists(parser) else [], timeout=20)
+        assert not psutil.pid_exists(parser)
+    finally:
+        os.kill(lives_on, signal.SIGKILL)
+
+
+async def _text_of(pool: ParserPool, path: Path) -> str:
+    def job(read: ReadDocument) -> str:
+        with path.open("rb") as file:
+            reading = read(path, None, budget_chars=1000, descriptor=file.fileno())
+        return "".join(segment.text for segment in reading.segments)
+
+    return await pool.run_job(job)

@@ -1,14 +1,16 @@
 """A pool of processes that read documents."""
 
 import asyncio
+import os
 import signal
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from alir.concurrency.per_process import PerProcess
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.process import ParserDied, ParserProcess
 from alir.errors import ParserUnavailable, UnreadableFile
@@ -25,17 +27,11 @@ class ParserPool:
     """Reads documents in processes that are held to `limits`, from any event loop.
 
     A process is started when it is needed, and lives until the pool is closed or the program ends,
-    however that ends. A thread waits for each, so that nobody else's does.
+    however that ends. A forked child starts its own. A closed pool may be used again.
     """
 
     def __init__(self, limits: SandboxLimits | None = None, *, processes: int = PROCESSES) -> None:
-        self._limits = limits or SandboxLimits()
-        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="alir-parsing")
-        self._lock = threading.Lock()
-        self._idle: list[ParserProcess] = []
-        self._all: set[ParserProcess] = set()
-        self._is_closed = False
-        self._closing = weakref.finalize(self, _close, self._all)
+        self._own = PerProcess(lambda: _Parsers(limits or SandboxLimits(), processes))
 
     async def run_job(self, job: Callable[[ReadDocument], T]) -> T:
         """Run `job` on a thread of the pool, with a function that reads documents in its process.
@@ -43,10 +39,30 @@ class ParserPool:
         Raises:
             ParserUnavailable: no process starts.
         """
-        return await asyncio.wrap_future(self._threads.submit(lambda: job(self._read)))
+        return await asyncio.wrap_future(self._own.in_this_process().submit(job))
 
     async def aclose(self) -> None:
         """Kill the processes; return when they are gone."""
+        if (parsers := self._own.take()) is not None:
+            await parsers.aclose()
+
+
+class _Parsers:
+    """The processes, and a thread that waits for each, so that nobody else's does."""
+
+    def __init__(self, limits: SandboxLimits, processes: int) -> None:
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="alir-parsing")
+        self._lock = threading.Lock()
+        self._idle: list[ParserProcess] = []
+        self._all: set[ParserProcess] = set()
+        self._is_closed = False
+        self._closing = weakref.finalize(self, _close, self._all, os.getpid())
+
+    def submit(self, job: Callable[[ReadDocument], T]) -> "Future[T]":
+        return self._threads.submit(lambda: job(self._read))
+
+    async def aclose(self) -> None:
         with self._lock:
             self._is_closed = True
             for process in self._all:
@@ -115,6 +131,6 @@ class ParserPool:
         return self._limits.perhaps_too_large(reason) if is_aborted else reason
 
 
-def _close(processes: set[ParserProcess]) -> None:
-    while processes:
+def _close(processes: set[ParserProcess], owner: int) -> None:
+    while processes and os.getpid() == owner:  # at the end of a forked child they are its parent's
         processes.pop().close()

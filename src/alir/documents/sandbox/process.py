@@ -1,12 +1,14 @@
 """The parent's side of a process that reads documents."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.errors import ParserUnavailable, UnreadableFile
@@ -20,6 +22,9 @@ _PROGRAM = (
     "main(int(sys.argv[1]), SandboxLimits(float(sys.argv[2]), int(sys.argv[3]), "
     "float(sys.argv[4])))"
 )
+
+
+_running: "WeakSet[ParserProcess]" = WeakSet()
 
 
 class ParserDied(Exception):
@@ -62,6 +67,7 @@ class ParserProcess:
             theirs.close()
         self.has_read = False
         """Whether it has read a document: it may die of that later."""
+        _running.add(self)
 
     @property
     def pid(self) -> int:
@@ -95,6 +101,15 @@ class ParserProcess:
     def kill(self) -> None:
         """Kill it, at any time; a pending `read` raises `Died`."""
         self._process.kill()
+
+    def leave_to_parent(self) -> None:
+        """Let go of its pipes, in a forked child: a process ends when nobody can write to it."""
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError, ValueError):  # it is closed already
+                if pipe is not None:
+                    os.dup2(nowhere, pipe.fileno(), inheritable=False)
+        os.close(nowhere)
 
     def close(self) -> None:
         """Kill it and close its pipes."""
@@ -143,6 +158,15 @@ class ParserProcess:
         if last_words:
             self.kill()
         return ParserDied(self._process.wait(), last_words)
+
+
+def _leave_to_parent() -> None:
+    for process in list(_running):
+        process.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _fields(at: Cursor | None) -> list[int | str] | None:
