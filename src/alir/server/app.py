@@ -1,7 +1,7 @@
 """The HTTP service: its endpoints, and the middleware of every request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,16 +10,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import AlirError
-from alir.models.key_scope import allows
-from alir.server.auth.caller import caller
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
@@ -35,8 +31,9 @@ from alir.server.middleware.request_concurrency import RequestConcurrencyMiddlew
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
-from alir.server.problems import ProblemException, handle_error, refusal
+from alir.server.problems import ProblemException, handle_error
 from alir.server.routes import api_docs, page
+from alir.server.routes.dispatcher import EndpointDispatcher
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
 from alir.server.routes.health import HealthRoutes
@@ -123,7 +120,7 @@ class HttpService:
             by_path.setdefault(one.path, {})[one.method] = one
         # One route for each path: for another method it answers 405 with those that exist.
         routes = [
-            Route(path, _EndpointDispatcher(methods, self.rate_limiter), methods=[*methods])
+            Route(path, EndpointDispatcher(methods, self.rate_limiter), methods=[*methods])
             for path, methods in by_path.items()
         ]
         app = Starlette(
@@ -206,57 +203,6 @@ class HttpService:
                 await self.ingestion_queue.stop()
                 await self.answers.stop()
                 await self._database.aclose()
-
-
-class _EndpointDispatcher:
-    """Calls the endpoint of a path and method, if the caller's key has its scope."""
-
-    def __init__(self, endpoints: Mapping[str, Endpoint], rate_limiter: RateLimiter) -> None:
-        self._endpoints = endpoints
-        self._rate_limiter = rate_limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
-        endpoint = self._endpoints["GET" if request.method == "HEAD" else request.method]
-        if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
-            detail = f"This needs a key of the scope {endpoint.scope}."
-            raise refusal(403, "Scope Too Small", detail)
-        if not endpoint.is_question:
-            response = await endpoint.handler(request)
-            await response(scope, receive, send)
-            return
-        # A question holds its slot until its answer is sent.
-        async with self._rate_limiter.question_slot(caller(request)):
-            if (answer := await _answer_while_connected(endpoint, scope, receive)) is not None:
-                await answer(scope, receive, send)
-
-
-async def _answer_while_connected(
-    endpoint: Endpoint, scope: Scope, receive: Receive
-) -> Response | None:
-    """Return the response of an endpoint; cancel it and return None if the client disconnects."""
-    body_is_read = asyncio.Event()
-
-    async def receive_body() -> Message:
-        message = await receive()
-        if not message.get("more_body", False):
-            body_is_read.set()
-        return message
-
-    async def wait_for_disconnect() -> None:
-        await body_is_read.wait()
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    answering = asyncio.ensure_future(endpoint.handler(Request(scope, receive_body)))
-    disconnecting = asyncio.create_task(wait_for_disconnect())
-    try:
-        await asyncio.wait({answering, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
-        return answering.result() if answering.done() else None
-    finally:
-        answering.cancel()
-        disconnecting.cancel()
-        await asyncio.gather(answering, disconnecting, return_exceptions=True)
 
 
 def real_root(root: Path) -> Path:

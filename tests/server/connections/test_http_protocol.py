@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alir.server.uvicorn_server import MAX_HEAD_BYTES
+from alir.server.connections.http_protocol import MAX_HEAD_BYTES
 
 CHUNKED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -1,0 +1,65 @@
+"""Calls the endpoint of a request; a question holds a slot of the question limiter."""
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from alir.models.key_scope import allows
+from alir.server.auth.caller import caller
+from alir.server.limits.rate_limiter import RateLimiter
+from alir.server.problems import refusal
+from alir.server.routes.endpoint import Endpoint
+
+
+class EndpointDispatcher:
+    """Calls the endpoint of a path and method, if the caller's key has its scope."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint], rate_limiter: RateLimiter) -> None:
+        self._endpoints = endpoints
+        self._rate_limiter = rate_limiter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        endpoint = self._endpoints["GET" if request.method == "HEAD" else request.method]
+        if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
+            detail = f"This needs a key of the scope {endpoint.scope}."
+            raise refusal(403, "Scope Too Small", detail)
+        if not endpoint.is_question:
+            response = await endpoint.handler(request)
+            await response(scope, receive, send)
+            return
+        # A question holds its slot until its answer is sent.
+        async with self._rate_limiter.question_slot(caller(request)):
+            if (answer := await _answer_while_connected(endpoint, scope, receive)) is not None:
+                await answer(scope, receive, send)
+
+
+async def _answer_while_connected(
+    endpoint: Endpoint, scope: Scope, receive: Receive
+) -> Response | None:
+    """Return the response of an endpoint; cancel it and return None if the client disconnects."""
+    body_is_read = asyncio.Event()
+
+    async def receive_body() -> Message:
+        message = await receive()
+        if not message.get("more_body", False):
+            body_is_read.set()
+        return message
+
+    async def wait_for_disconnect() -> None:
+        await body_is_read.wait()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    answering = asyncio.ensure_future(endpoint.handler(Request(scope, receive_body)))
+    disconnecting = asyncio.create_task(wait_for_disconnect())
+    try:
+        await asyncio.wait({answering, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else None
+    finally:
+        answering.cancel()
+        disconnecting.cancel()
+        await asyncio.gather(answering, disconnecting, return_exceptions=True)
