@@ -7,13 +7,13 @@ with hashed words for vectors. It says `{"pid": ...}`, then `{"url": ...}` when 
 """
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import Any
 
 from alir.app.application import Alir
 from alir.server import uvicorn_server
 from alir.server.app import HttpService, real_root
+from alir.server.connections.listener import open_port
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing.embeddings import HashEmbedding
@@ -37,7 +37,7 @@ async def _serve(log: str, settings: dict[str, Any]) -> None:
     _ = alir.ask, alir.ingest
     service = HttpService(alir, root=real_root(chosen.root), only_loopback=True)
     server = uvicorn_server.server(service.app, drain_s=chosen.drain_s)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with open_port("127.0.0.1", 0) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not (server.started or running.done()):
             await asyncio.sleep(0.005)
