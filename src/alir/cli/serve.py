@@ -47,6 +47,7 @@ def serve(
     Example: alir serve --port 8000 --root documents
     """
     with reported():
+        from alir.server.connections.descriptors import raise_limit  # noqa: PLC0415
         from alir.server.connections.listener import open_port  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
@@ -54,6 +55,7 @@ def serve(
         if first_key is not None:
             _make_first_key(first_key, settings)
         _require_key(host, settings)
+        raise_limit()
         with open_port(host, port) as listener:
             asyncio.run(_serve(listener, host, settings))
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import AlirError
+from alir.server.connections import descriptors
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
@@ -27,7 +28,7 @@ from alir.server.middleware.body_limit import BodyLimitMiddleware
 from alir.server.middleware.errors import ErrorMiddleware
 from alir.server.middleware.headers import LOOPBACK, SameOriginMiddleware, SecurityHeadersMiddleware
 from alir.server.middleware.metrics import MetricsMiddleware
-from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
+from alir.server.middleware.request_concurrency import MAX_REQUESTS, RequestConcurrencyMiddleware
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.models import ModelRoutes
@@ -80,6 +81,7 @@ class HttpService:
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
             question_limiter=question_limiter,
+            max_requests_per_key=max_requests() // 2,
         )
         health = HealthRoutes(
             {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
@@ -164,7 +166,11 @@ class HttpService:
                 hosts=hosts if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
-            Middleware(RequestConcurrencyMiddleware, open_paths=open_paths),
+            Middleware(
+                RequestConcurrencyMiddleware,
+                open_paths=open_paths,
+                max_requests=max_requests(),
+            ),
             Middleware(
                 AuthMiddleware,
                 database=self._database,
@@ -203,6 +209,11 @@ class HttpService:
                 await self.ingestion_queue.stop()
                 await self.answers.stop()
                 await self._database.aclose()
+
+
+def max_requests() -> int:
+    """Return how many requests may be under way; the other connections are told that it is busy."""
+    return min(MAX_REQUESTS, descriptors.max_connections() * 3 // 4)
 
 
 def real_root(root: Path) -> Path:

@@ -1,14 +1,21 @@
 """Answers for errors that are raised on the way to the routes."""
 
+import asyncio
 import logging
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.errors import AlirError
-from alir.server.problems import ProblemException, handle_error
+from alir.server.problems import ProblemException, handle_error, refusal
 
 _log = logging.getLogger(__name__)
+
+
+def stopping() -> ProblemException:
+    """Return the problem of a request that a stop of the service ends."""
+    detail = "The service stops; ask again when it has started again."
+    return refusal(503, "Stopped", detail, Retry_After="5")
 
 
 class ErrorMiddleware:
@@ -33,6 +40,10 @@ class ErrorMiddleware:
             await self._app(scope, receive, sent)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:  # nobody else cancels a request: the service stops
+            response = await handle_error(Request(scope), stopping())
+            if not has_begun:
+                await response(scope, receive, send)
         except Exception as error:  # noqa: BLE001  the last place to answer
             if not isinstance(error, ProblemException | AlirError):
                 _log.exception("A request failed")
