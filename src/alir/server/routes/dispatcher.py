@@ -1,12 +1,18 @@
-"""Calls the endpoint of a request; a question holds a slot of the question limiter."""
+"""Calls the endpoint of a request; a question holds a slot of the question limiter.
+
+A client that takes its answer slowly holds no slot: an answer is computed at its own pace, and
+what was not taken yet waits in memory. The server ends a connection that takes too little of it.
+"""
 
 import asyncio
 from collections.abc import Mapping
 
+from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from alir.concurrency.read_ahead import ReadAhead
 from alir.models.key_scope import allows
 from alir.server.auth.caller import caller
 from alir.server.limits.rate_limiter import RateLimiter
@@ -31,10 +37,26 @@ class EndpointDispatcher:
             response = await endpoint.handler(request)
             await response(scope, receive, send)
             return
-        # A question holds its slot until its answer is sent.
-        async with self._rate_limiter.question_slot(caller(request)):
-            if (answer := await _answer_while_connected(endpoint, scope, receive)) is not None:
+        sending: asyncio.Task[None] | None = None
+        try:
+            # A question holds its slot until its answer is computed, not until it is taken.
+            async with self._rate_limiter.question_slot(caller(request)):
+                answer = await _answer_while_connected(endpoint, scope, receive)
+                if isinstance(answer, EventSourceResponse):
+                    async with ReadAhead(answer.body_iterator) as ahead:
+                        answer.body_iterator = ahead.items()
+                        sending = asyncio.create_task(answer(scope, receive, send))
+                        await asyncio.wait(
+                            {sending, ahead.reading}, return_when=asyncio.FIRST_COMPLETED
+                        )
+            if sending is not None:
+                await sending
+            elif answer is not None:
                 await answer(scope, receive, send)
+        finally:
+            if sending is not None and not sending.done():
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _answer_while_connected(
