@@ -1,5 +1,6 @@
 """The bodies and query parameters of requests, read and validated."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
@@ -9,6 +10,11 @@ from starlette.requests import Request
 from alir.server.problems import ProblemException
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.problems import Problem
+
+MAX_ERRORS = 20
+"""Invalid fields that a problem names."""
+MAX_PARAMETERS = 100
+"""Query parameters of a request."""
 
 B = TypeVar("B", bound="RequestModel")
 
@@ -50,8 +56,10 @@ def read_query(request: Request, kind: type[B]) -> B:
         ProblemException: A parameter is unknown, repeated, or does not fit the model.
     """
     given = request.query_params.multi_items()
-    names = [name for name, _ in given]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if len(given) > MAX_PARAMETERS:
+        raise _invalid("Query", [("", f"It has more than {MAX_PARAMETERS} parameters")])
+    counts = Counter(name for name, _ in given)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
         raise _invalid("Query", [(name, "It is there more than once") for name in twice])
     try:
         return kind.model_validate(dict(given))
@@ -68,8 +76,10 @@ def invalid_request(
 
 
 def _invalid(what: str, found: Sequence[tuple[str, str]]) -> ProblemException:
-    errors = [{"at": at, "problem": problem} for at, problem in found]
+    errors = [{"at": at, "problem": problem} for at, problem in found[:MAX_ERRORS]]
     detail = f"{errors[0]['at'] or f'The {what.lower()}'}: {errors[0]['problem']}."
+    if len(found) > MAX_ERRORS:
+        detail += f" {len(found) - MAX_ERRORS} more are wrong, and not named."
     return ProblemException(
         Problem(title=f"Invalid {what}", status=422, detail=detail, errors=errors)
     )
