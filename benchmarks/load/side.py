@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from alir.app.application import Alir
 from alir.server import uvicorn_server
 from alir.server.app import HttpService, real_root
+from alir.server.connections.descriptors import raise_limit
 from alir.server.connections.listener import open_port
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
@@ -44,6 +45,7 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
         settings: alir's.
         fake: hash words instead of running the model.
     """
+    raise_limit()
     log_to_stderr()
     embedding = HashEmbedding(dim=FAKE_DIM) if fake else None
     alir = Alir(

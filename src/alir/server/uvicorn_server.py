@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from alir.server.connections import descriptors
 from alir.server.connections.connection_limiter import WARNINGS, ConnectionLimiter
 from alir.server.connections.http_protocol import BoundedHttpProtocol, problem_bytes
+from alir.server.middleware.body_limit import PATIENCE_S
 
 BACKLOG = 1024
 ACCEPTS_PER_TURN = 16
@@ -38,14 +39,21 @@ class ServiceServer(uvicorn.Server):
 
     Args:
         drain_s: Longest wait, at a stop, for open requests.
+        patience_s: Longest wait for a request's head, and for a client to take its answer.
         max_connections: None is what the limit on descriptors allows.
     """
 
     def __init__(
-        self, config: uvicorn.Config, *, drain_s: float, max_connections: int | None = None
+        self,
+        config: uvicorn.Config,
+        *,
+        drain_s: float,
+        patience_s: float,
+        max_connections: int | None,
     ) -> None:
         super().__init__(config)
         self._drain_s = drain_s
+        self._patience_s = patience_s
         self.limiter = ConnectionLimiter(max_connections or descriptors.max_connections())
         self._accepting: list[asyncio.Task[None]] = []
         self._connecting: set[asyncio.Task[None]] = set()
@@ -122,7 +130,11 @@ class ServiceServer(uvicorn.Server):
     def _connect(self, connection: socket.socket, address: str) -> None:
         loop = asyncio.get_running_loop()
         protocol = BoundedHttpProtocol(
-            self.config, self.server_state, self.lifespan.state, limiter=self.limiter
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            limiter=self.limiter,
+            patience_s=self._patience_s,
         )
         self.limiter.add(protocol, address)
 
@@ -138,13 +150,20 @@ class ServiceServer(uvicorn.Server):
         task.add_done_callback(self._connecting.discard)
 
 
-def server(app: ASGIApp, *, drain_s: int, max_connections: int | None = None) -> ServiceServer:
+def server(
+    app: ASGIApp,
+    *,
+    drain_s: float,
+    patience_s: float = PATIENCE_S,
+    max_connections: int | None = None,
+) -> ServiceServer:
     """Return a server for an application; it logs nothing itself but warnings.
 
     `RequestConcurrencyMiddleware` refuses requests with 429 before connections are refused.
 
     Args:
         drain_s: Longest wait, at a stop, for open requests.
+        patience_s: Longest wait for a request's head, and for a client to take its answer.
         max_connections: None is what the limit on descriptors allows.
     """
     logging.getLogger("uvicorn.error").addFilter(WARNINGS.filter)
@@ -159,7 +178,9 @@ def server(app: ASGIApp, *, drain_s: int, max_connections: int | None = None) ->
         proxy_headers=False,
         server_header=False,
     )
-    return ServiceServer(config, drain_s=drain_s, max_connections=max_connections)
+    return ServiceServer(
+        config, drain_s=drain_s, patience_s=patience_s, max_connections=max_connections
+    )
 
 
 def _refuse(connection: socket.socket) -> None:

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from alir.server.connections.http_protocol import MAX_HEAD_BYTES
+from alir.server.connections.http_protocol import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    MAX_TARGET_BYTES,
+)
 
 CHUNKED = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -56,3 +60,35 @@ async def test_what_is_no_http_is_told_so_in_the_shape_of_the_path(
     assert refused.json().keys() == told
     assert refused.headers["x-content-type-options"] == "nosniff"
     assert refused.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        ("/v1/sources?" + "a" * MAX_TARGET_BYTES, [], 414),
+        ("/" + "a/" * MAX_TARGET_BYTES, [], 414),
+        ("/v1/sources?" + "&".join(f"a{n}" for n in range(200)), [], 422),
+        ("/v1/sources", [f"X-{n}: a" for n in range(MAX_HEADERS + 1)], 431),
+        ("/v1/sources", ["Cookie: " + "a=b; " * MAX_HEAD_BYTES], 431),
+        ("/v1/sources", ["X-A: " + "a" * 1000 for _ in range(40)], 431),
+        ("http://evil.example/v1/sources", [], 400),
+        ("http://localhost@evil.example/v1/sources", [], 400),
+        ("localhost", [], 400),
+        ("http://localhost/v1/sources", [], 200),
+    ],
+)
+async def test_a_head_is_bounded_and_the_target_is_a_path_of_the_host(
+    served: Any, target: str, headers: list[str], status: int
+) -> None:
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, port)
+    head = [f"GET {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
+    writer.write("\r\n".join(head).encode())
+    async with asyncio.timeout(20):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        body = b"" if status == 200 else await reader.readuntil(b"}")
+    writer.close()
+
+    assert int(answer.split()[1]) == status
+    assert status == 200 or b"application/problem+json" in answer
+    assert status == 200 or b'"detail":"' in body

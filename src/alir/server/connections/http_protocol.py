@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from alir.server.connections.connection_limiter import WARNINGS, ConnectionLimiter
-from alir.server.middleware.body_limit import LINGER_S, PATIENCE_S, SLOWEST_BYTES_PER_S
+from alir.server.middleware.body_limit import LINGER_S, SLOWEST_BYTES_PER_S
 from alir.server.middleware.headers import SAFE
 from alir.server.schemas.problems import Problem
 
@@ -54,7 +54,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         *,
         limiter: ConnectionLimiter,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
     ) -> None:
         super().__init__(config, server_state, app_state)
         self._limiter = limiter
