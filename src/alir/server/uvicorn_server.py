@@ -99,8 +99,9 @@ class ServiceServer(uvicorn.Server):
     async def _end_requests(self) -> None:
         """End what is open: a client whose answer has not begun is told that the service stops."""
         for connection in [*self.server_state.connections]:
-            if connection.cycle is None or connection.cycle.response_started:
-                connection.transport.abort()
+            assert isinstance(connection, BoundedHttpProtocol)  # noqa: S101  it makes no others
+            if connection.is_idle or connection.cycle.response_started:
+                connection.abort()
         await asyncio.sleep(0)  # the applications see that their clients are gone
         await _cancel(self.server_state.tasks, timeout_s=END_REQUESTS_S)
         for connection in [*self.server_state.connections]:

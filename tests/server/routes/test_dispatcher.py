@@ -1,12 +1,19 @@
 """A question holds its slot from its request to its answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Scope
+
 from alir.server.auth.caller import Caller, Tenant
+from alir.server.routes.dispatcher import EndpointDispatcher
+from alir.server.routes.endpoint import Endpoint
 from alir.testing import OpenAIServer, Stall
 
 QUESTION = {"question": "What is there?"}
@@ -88,3 +95,52 @@ async def test_a_question_whose_asker_has_gone_is_ended(serving: Callable[..., A
             await served.settled()
 
     assert before == 1
+
+
+async def test_a_client_that_takes_nothing_holds_a_connection_and_no_slot(
+    serving: Callable[..., Any],
+) -> None:
+    taken: list[str] = []
+    takes = asyncio.Event()
+
+    async def streamed() -> AsyncIterator[ServerSentEvent]:
+        for number in range(100):
+            await asyncio.sleep(0)
+            yield ServerSentEvent(str(number))
+
+    async def handler(_: Request) -> Response:
+        return EventSourceResponse(streamed())
+
+    body_read = False
+
+    async def receive() -> Message:
+        nonlocal body_read
+        if body_read:
+            await asyncio.Event().wait()
+        body_read = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        await takes.wait()
+        taken.append(message["type"])
+
+    async with serving(questions_at_once=1) as served:
+        limiter = served.service.rate_limiter
+        endpoint = Endpoint(
+            "POST", "/x", handler, "read", "x", "text/event-stream", is_question=True
+        )
+        dispatch = EndpointDispatcher({"POST": endpoint}, limiter)
+        scope: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+        scope["state"] = {"caller": ADMIN}
+        sending = asyncio.create_task(dispatch(scope, receive, send))
+        async with asyncio.timeout(20):
+            while not limiter.question_limiter.active:
+                await asyncio.sleep(0)
+            while limiter.question_limiter.active:
+                await asyncio.sleep(0)
+            before = list(taken)
+            takes.set()
+            await sending
+
+    assert before == []
+    assert len(taken) >= 100

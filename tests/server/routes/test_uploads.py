@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alir.server.routes.uploads import PART_PREFIX
+from alir.server.routes.uploads import MAX_FIELDS, PART_PREFIX
 
 TEXT = "The lake of Toba fills a caldera."
 MIB = 1024 * 1024
@@ -156,3 +156,22 @@ async def test_a_link_in_the_folder_is_not_written_through(served: Any, desk: Pa
 
     assert answer.status_code == 409
     assert (desk / "victim.txt").read_text() == "before"
+
+
+async def test_a_form_of_very_many_or_very_large_fields_is_refused(served: Any) -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n%s\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    bodies = [field % b"" * (MAX_FIELDS + 1), field % (b"a" * 100_000)]
+    statuses = [
+        (
+            await served.client.post("/v1/files", content=body + b"--b--\r\n", headers=kind)
+        ).status_code
+        for body in bodies
+    ]
+    some = await served.client.post(
+        "/v1/files", data={f"f{number}": "a" for number in range(50)}, files=form(("a.txt", TEXT))
+    )
+
+    assert statuses == [413, 413]
+    assert some.status_code == 202
+    assert [path.name for path in served.root.iterdir()] == ["a.txt"]
