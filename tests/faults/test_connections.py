@@ -39,7 +39,7 @@ def serving(host: ServiceHost, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def serve(**settings: Any) -> Run:
-        given = {
+        given: dict[str, Any] = {
             "milvus_uri": str(tmp_path / "milvus.db"),
             "ledger": str(tmp_path / "ledger"),
             "root": str(tmp_path / "documents"),
