@@ -46,6 +46,8 @@ async def until_it_takes_no_more(url: str) -> None:
                     await client.get(f"{url}/health/live")
             except httpx.ConnectError:
                 return
+            except httpx.TransportError:
+                pass  # it was connected as the service closed its port
             await asyncio.sleep(0.05)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from alir.server.routes.drafts import PREFIX as PART_PREFIX
 from alir.server.routes.drafts import clear_drafts
+from alir.server.routes.uploads import MAX_FIELDS
 from alir.storage import sqlite_file
 from tests.faults.scarce import no_descriptors, no_room, written_elsewhere
 
@@ -263,3 +264,22 @@ async def test_uploads_and_the_folders_of_tenants_are_their_owners_alone(served:
 
     assert answer.status_code == 202
     assert modes == {"documents": 0o700, "acme": 0o700, "a.txt": 0o600}
+
+
+async def test_a_form_of_very_many_or_very_large_fields_is_refused(served: Any) -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n%s\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    bodies = [field % b"" * (MAX_FIELDS + 1), field % (b"a" * 100_000)]
+    statuses = [
+        (
+            await served.client.post("/v1/files", content=body + b"--b--\r\n", headers=kind)
+        ).status_code
+        for body in bodies
+    ]
+    some = await served.client.post(
+        "/v1/files", data={f"f{number}": "a" for number in range(50)}, files=form(("a.txt", TEXT))
+    )
+
+    assert statuses == [413, 413]
+    assert some.status_code == 202
+    assert [path.name for path in served.root.iterdir()] == ["a.txt"]

@@ -36,10 +36,9 @@ class ErrorMiddleware:
         except ClientDisconnect:
             return
         except asyncio.CancelledError:
-            # Only a stop of the server cancels a request, when ALIR_DRAIN_S has passed.
-            if has_begun:
-                raise
-            await STOPPING.response(Request(scope), _AGAIN)(scope, receive, send)
+            # Only a stop of the service cancels a request, when ALIR_DRAIN_S has passed.
+            if not has_begun:
+                await STOPPING.response(Request(scope), _AGAIN)(scope, receive, send)
         except Exception as error:  # noqa: BLE001  the last place to answer
             if not isinstance(error, ProblemException | AlirError):
                 _log.exception("A request failed")

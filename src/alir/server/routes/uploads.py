@@ -25,6 +25,8 @@ from alir.server.schemas.ingestions import Ingestion
 from alir.settings import Settings
 
 PATH = "/v1/files"
+MAX_FIELDS = 100
+"""Fields of a form besides its files; they are ignored."""
 _FORM_BYTES = 64 * 1024
 """The bytes of a form besides those of its files."""
 _MIB = 1024 * 1024
@@ -160,6 +162,8 @@ class _Form:
         self._limits = limits
         self._quota = quota
         self._size_bytes = 0
+        self._fields = self._field_bytes = 0
+        """Parts that are no files, and the bytes of their contents."""
         self._header = ("", "")
         self._disposition = ""
         self._current: _Part | None = None
@@ -190,6 +194,10 @@ class _Form:
         _, options = parse_options_header(self._disposition)
         given = options.get(b"filename")
         if given is None:
+            self._fields += 1
+            if self._fields > MAX_FIELDS:
+                detail = f"A form may bring {MAX_FIELDS} fields besides its files."
+                raise refusal(413, "Content Too Large", detail)
             return
         if len(self.parts) == self._limits.files:
             detail = f"A request may bring {self._limits.files} files."
@@ -209,6 +217,10 @@ class _Form:
         """Write to the draft of the part."""
         part = self._current
         if part is None:
+            self._field_bytes += len(piece)
+            if self._field_bytes > _FORM_BYTES:
+                detail = f"The fields of a form have at most {_FORM_BYTES} bytes."
+                raise refusal(413, "Content Too Large", detail)
             return
         part.size_bytes += len(piece)
         if part.size_bytes > self._limits.file_bytes:
