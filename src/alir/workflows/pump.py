@@ -36,7 +36,7 @@ class ShardPump(Workflow):
         observer: IngestionObserver,
         *,
         gone: frozenset[str],
-        rehash: bool,
+        rehash: bool = False,
         shards_in_flight: int,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
