@@ -71,6 +71,7 @@ def test_ingest_prints_one_json_object_and_failed_files_on_stderr(library: Libra
         "deleted": 0,
         "unchanged": 0,
         "failed": [{"file": str(library.folder / "docs" / "broken.pdf")}],
+        "mended": [],
         "embedded": 4,
         "reused": 0,
     }

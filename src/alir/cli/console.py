@@ -124,7 +124,7 @@ async def show_progress(
 
 
 def summary(report: IngestReport) -> str:
-    """Return what a run did, in a line or two."""
+    """Return what a run did, in a line or two, and a line for each file that it mended."""
     parts = [
         f"{count} {word}"
         for word, count in (
@@ -139,10 +139,17 @@ def summary(report: IngestReport) -> str:
     ]
     total = report.seconds["total"]
     slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
-    return (
+    failed = {one.path for one in report.failed}
+    mended = [
+        f"mended  {display_path(one.path)}: {one.reason}; ingested again"
+        for one in report.mended
+        if one.path not in failed
+    ]
+    line = (
         f"{plural(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
         f"The index holds {plural(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
+    return "\n".join([line, *mended])
 
 
 def changes(report: IngestReport, *, as_json: bool) -> str:
