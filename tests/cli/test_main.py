@@ -18,8 +18,8 @@ from alir.settings import DEFAULT_MODEL
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = (
-    *("ingest", "sync", "watch", "ask", "agent", "status", "retry", "rebuild", "relearn"),
-    *("serve", "mcp", "eval", "draw", "keys", "bench"),
+    *("ingest", "sync", "watch", "ask", "agent", "status", "retry", "verify"),
+    *("rebuild", "relearn", "serve", "mcp", "eval", "draw", "keys", "bench"),
 )
 
 INDEX = {"ALIR_MILVUS_URI": "./.alir/milvus.db", "ALIR_COLLECTION": "alir"}

@@ -42,6 +42,7 @@ from alir.events.ingest import (
     LedgerRelearned,
 )
 from alir.events.plan import FilesPlanned, IngestPlan, WatchPaused
+from alir.events.verify import VerifyProgress
 from alir.models.files import FilePlan
 from alir.steps.ask.cite import source
 from alir.visualize.recording import Recorder
@@ -103,10 +104,12 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             self._advance(event.files_done, event.files, event.chunks_written)
             for one in event.failed:
                 self._say(f"{display_path(one.path)}: {one.reason}")
+        elif isinstance(event, VerifyProgress):
+            self._advance(event.files_done, None, event.rows)
         elif isinstance(event, FilesPlanned):
             self._advance(event.files_done, event.files, event.to_embed)
 
-    def _advance(self, done: int, files: int, chunks: int) -> None:
+    def _advance(self, done: int, files: int | None, chunks: int) -> None:
         self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
