@@ -68,7 +68,7 @@ async def app(uri: str, tmp_path: Path, folder: Path) -> AsyncIterator[Alir]:
     settings = Settings.load(
         milvus_uri=uri,
         collection=f"verify_{uuid4().hex[:12]}",
-        ledger_path=tmp_path / "a.ledger",
+        ledger=tmp_path / "a.ledger",
     )
     async with Alir(settings, embedding=HashEmbedding(dim=64)) as app:
         await app.ingest.run(paths=[folder])
