@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter, time
 
@@ -16,9 +16,11 @@ from alir.events.verify import (
     VerifyProgress,
     VerifyReport,
 )
-from alir.models.files import FileOutcome, Roots
+from alir.models.files import FileOutcome, FilePart, Roots
+from alir.models.records import SourceRecord
 from alir.ports import Ledger
 from alir.steps.ingest.audit import Audit, audit
+from alir.steps.ingest.compare import Comparison, fingerprint
 from alir.steps.ingest.mend import Repairs, delete_gone, delete_wrong, select_repairs
 from alir.workflows.ingest import IngestCorpus
 
@@ -95,11 +97,17 @@ class VerifyCorpus(Workflow):
 
         return await audit(
             roots,
-            chunking=self.corpus.shard.chunking,
+            fingerprint=self._fingerprint,
             catalog=self.corpus.catalog,
             ledger=self.ledger,
             progress=progress,
         )
+
+    async def _fingerprint(
+        self, parts: Sequence[FilePart], known: Mapping[str, SourceRecord]
+    ) -> Comparison:
+        chunking = self.corpus.shard.chunking
+        return await asyncio.to_thread(fingerprint, parts, chunking=chunking, known=known)
 
     async def _repair(self, ctx: Context, repairs: Repairs) -> None:
         corpus = self.corpus
