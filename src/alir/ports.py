@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.models.collection_version import CollectionAudit, CollectionVersion
-from alir.models.files import RootTarget, StoredSource, StoredVersion
+from alir.models.differences import StoredChunk
+from alir.models.files import FileVersion, RootTarget, StoredSource, StoredVersion
 from alir.models.outage import Outage
 from alir.models.reading import Cursor, Reading
 from alir.models.records import FailedFile, SourceRecord
@@ -69,6 +70,10 @@ class Ledger(ShardLedger, Protocol):
         """Return whether there is no record of any source."""
         ...
 
+    def all_sources(self) -> AsyncIterator[SourceRecord]:
+        """Yield every record, a page in memory at a time."""
+        ...
+
     async def unsettled_sources(self) -> list[SourceRecord]:
         """Return the records of what was begun and is not settled."""
         ...
@@ -111,6 +116,10 @@ class Ledger(ShardLedger, Protocol):
 
     async def settle_root_targets(self, targets: Collection[RootTarget]) -> None:
         """Forget what the given paths of `targets` led to before: the index has none of it."""
+        ...
+
+    async def run_in_progress(self) -> str:
+        """Return which run has the lock, without taking it; empty if none is known."""
         ...
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:
@@ -158,6 +167,14 @@ class Catalog(ShardCatalog, Protocol):
 
     async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
         """Return every version, complete or not, with its rows; reads each row."""
+        ...
+
+    def stored_chunks(self, *, below: Sequence[Path] | None = None) -> AsyncIterator[StoredChunk]:
+        """Yield every row in the order of the ids: of those with one id, one."""
+        ...
+
+    async def surplus_rows(self, counts: Mapping[FileVersion, int]) -> Mapping[FileVersion, int]:
+        """Return how many rows more than `counts` the versions have that have more."""
         ...
 
     async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
