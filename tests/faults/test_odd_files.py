@@ -35,6 +35,7 @@ class Index:
         self.faults = Faults()
         self.faults.none()
         self.faults.watch(app)
+        app.shard.ledger = self.faults.watched(app.shard.ledger, "ledger")
         self._client = client
 
     async def ingest(self, *paths: Path) -> IngestReport:
@@ -49,7 +50,7 @@ class Index:
 
     def between_hash_and_text(self, act: Callable[[], object]) -> None:
         """Do `act` once, after the files of the next run were hashed and before they are read."""
-        self.faults.plan(act, of="catalog.live_versions", moment="after")
+        self.faults.plan(act, of="ledger.record_sources", moment="after")
 
     def between_two_parts(self, act: Callable[[], object]) -> None:
         """Do `act` once, when a first part of a file has been written."""

@@ -27,6 +27,7 @@ from alir.errors import (
 from alir.events.ask import Answer
 from alir.events.ingest import IngestReport
 from alir.events.rebuild import RebuildReport
+from alir.models.secret_url import SecretUrl
 from alir.testing import HashEmbedding, MilvusServer
 from tests.soak.faults import Faults
 
@@ -56,7 +57,7 @@ def chosen(lite_file: Path) -> Settings:
 def on_server(chosen: Settings, milvus_server: MilvusServer, tmp_path: Path) -> Settings:
     """The same on a server."""
     return chosen.model_copy(
-        update={"milvus_uri": milvus_server.uri, "ledger": tmp_path / "server.ledger"}
+        update={"milvus_uri": SecretUrl(milvus_server.uri), "ledger": tmp_path / "server.ledger"}
     )
 
 

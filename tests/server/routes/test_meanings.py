@@ -31,6 +31,8 @@ async def test_a_run_asks_what_is_meant_and_only_its_tenant_may_say(
 ) -> None:
     async with unsure() as served:
         acme, zeta, house = [await served.caller("write", one) for one in ("acme", "zeta", "")]
+        # One key alone gets no more than one of two places.
+        colleague = await served.caller("write", "acme")
         await served.hold(acme, bees=BEES)
         said = {"meaning": "How many eggs does a queen lay?"}
         told = []
@@ -40,7 +42,7 @@ async def test_a_run_asks_what_is_meant_and_only_its_tenant_may_say(
                 path = f"/v1/agent/{one['id']}/meaning"
                 assert one["meanings"] == ["Where is honey kept?", said["meaning"]]
                 # One in two places is for waiting: another run goes on with what it was asked.
-                other = await streamed(acme, question="Where is honey?", may_ask=True)
+                other = await streamed(colleague, question="Where is honey?", may_ask=True)
                 assert "meaning_asked" not in {name for name, _ in other}
                 assert any("Nobody said" in line for line in other[-1][1]["degraded"])
                 for stranger in (zeta, house):

@@ -23,17 +23,19 @@ _TITLES = {
     408: "The body came too slowly",
     409: "The index is empty, or being changed; or it cannot be done with this",
     413: "The body is too large",
+    414: "The path and its query are too long",
     415: "The body is of another media type",
     421: "The service is not known by this Host",
     422: "The body or the query is not what is asked for",
     429: "The key has asked for too much, or the service is busy",
+    431: "The headers are too large, or too many",
     500: "The service is misconfigured, or has a defect",
     502: "The language model failed",
     503: "Milvus is gone, or the service's own file cannot be used",
     504: "Milvus is too slow",
     507: "The disk is full",
 }
-_ALL_STATUSES = (400, 403, 421, 500)
+_ALL_STATUSES = (400, 403, 414, 421, 431, 500)
 _KEY_STATUSES = (401, 429, 503)
 _BODY_STATUSES = (408, 413, 415, 422)
 _SECURITY = {"key": {"type": "http", "scheme": "bearer"}}
