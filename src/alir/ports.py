@@ -68,6 +68,10 @@ class Ledger(ShardLedger, Protocol):
         """Return the records of what was begun and is not settled."""
         ...
 
+    def sources_below(self, roots: Sequence[Path]) -> AsyncIterator[SourceRecord]:
+        """Yield the records of the files that `roots` are or hold."""
+        ...
+
     async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Replace all records by `records`. Hold the lock meanwhile."""
         ...

@@ -26,7 +26,7 @@ from alir.events.ingest import (
 from alir.models.files import FileOutcome, Roots, StoredVersion
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import forget_unsettled, journal_failures, relearn
+from alir.steps.ingest.journal import forget_leftover, journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
 from alir.steps.ingest.sweep import sweep
 from alir.steps.ingest.walk import survey
@@ -163,7 +163,7 @@ class IngestCorpus(ShardPump):
             if self.ledger is not None:
                 if swept.source_ids:
                     await self.ledger.forget_sources(swept.source_ids)
-                await forget_unsettled(ev.failed, roots.paths, ledger=self.ledger)
+                await forget_leftover(ev.failed, roots.paths, held=swept.held, ledger=self.ledger)
         now = perf_counter()
         return IngestReport(
             files=files,

@@ -66,7 +66,7 @@ class PlanIngest(ShardPump):
         return IndexSeen(
             survey=ev,
             gone=held.gone,
-            files_held=held.files,
+            files_held=len(held.source_ids),
             superseded=len(held.superseded),
         )
 

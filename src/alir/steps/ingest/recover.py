@@ -32,7 +32,7 @@ ABANDONED_US = 3_600_000_000
 class IndexState:
     """The versions that the index holds of the files below some paths."""
 
-    files: int
+    source_ids: frozenset[str]
     chunks: int
     """Of the versions that stay."""
     superseded: list[StoredSource]
@@ -55,7 +55,7 @@ async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
         if is_there is False:
             gone[source.source_id] = newest[source.source_id]
     chunks = sum(source.chunks for source in newest.values())
-    return IndexState(len(newest), chunks, superseded, [*gone.values()])
+    return IndexState(frozenset(newest), chunks, superseded, [*gone.values()])
 
 
 async def recover(

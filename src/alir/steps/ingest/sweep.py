@@ -24,6 +24,8 @@ class SweepResult:
     """Files with content that is elsewhere now."""
     source_ids: list[str] = field(default_factory=list)
     """Source ids of both."""
+    held: frozenset[str] = frozenset()
+    """Source ids of the files below the roots that stay."""
     damaged: list[FileOutcome] = field(default_factory=list)
     """Files of which the index lacks a chunk after all."""
     chunks: int = 0
@@ -61,7 +63,7 @@ async def sweep(
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    refused = refused_deletions(swept.deleted, held=held.files, empty=empty)
+    refused = refused_deletions(swept.deleted, held=len(held.source_ids), empty=empty)
     if refused is not None and not delete_many:
         raise refused
     await delete_versions(held.gone, vector_store=vector_store)
@@ -71,6 +73,7 @@ async def sweep(
     )
     return replace(
         swept,
+        held=held.source_ids.difference(swept.source_ids),
         damaged=await _still_damaged(damaged, catalog=catalog),
         chunks=await catalog.count_chunks(),
     )
