@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     )
     from alir.events.plan import FilesPlanned, IngestPlan, Plan, WatchPaused
     from alir.events.search import Passages, Search
+    from alir.events.verify import DifferencesFound, Verify, VerifyProgress, VerifyReport
     from alir.milvus.store import AlirMilvusStore
     from alir.models.answers import Budget, CheckedSentence, Citation, Fusion, SourcePassage
+    from alir.models.differences import Difference
     from alir.models.path_filters import below
     from alir.settings import Settings
 
@@ -38,6 +40,8 @@ __all__ = [
     "Budget",
     "CheckedSentence",
     "Citation",
+    "Difference",
+    "DifferencesFound",
     "FilesPlanned",
     "Fusion",
     "Ingest",
@@ -57,6 +61,9 @@ __all__ = [
     "SourcePassage",
     "Sources",
     "Token",
+    "Verify",
+    "VerifyProgress",
+    "VerifyReport",
     "WatchPaused",
     "as_tool",
     "below",
@@ -79,8 +86,15 @@ _HOME = {
         ),
         "alir.events.plan": ("FilesPlanned", "IngestPlan", "Plan", "WatchPaused"),
         "alir.events.search": ("Passages", "Search"),
+        "alir.events.verify": (
+            "DifferencesFound",
+            "Verify",
+            "VerifyProgress",
+            "VerifyReport",
+        ),
         "alir.milvus.store": ("AlirMilvusStore",),
         "alir.models.answers": ("Budget", "CheckedSentence", "Citation", "Fusion", "SourcePassage"),
+        "alir.models.differences": ("Difference",),
         "alir.models.path_filters": ("below",),
         "alir.settings": ("Settings",),
     }.items()

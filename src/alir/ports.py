@@ -15,7 +15,8 @@ from typing import Protocol, TypeVar
 
 from alir.errors import UnreadableFile
 from alir.models.collection_version import CollectionAudit, CollectionVersion
-from alir.models.files import StoredSource, StoredVersion
+from alir.models.differences import StoredChunk
+from alir.models.files import FileVersion, StoredSource, StoredVersion
 from alir.models.outage import Outage
 from alir.models.reading import DocumentPosition, Reading
 from alir.models.records import FailedFile, SourceRecord
@@ -64,6 +65,10 @@ class Ledger(ShardLedger, Protocol):
         """Return whether there is no record of any source."""
         ...
 
+    def all_sources(self) -> AsyncIterator[SourceRecord]:
+        """Yield every record, a page in memory at a time."""
+        ...
+
     async def unsettled_sources(self) -> list[SourceRecord]:
         """Return the records of what was begun and is not settled."""
         ...
@@ -98,6 +103,10 @@ class Ledger(ShardLedger, Protocol):
 
     async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
+        ...
+
+    async def run_in_progress(self) -> str:
+        """Return which run has the lock, without taking it; empty if none is known."""
         ...
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:
@@ -145,6 +154,14 @@ class Catalog(ShardCatalog, Protocol):
 
     async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
         """Return every version, complete or not, with its rows; reads each row."""
+        ...
+
+    def stored_chunks(self, *, below: Sequence[Path] | None = None) -> AsyncIterator[StoredChunk]:
+        """Yield every row in the order of the ids: of those with one id, one."""
+        ...
+
+    async def surplus_rows(self, counts: Mapping[FileVersion, int]) -> Mapping[FileVersion, int]:
+        """Return how many rows more than `counts` the versions have that have more."""
         ...
 
     async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:

@@ -20,8 +20,9 @@ from alir.events.agent import BudgetSpent, QuestionDecomposed
 from alir.events.ask import Answer
 from alir.events.ingest import IngestPaused, IngestReport, IngestResumed
 from alir.events.plan import IngestPlan
+from alir.events.verify import VerifyProgress
 from alir.models.answers import Citation
-from alir.models.files import FilePlan
+from alir.models.files import FileOutcome, FilePlan
 
 
 def test_a_pause_and_its_end_are_told_on_stderr_in_plain_words(
@@ -44,6 +45,24 @@ def test_the_summary_of_a_run_names_what_was_done_and_the_slowest_stage() -> Non
         "most of it in embed."
     )
     assert "0 files: nothing to do." in summary(report())
+
+
+def test_the_summary_of_a_run_has_a_line_for_each_file_that_was_mended(desk: Path) -> None:
+    lacks = "the index holds 1 of its 38 chunks"
+    mended = [FileOutcome(desk / name, "updated", lacks) for name in ("a.txt", "b.txt")]
+    failed = [FileOutcome(desk / "b.txt", "failed", "is damaged")]
+
+    done = report(updated=1).model_copy(update={"mended": mended, "failed": failed})
+    told = summary(done).splitlines()
+
+    assert told[1:] == ["mended  a.txt: the index holds 1 of its 38 chunks; ingested again"]
+
+
+def test_a_comparison_shows_how_many_rows_it_read() -> None:
+    with IngestBar("Verifying", "chunks") as bar:
+        bar.show(VerifyProgress(files_done=2, rows=3))
+        [task] = bar._progress.tasks
+        assert (task.completed, task.fields["chunks"]) == (2, 3)
 
 
 def test_a_watch_prints_a_line_only_for_a_sync_that_changed_something() -> None:

@@ -11,7 +11,7 @@ def test_draw_writes_a_page_for_each_workflow(invoke: Command, desk: Path) -> No
     done = invoke("draw", "--out", "pages")
     assert (done.returncode, done.stderr) == (0, "")
     names = [
-        *("IngestCorpus", "IngestShard", "PlanIngest", "RebuildCorpus"),
+        *("IngestCorpus", "IngestShard", "PlanIngest", "RebuildCorpus", "VerifyCorpus"),
         *("AskCorpus", "SearchCorpus", "Agent"),
     ]
     assert done.stdout.splitlines() == [f"pages/{name}.html" for name in names]

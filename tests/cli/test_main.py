@@ -18,8 +18,8 @@ from alir.settings import DEFAULT_MODEL
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 COMMANDS = (
-    *("ingest", "sync", "watch", "ask", "agent", "status", "retry", "rebuild", "relearn"),
-    *("serve", "mcp", "eval", "draw", "keys", "bench"),
+    *("ingest", "sync", "watch", "ask", "agent", "status", "retry", "verify"),
+    *("rebuild", "relearn", "serve", "mcp", "eval", "draw", "keys", "bench"),
 )
 
 INDEX = {"ALIR_MILVUS_URI": "./.alir/milvus.db", "ALIR_COLLECTION": "alir"}
@@ -71,6 +71,7 @@ def test_ingest_prints_one_json_object_and_failed_files_on_stderr(library: Libra
         "deleted": 0,
         "unchanged": 0,
         "failed": [{"file": str(library.folder / "docs" / "broken.pdf")}],
+        "mended": [],
         "embedded": 4,
         "reused": 0,
     }

@@ -8,6 +8,7 @@ from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
 from alir.milvus.catalog import MilvusCatalog
+from alir.models.differences import StoredChunk
 from alir.models.files import StoredSource
 
 
@@ -106,6 +107,22 @@ async def test_a_row_that_is_there_twice_is_told(make_store: Any) -> None:
 
     assert (stored.chunks, stored.surplus) == (1, 1)
     assert stored.problem == "the index holds 1 of its 1 chunks, and 1 once more"
+
+
+async def test_every_row_is_yielded_with_what_it_says(catalog: MilvusCatalog) -> None:
+    rows = [one async for one in catalog.stored_chunks()]
+
+    assert [one.chunk_id for one in rows] == sorted(one.chunk_id for one in rows)
+    told = {one.chunk_id: one for one in rows}
+    assert told["foreign"].source is None
+    assert told["notes-v2-0"] == StoredChunk("notes-v2-0", NOTES, -1, "notes!", "Chunk 0 of notes.")
+    assert len(rows) == 6
+
+
+async def test_below_paths_only_the_rows_there_are_yielded(catalog: MilvusCatalog) -> None:
+    for below in ([Path("/docs/notes.txt")], [Path("/docs/notes.txt"), Path("/two\nlines")]):
+        rows = [one async for one in catalog.stored_chunks(below=below)]
+        assert [one.chunk_id for one in rows] == ["notes-v1-0", "notes-v2-0"]
 
 
 async def test_a_fencing_token_is_compared_to_the_last_digit(make_store: Any) -> None:

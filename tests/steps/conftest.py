@@ -1,7 +1,7 @@
 """What the tests of the steps share: fakes that can be read by eye."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from llama_index.core.vector_stores.types import (
 from pydantic import Field
 
 from alir.errors import NodeRefused
-from alir.models.files import StoredSource, StoredVersion
+from alir.models.differences import StoredChunk
+from alir.models.files import FileVersion, StoredSource, StoredVersion
 
 # The same examples on every machine, and no folder of them left behind.
 settings.register_profile("alir", derandomize=True, deadline=None, database=None)
@@ -107,6 +108,8 @@ class InMemoryCatalog:
         self.store = store
         self.asked: list[list[str]] = []
         """The ids of every question, in order."""
+        self.doubled: dict[FileVersion, int] = {}
+        """How many rows of versions have the id of another row."""
 
     async def live_versions(self, source_ids: Sequence[str]) -> dict[str, StoredSource]:
         self.asked.append(list(source_ids))
@@ -141,6 +144,20 @@ class InMemoryCatalog:
             StoredVersion(heads.get(key, body), keys.count(key)) for key, body in bodies.items()
         ]
 
+    async def stored_chunks(
+        self, *, below: Sequence[Path] | None = None
+    ) -> AsyncIterator[StoredChunk]:
+        for id_, node in sorted(self.store.nodes.items()):
+            about = node.metadata
+            if "version" not in about:
+                yield StoredChunk(id_, None)
+            elif _is_below(Path(about["file_path"]), below):
+                position, hash_ = about.get("chunk_index", -1), about.get("text_hash", "")
+                yield StoredChunk(id_, _source(node), position, hash_, _text(node))
+
+    async def surplus_rows(self, counts: Mapping[FileVersion, int]) -> dict[FileVersion, int]:
+        return {one: self.doubled[one] for one in counts if one in self.doubled}
+
     async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
         if below is None:
             return len(self.store.nodes)
@@ -148,17 +165,21 @@ class InMemoryCatalog:
 
     def _sources(self, *, complete: bool) -> list[StoredSource]:
         return [
-            StoredSource(
-                node.ref_doc_id or "",
-                Path(node.metadata["file_path"]),
-                node.metadata["version"],
-                node.metadata.get("generation", 0),
-                node.metadata.get("content_hash", ""),
-                node.metadata.get("chunk_count", 0),
-            )
+            _source(node)
             for node in self.store.nodes.values()
             if "version" in node.metadata and ("chunk_count" in node.metadata) >= complete
         ]
+
+
+def _source(node: BaseNode) -> StoredSource:
+    return StoredSource(
+        node.ref_doc_id or "",
+        Path(node.metadata["file_path"]),
+        node.metadata["version"],
+        node.metadata.get("generation", 0),
+        node.metadata.get("content_hash", ""),
+        node.metadata.get("chunk_count", 0),
+    )
 
 
 def _is_below(path: Path, below: Sequence[Path] | None) -> bool:

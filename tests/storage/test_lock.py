@@ -74,6 +74,46 @@ async def take(path: Path) -> None:
         pass
 
 
+def test_who_holds_it_is_told_without_taking_it(path: Path, run: Run) -> None:
+    def told() -> str:
+        return asyncio.run(SqliteLedger(path, "notes").run_in_progress())
+
+    assert told() == ""
+    assert not [*path.parent.glob(".*.lock")], "a look writes nothing"
+    for is_killed in (False, True):
+        holder = run(HOLD)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert told() == f"alir ingest docs (process {holder.pid} on {socket.gethostname()})"
+        if is_killed:
+            holder.kill()
+        holder.communicate("\n", timeout=30)
+        assert told() == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "\0", '{"what": "a run", "pid": 1e30, "host": "here"}']
+)
+async def test_a_lock_file_that_says_nothing_is_nobodys(path: Path, text: str) -> None:
+    ledger = SqliteLedger(path, "notes")
+    async with ledger.lock("a run"):
+        pass
+    [lock] = path.parent.glob(".*.lock")
+    lock.write_text(text.replace('"here"', json.dumps(socket.gethostname())))
+
+    assert await ledger.run_in_progress() == ""
+
+
+async def test_a_holder_on_another_host_or_of_another_user_is_told(path: Path) -> None:
+    ledger = SqliteLedger(path, "notes")
+    async with ledger.lock("a run"):
+        pass
+    [lock] = path.parent.glob(".*.lock")
+    lock.write_text(json.dumps({"what": "a run", "pid": 2**22, "host": "elsewhere"}))
+
+    assert await ledger.run_in_progress() == f"a run (process {2**22} on elsewhere)"
+
+
 async def test_a_second_holder_in_the_same_process_is_refused_too(path: Path) -> None:
     async with SqliteLedger(path, "notes").lock("alir ingest"):
         with pytest.raises(RunInProgress) as refused:

@@ -13,6 +13,7 @@ from alir.workflows.ask import AskCorpus
 from alir.workflows.ingest import IngestCorpus
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.rebuild import RebuildCorpus
+from alir.workflows.verify import VerifyCorpus
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -198,7 +199,9 @@ def agent() -> type[Workflow]:
     return ToyAgent
 
 
-@pytest.fixture(params=[IngestCorpus, IngestShard, AskCorpus, RebuildCorpus, Agent, ToyAgent])
+@pytest.fixture(
+    params=[IngestCorpus, IngestShard, AskCorpus, RebuildCorpus, VerifyCorpus, Agent, ToyAgent]
+)
 def workflow(request: pytest.FixtureRequest) -> type[Workflow]:
     """Each of alir's, and one with loops."""
     found: type[Workflow] = request.param

@@ -38,6 +38,7 @@ from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.plan import PlanIngest
 from alir.workflows.rebuild import RebuildCorpus
 from alir.workflows.search import SearchCorpus
+from alir.workflows.verify import VerifyCorpus
 
 METRIC = "COSINE"
 
@@ -100,6 +101,11 @@ class Alir:
             corpus_at=self._corpus_at,
             ledger=self.ledger,
         )
+
+    @cached_property
+    def verify(self) -> VerifyCorpus:
+        """The workflow that compares folder, ledger and index row by row, and mends them."""
+        return VerifyCorpus(corpus=self.ingest, ledger=self.ledger, check=self._compatibility.check)
 
     @cached_property
     def collection_versions(self) -> MilvusCollectionVersions:

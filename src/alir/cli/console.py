@@ -42,6 +42,7 @@ from alir.events.ingest import (
     LedgerRelearned,
 )
 from alir.events.plan import FilesPlanned, IngestPlan, WatchPaused
+from alir.events.verify import VerifyProgress
 from alir.models.files import FilePlan
 from alir.steps.ask.cite import source
 from alir.visualize.recording import Recorder
@@ -103,10 +104,12 @@ class IngestBar(AbstractContextManager["IngestBar"]):
             self._advance(event.files_done, event.files, event.chunks_written)
             for one in event.failed:
                 self._say(f"{display_path(one.path)}: {one.reason}")
+        elif isinstance(event, VerifyProgress):
+            self._advance(event.files_done, None, event.rows)
         elif isinstance(event, FilesPlanned):
             self._advance(event.files_done, event.files, event.to_embed)
 
-    def _advance(self, done: int, files: int, chunks: int) -> None:
+    def _advance(self, done: int, files: int | None, chunks: int) -> None:
         self._progress.update(self._task, completed=done, total=files, chunks=chunks)
 
     def _say(self, line: str) -> None:
@@ -124,7 +127,7 @@ async def show_progress(
 
 
 def summary(report: IngestReport) -> str:
-    """Return what a run did, in a line or two."""
+    """Return what a run did, in a line or two, and a line for each file that it mended."""
     parts = [
         f"{count} {word}"
         for word, count in (
@@ -139,10 +142,17 @@ def summary(report: IngestReport) -> str:
     ]
     total = report.seconds["total"]
     slowest = f", most of it in {report.bottleneck}" if report.bottleneck else ""
-    return (
+    failed = {one.path for one in report.failed}
+    mended = [
+        f"mended  {display_path(one.path)}: {one.reason}; ingested again"
+        for one in report.mended
+        if one.path not in failed
+    ]
+    line = (
         f"{plural(report.files, 'file')}: {', '.join(parts) or 'nothing to do'}. "
         f"The index holds {plural(report.chunks, 'chunk')}. {total:.1f} s{slowest}."
     )
+    return "\n".join([line, *mended])
 
 
 def changes(report: IngestReport, *, as_json: bool) -> str:

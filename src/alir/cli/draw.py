@@ -23,8 +23,9 @@ def draw(
     from alir.workflows.plan import PlanIngest  # noqa: PLC0415
     from alir.workflows.rebuild import RebuildCorpus  # noqa: PLC0415
     from alir.workflows.search import SearchCorpus  # noqa: PLC0415
+    from alir.workflows.verify import VerifyCorpus  # noqa: PLC0415
 
-    ingesting = (IngestCorpus, IngestShard, PlanIngest, RebuildCorpus)
+    ingesting = (IngestCorpus, IngestShard, PlanIngest, RebuildCorpus, VerifyCorpus)
     for workflow in (*ingesting, AskCorpus, SearchCorpus, Agent):
         page = out / f"{workflow.__name__}.html"
         about = (workflow.__doc__ or "").partition("\n")[0]

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 EXIT_CODES = {ConfigError: 3, InputError: 4, DependencyError: 5}
 """By error family; 1 is a defect of alir, 2 wrong usage."""
+EXIT_DIFFERENCES = 6
+"""Of `alir verify`: folder, ledger and index differ at its end."""
 EXIT_INTERRUPTED = 130
 
 

@@ -20,6 +20,7 @@ from alir.cli.mcp import mcp
 from alir.cli.rebuild import rebuild
 from alir.cli.serve import serve
 from alir.cli.status import relearn, status
+from alir.cli.verify import verify
 from alir.cli.watch import watch
 
 PLUGINS = "alir.commands"
@@ -30,7 +31,8 @@ cli = typer.Typer(
     help="Mirror folders into Milvus and answer questions from them, every citation checked.\n\n"
     "Settings are ALIR_* environment variables or lines of a .env file; see .env.example.\n\n"
     "Exit codes: 0 done, 2 wrong usage, 3 a setting must change, 4 the request must change, "
-    "5 Milvus or the language model failed, 130 interrupted.",
+    "5 Milvus or the language model failed, 6 verify found differences that are left, "
+    "130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,7 +45,7 @@ cli.command(
     help="Make the index mirror files and folders: the same command as alir ingest.\n\n"
     "Example: alir sync --dry-run docs",
 )(ingest)
-for command in (watch, ask, agent, status, retry, rebuild, relearn, serve, mcp):
+for command in (watch, ask, agent, status, retry, verify, rebuild, relearn, serve, mcp):
     cli.command()(command)
 cli.command("eval")(evaluate)
 cli.command()(draw)

@@ -5,7 +5,7 @@ that have one are the complete versions. Of two of one file the later generation
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from pathlib import Path
@@ -17,10 +17,12 @@ from alir.milvus.filters import among, both
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
 from alir.models import path_filters
+from alir.models.differences import StoredChunk
 from alir.models.files import FileVersion, StoredSource, StoredVersion
 
 _IS_COMPLETE = "chunk_count > 0"
 _IDS_PER_QUERY = 500
+_TEXTS_PER_PAGE = 200
 _PATHS_PER_QUERY = 50
 """Of more, the whole index is read: Milvus compares each row with each path."""
 
@@ -109,8 +111,32 @@ class MilvusCatalog:
                 counts[key] += 1
                 if source.chunks or key not in heads:
                     heads[key] = source
-        surplus = await self._surplus(counts)
+        surplus = await self.surplus_rows(counts)
         return [StoredVersion(heads[one], counts[one], surplus[one]) for one in counts]
+
+    async def stored_chunks(
+        self, *, below: Sequence[Path] | None = None
+    ) -> AsyncIterator[StoredChunk]:
+        """Yield every row in the order of the ids, a page of them in memory at a time.
+
+        Of the rows with one id Milvus shows one; see `surplus_rows`.
+        """
+        text, paths = self._store.text_key, None if below is None else frozenset(below)
+        fields = [*self._fields, "chunk_index", "text_hash", text]
+        async for row in self._store.scan(
+            "", fields, filters=_filters(below), page_rows=_TEXTS_PER_PAGE
+        ):
+            source = self._source(row)
+            path = row.get("file_path") if source is None else source.path
+            if below is None or (path and _is_below(Path(path), paths)):
+                position = row.get("chunk_index")
+                yield StoredChunk(
+                    row[ID_FIELD],
+                    source,
+                    position if isinstance(position, int) else -1,
+                    row.get("text_hash", ""),
+                    row.get(text) or "",
+                )
 
     async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
         """Return how many chunks the collection holds."""
@@ -120,8 +146,8 @@ class MilvusCatalog:
             return sum(one.chunks + one.surplus for one in stored)
         return await self._store.count(filters=filters, waits=self._waits)
 
-    async def _surplus(self, counts: Counter[FileVersion]) -> Counter[FileVersion]:
-        """Return how many rows more than its chunks each version has.
+    async def surplus_rows(self, counts: Mapping[FileVersion, int]) -> Counter[FileVersion]:
+        """Return how many rows more than `counts` each version has.
 
         Of the rows with one id, Milvus shows one and counts all.
         """

@@ -4,6 +4,7 @@ The collection is the truth. A lost ledger is made again from it (`replace_sourc
 an unchanged file costs one stat.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
@@ -16,7 +17,7 @@ from alir.errors import AlirError
 from alir.models.records import FailedFile, SourceRecord, Stage
 from alir.storage import failures, fingerprints, generations, sources
 from alir.storage.ledger_database import LedgerDatabase
-from alir.storage.lock import run_lock
+from alir.storage.lock import describe_holder, run_lock
 
 
 class SqliteLedger:
@@ -127,6 +128,10 @@ class SqliteLedger:
     async def set_fingerprint(self, made_with: Mapping[str, str]) -> None:
         """Note the fingerprint of the collection."""
         await self._write(fingerprints.write, self.collection, made_with)
+
+    async def run_in_progress(self) -> str:
+        """Return which run holds the lock, without taking it; empty if none is known to."""
+        return await asyncio.to_thread(describe_holder, self._lock_path)
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:
         """Keep other runs off the collection while in this context; `what` is for their error.

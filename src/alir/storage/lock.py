@@ -41,6 +41,27 @@ async def run_lock(path: Path, collection: str, what: str) -> AsyncIterator[None
         _release(descriptor)
 
 
+def describe_holder(path: Path) -> str:
+    """Return which run says that it holds the lock file `path`; empty if none does. Blocks.
+
+    A look takes no lock: even a shared one would keep a run off that begins meanwhile. What a
+    killed run left says nothing.
+    """
+    try:
+        holder = dict(json.loads(path.read_bytes()))
+        what, pid, host = str(holder["what"]), int(holder["pid"]), str(holder["host"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    try:
+        if host == socket.gethostname():
+            os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return ""
+    except PermissionError:
+        pass  # a process of another user
+    return f"{what} (process {pid} on {host})"
+
+
 def _take(path: Path, collection: str, what: str) -> int:
     make_folder(path)
     try:
