@@ -23,6 +23,7 @@ JOBS = {
     "ingest": "benchmarks.ingest.side:run",
     "growth": "benchmarks.growth.side:run",
     "load": "benchmarks.load.side:prepare",
+    "stalls": "benchmarks.stalls.side:run",
     "sync": "benchmarks.sync.side:run",
 }
 

@@ -232,15 +232,16 @@ def growth(
     chunks: Counts = ["1000,10000,100000"],  # noqa: B006
     files: Counts = ["100,1000,10000"],  # noqa: B006
     giant_mib: Counts = ["100"],  # noqa: B006
+    depths: Counts = ["9,900"],  # noqa: B006
     repeats: Repeats = 3,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
-    """Ingest more and more: what a chunk, a tiny file and a giant one cost, in time and memory.
+    """Ingest more and more: what a chunk, a tiny file, a giant one and a deep one cost.
 
     0 leaves a kind out.
 
-    Example: alir bench growth --chunks 1000,10000 --files 100 --giant-mib 0
+    Example: alir bench growth --chunks 1000,10000 --files 100 --giant-mib 0 --depths 0
     """
 
     async def run(progress: "Progress") -> dict[str, Any]:
@@ -250,6 +251,7 @@ def growth(
             chunks=without_zeros(chunks),
             files=without_zeros(files),
             giant_mib=without_zeros(giant_mib),
+            depths=without_zeros(depths),
             repeats=repeats,
         )
         if not options.sizes:
@@ -311,6 +313,30 @@ def poison(*, as_json: Json = False, html: Html = None) -> None:
         from benchmarks.poison.bench import measure_poison  # noqa: PLC0415
 
         return await measure_poison(progress)
+
+    _run(run, as_json=as_json, html=html)
+
+
+@bench.command()
+def stalls(
+    *,
+    characters: Annotated[int, typer.Option(min=100, help="Of each reply.")] = 20_000,
+    token_characters: Annotated[int, typer.Option(min=1, help="Of each token.")] = 4,
+    replies: Annotated[int, typer.Option(min=1, help="How many; at most all there are.")] = 1_000,
+    repeats: Repeats = 1,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Ask a language model whose replies are hard to read: how long does the event loop stand?
+
+    Example: alir bench stalls
+    """
+
+    async def run(progress: "Progress") -> dict[str, Any]:
+        from benchmarks.stalls.bench import StallOptions, measure_stalls  # noqa: PLC0415
+
+        options = StallOptions(characters, token_characters, replies, repeats)
+        return await measure_stalls(options, progress)
 
     _run(run, as_json=as_json, html=html)
 

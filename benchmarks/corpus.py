@@ -10,7 +10,8 @@ from llama_index.core.schema import Document
 from alir.documents import formats
 from alir.errors import NothingToIngest, UnreadableFile
 from alir.models.files import FilePart
-from alir.steps.ingest.walk import survey, walk
+from alir.steps.ingest.survey import survey
+from alir.steps.ingest.walk import walk
 
 PART_CHARS = 500_000
 """Read at once, as alir's shards do: a text is cut at the same places on every side."""

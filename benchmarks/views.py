@@ -12,6 +12,7 @@ from benchmarks.growth.view import growth_charts, growth_tables
 from benchmarks.ingest.view import ingest_charts, ingest_tables
 from benchmarks.load.view import load_charts, load_tables
 from benchmarks.poison.view import poison_charts, poison_tables
+from benchmarks.stalls.view import stall_charts, stall_tables
 from benchmarks.store.view import store_charts, store_tables
 from benchmarks.sync.view import sync_charts, sync_tables
 
@@ -27,6 +28,7 @@ _VIEWS: dict[
     "growth": (growth_tables, growth_charts),
     "load": (load_tables, load_charts),
     "poison": (poison_tables, poison_charts),
+    "stalls": (stall_tables, stall_charts),
     "sync": (sync_tables, sync_charts),
 }
 

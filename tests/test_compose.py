@@ -26,6 +26,7 @@ from alir.storage.service_database import open_service_database
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+PUBLISHED: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.milvus.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("alir", "alir-serve")
 SERVERS = {name: service for name, service in SERVICES.items() if name not in OURS}
@@ -106,12 +107,25 @@ def test_milvus_is_new_enough_for_the_fix_of_cve_2026_26190() -> None:
     assert tuple(map(int, version.split("."))) >= (2, 6, 10)
 
 
-def test_milvus_and_the_service_are_published_on_this_machine_alone_and_nothing_else_is() -> None:
-    assert list(ports()) == [
-        ("milvus", ["127.0.0.1", "19530", "19530"]),
-        ("alir-serve", ["127.0.0.1", "8000", "8000"]),
-    ]
+def test_the_service_alone_is_published_on_this_machine_alone_and_it_asks_for_a_key() -> None:
+    assert list(ports()) == [("alir-serve", ["127.0.0.1", "8000", "8000"])]
+    assert "--first-key" in SERVICES["alir-serve"]["command"]
     assert not any(service.get("network_mode") for service in SERVICES.values())
+
+
+def test_milvus_is_published_on_this_machine_alone_and_with_a_password_that_must_be_given() -> None:
+    services = PUBLISHED["services"]
+    password = "${MILVUS_ROOT_PASSWORD:?set it in .env}"  # noqa: S105  where it comes from
+
+    assert services["milvus"] == {
+        "environment": {
+            "COMMON_SECURITY_AUTHORIZATIONENABLED": "true",
+            "COMMON_SECURITY_DEFAULTROOTPASSWORD": password,
+        },
+        "ports": ["127.0.0.1:19530:19530"],
+    }
+    token = {"environment": {"ALIR_MILVUS_TOKEN": f"root:{password}"}}
+    assert services == {"milvus": services["milvus"], "alir": token, "alir-serve": token}
 
 
 def test_every_service_waits_until_what_it_needs_is_healthy() -> None:
@@ -281,7 +295,8 @@ def test_every_setting_can_be_given_to_the_container_and_no_other_is() -> None:
 
 def test_every_setting_and_every_name_in_the_compose_file_is_explained_in_the_example() -> None:
     names = set(assignments(EXAMPLE))
-    substituted = set(re.findall(r"\$\{(\w+)", FILE.read_text("utf-8")))
+    files = FILE.read_text("utf-8") + (ROOT / "docker-compose.milvus.yml").read_text("utf-8")
+    substituted = set(re.findall(r"\$\{(\w+)", files))
 
     assert names == variables() | substituted
     for name in names:

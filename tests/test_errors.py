@@ -25,11 +25,15 @@ SPOKEN = [
     ),
     (errors.KeywordSearchUnavailable("notes"), "'notes'", "Upgrade the server"),
     (errors.StoreInUse("/data/milvus.db"), "/data/milvus.db", "Wait for that process"),
+    (errors.ForkedInUse(7), "process 7", "Fork while no call"),
     (
         errors.RunInProgress("notes", what="alir ingest docs", pid=7, host="h", held_s=61.2),
         "alir ingest docs (process 7 on h)",
         "Wait for it",
     ),
+    (errors.ServiceRunning("/data/a.service", 7), "/data/a.service", "Use that one or end it"),
+    (errors.KeysLost("/data/a.service", "/data/a.keyed"), "/data/a.service", "alir keys add NAME"),
+    (errors.OutOfResources("/docs/a.txt", "too many open files"), "/docs/a.txt", "try again"),
     (errors.InvalidKey("a b", "is no name", "Use letters."), "'a b' is no name", "Use letters"),
     (errors.ServiceFileFailed("/data/a.service", "is full"), "/data/a.service", "alir keys add"),
     (errors.AccessRefused(f"Milvus at {URI}", "ALIR_MILVUS_TOKEN"), URI, "Check ALIR_MILVUS_TOKEN"),
@@ -62,9 +66,11 @@ SPOKEN = [
     (errors.NothingIngested("notes"), "'notes'", "alir ingest PATH"),
     (errors.UnreadableFile(Path("/a.pdf"), "is empty; fill it"), "/a.pdf", "fill it"),
     (errors.InvalidFilter("year", "has no value"), "'year'", ACTION),
+    (errors.InvalidQuery("query_str", "is missing", "Give a text."), "query_str", "Give a text"),
     (errors.NodeRefused("n1", "it has no embedding"), "'n1'", ACTION),
     (errors.MilvusUnavailable(URI), URI, "Start it"),
     (errors.MilvusUnavailable("/data/milvus.db"), "/data/milvus.db", "Make room"),
+    (errors.MilvusLiteNotStarted("a.db", "no space left"), "a.db", "Make room on the disk"),
     (errors.MilvusTimeout(URI, 2.5), URI, "raise ALIR_TIMEOUT_S"),
     (errors.MilvusFailed(URI, "insert", "disk is full", retryable=False), URI, ACTION),
     (
@@ -84,6 +90,7 @@ SPOKEN = [
         "http://llm",
         "Check ALIR_LLM_MODEL",
     ),
+    (errors.ReplyCut("The reply was longer than 9 (ALIR_X)."), "longer than 9", "ALIR_X"),
 ]
 
 

@@ -15,15 +15,15 @@ VALUES = {"errors", "settings", "models"}
 PORTS = VALUES | {"ports"}
 MAY_IMPORT = {
     "errors": set[str](),
-    "settings": {"errors"},
+    "settings": {"errors", "models"},
     "models": {"errors"},
     "ports": VALUES,
     "events": VALUES,
     "concurrency": PORTS,
-    "documents": PORTS,
+    "documents": PORTS | {"concurrency"},
     "inference": PORTS | {"concurrency"},
     "storage": PORTS | {"concurrency"},
-    "milvus": PORTS | {"concurrency"},
+    "milvus": PORTS | {"concurrency", "storage"},
     "visualize": PORTS,
     "steps": PORTS,
     "workflows": PORTS | {"events", "steps", "concurrency"},

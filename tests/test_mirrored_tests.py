@@ -16,10 +16,6 @@ TESTED_ELSEWHERE = {
     "errors/dependency.py": ("tests/test_errors.py", "a table there has a sentence of each error"),
     "errors/input.py": ("tests/test_errors.py", "a table there has a sentence of each error"),
     "ports.py": ("tests/test_import_rule.py", "protocols alone; mypy checks what implements them"),
-    "models/reading.py": (
-        "tests/documents/formats",
-        "three values that every reader's test checks",
-    ),
     "events/search.py": (
         "tests/events/test_base.py",
         "declarations; each event of the folder is tested there",

@@ -31,7 +31,7 @@ def refusal(**overrides: Any) -> str:
 def test_without_any_setting_alir_is_usable() -> None:
     settings = Settings.load()
 
-    assert settings.milvus_uri == "./.alir/milvus.db"
+    assert str(settings.milvus_uri) == "./.alir/milvus.db"
     assert settings.collection == "alir"
     assert settings.embed_model == DEFAULT_MODEL
     assert settings.top_k == 5
@@ -47,7 +47,7 @@ def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     settings = Settings.load()
 
     assert settings.top_k == 7
-    assert settings.milvus_uri == "http://localhost:19530"
+    assert str(settings.milvus_uri) == "http://localhost:19530"
     assert settings.timeout_s == 2.5
 
 
@@ -99,7 +99,7 @@ def test_what_is_given_in_code_wins_over_both(monkeypatch: pytest.MonkeyPatch) -
     assert settings.top_k == 9
     assert settings.llm_api_key is not None
     assert settings.llm_api_key.get_secret_value() == "given"
-    assert settings.llm_base_url == "http://given"
+    assert str(settings.llm_base_url) == "http://given"
 
 
 def test_none_given_in_code_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_openais_own_variables_are_read_too(monkeypatch: pytest.MonkeyPatch, whe
 
     assert settings.llm_api_key is not None
     assert settings.llm_api_key.get_secret_value() == "openais"
-    assert settings.llm_base_url == "https://openais"
+    assert str(settings.llm_base_url) == "https://openais"
 
 
 def test_alirs_variables_win_over_openais(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,3 +280,20 @@ def test_a_secret_is_not_shown_by_the_settings_themselves(monkeypatch: pytest.Mo
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         Settings.load().top_k = 7  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("milvus_uri", "ann:hunter2@host:1"),
+        ("milvus_uri", "http://ann:hun/ter2@host"),
+        ("llm_base_url", "ftp://ann:hunter2@host"),
+        ("llm_base_url", "ann:hunter2@host"),
+        ("otlp_endpoint", "http://ann:hunter2@host:port"),
+    ],
+)
+def test_a_refused_address_is_told_without_its_credentials(name: str, given: str) -> None:
+    told = refusal(**{name: given})
+    assert told.startswith(f"ALIR_{name.upper()}: ")
+    assert "hunter2" not in told
+    assert "hun/ter2" not in told

@@ -88,7 +88,7 @@ async def askers(app: Alir, questions: Sequence[str]) -> AsyncIterator[Askers]:
     settings = app.settings
     by_words = await app.vector_store.keyword_search()
     store = MilvusVectorStore(
-        settings.milvus_uri,
+        settings.milvus_uri.get_secret_value(),
         settings.milvus_token.get_secret_value(),
         settings.collection,
         similarity_metric="COSINE",

@@ -5,14 +5,19 @@ own, with words hashed instead of a model run (384 dimensions): what is left is 
 The JSON, beside what every bench has (`bench`, `repeats`, `machine`):
 
 - `chunks`, by the number asked for, in files of 200,000 characters; `files`, by number, of one
-  sentence each; `giant`, by MiB, one text file. Of each, medians: `files`, `chunks`, `seconds`,
+  sentence each; `giant`, by MiB, one text file; `depths`, by levels of folders, 900 files, one in
+  each folder. Of each, medians: `files`, `chunks`, `seconds`,
   `cpu_s` (of alir's process, all threads), `ms_per_chunk`, `cpu_ms_per_chunk`, `cpu_ms_per_file`,
-  `peak_rss_mib` (of alir's process), `milvus_peak_rss_mib` (of Milvus Lite's).
+  `peak_rss_mib` (of alir's process), `milvus_peak_rss_mib` (of Milvus Lite's); of `depths`, also
+  `ms_per_file` and `again_ms_per_file`, of a second run that finds nothing changed.
 - `growth`, for the largest number of chunks over the one before it: `ms_per_chunk` and
-  `peak_rss_mib`; null for a single size.
-- `spread` and `runs`: in the shape of `chunks`, `files` and `giant`.
+  `peak_rss_mib`; null for a single size. `depth_growth`, for the deepest over the least deep:
+  `ms_per_file` and `again_ms_per_file`; null for a single depth.
+- `spread` and `runs`: in the shape of `chunks`, `files`, `giant` and `depths`.
 """
 
+import asyncio
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +36,10 @@ from benchmarks.child import in_child
 from benchmarks.ingest.side import FAKE_DIM
 from benchmarks.measure import Figure, by_key, interleaved, medians, rounded, runs, spreads
 
+KINDS = ("chunks", "files", "giant", "depths")
 FILE_CHARS = 200_000
 FILES_PER_FOLDER = 1000
+DEPTH_FILES = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,13 @@ class GrowthOptions:
     chunks: Sequence[int] = (1_000, 10_000, 100_000)
     files: Sequence[int] = (100, 1_000, 10_000)
     giant_mib: Sequence[int] = (100,)
+    depths: Sequence[int] = (9, 900)
     repeats: int = 3
 
     @property
     def sizes(self) -> int:
         """How many there are."""
-        return len(self.chunks) + len(self.files) + len(self.giant_mib)
+        return len(self.chunks) + len(self.files) + len(self.giant_mib) + len(self.depths)
 
 
 async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str, Any]:
@@ -60,15 +68,20 @@ async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str
     with TemporaryDirectory() as folder:
         progress("writing the files")
         folders = _written(options, Path(folder))
-        found = await interleaved(
-            {
-                f"{kind} {size:,}": partial(_measured, path)
-                for (kind, size), path in folders.items()
-            },
-            options.repeats,
-            progress,
-        )
-    figures: dict[str, dict[str, dict[str, Figure]]] = {"chunks": {}, "files": {}, "giant": {}}
+        try:
+            found = await interleaved(
+                {
+                    f"{kind} {size:,}": partial(_measured, path, again=kind == "depths")
+                    for (kind, size), path in folders.items()
+                },
+                options.repeats,
+                progress,
+            )
+        finally:
+            deep = [path for (kind, _), path in folders.items() if kind == "depths"]
+            # Python's own function calls itself for each level.
+            await asyncio.to_thread(subprocess.call, ["rm", "-rf", *map(str, deep)])
+    figures: dict[str, dict[str, dict[str, Figure]]] = {kind: {} for kind in KINDS}
     for kind, size in folders:
         figures[kind][str(size)] = by_key(found[f"{kind} {size:,}"])
     return {
@@ -76,15 +89,20 @@ async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str
         "repeats": options.repeats,
         **medians(figures),
         "growth": _growth(list(figures["chunks"].values())),
+        "depth_growth": _depth_growth(list(figures["depths"].values())),
         "spread": spreads(figures),
         "runs": runs(figures),
         "machine": described,
     }
 
 
-async def _measured(folder: Path) -> dict[str, float]:
-    found = await in_child("growth", folder=str(folder))
+async def _measured(folder: Path, *, again: bool) -> dict[str, float]:
+    found = await in_child("growth", folder=str(folder), again=again)
+    per_file = {"ms_per_file": 1000 * found["seconds"] / found["files"]}
+    if again:
+        per_file["again_ms_per_file"] = 1000 * found["again_s"] / found["files"]
     return {
+        **(per_file if again else {}),
         **found,
         "ms_per_chunk": 1000 * found["seconds"] / found["chunks"],
         "cpu_ms_per_chunk": 1000 * found["cpu_s"] / found["chunks"],
@@ -112,6 +130,15 @@ def _written(options: GrowthOptions, folder: Path) -> dict[tuple[str, int], Path
         made["giant", size] = path = folder / f"giant-{size}"
         path.mkdir()
         prose.write(path / "giant.txt", size * 2**20, seed=size)
+    for size in options.depths:
+        made["depths", size] = path = folder / f"depths-{size}"
+        for chain in range(DEPTH_FILES // size):
+            place = path / f"{chain:03}"
+            place.mkdir(parents=True)
+            for level in range(size):
+                prose.write(place / "f.txt", 1, seed=chain * size + level)
+                place /= "d"
+                place.mkdir()
     return made
 
 
@@ -121,6 +148,15 @@ def _chunk_chars(sample: Path) -> int:
     text = sample.read_text("utf-8")
     parser = Alir(embedding=HashEmbedding(dim=FAKE_DIM)).shard.node_parser
     return len(text) // len(parser.get_nodes_from_documents([Document(text=text)]))
+
+
+def _depth_growth(depths: list[dict[str, Figure]]) -> dict[str, float] | None:
+    if len(depths) < 2:
+        return None
+    return {
+        key: rounded(depths[-1][key].median / depths[0][key].median)
+        for key in ("ms_per_file", "again_ms_per_file")
+    }
 
 
 def _growth(sizes: list[dict[str, Figure]]) -> dict[str, float] | None:

@@ -4,16 +4,26 @@ from typing import Any
 
 from alir.evaluation.report.tables import Bar, Chart, Table, number, seconds, times, with_notes
 
-KINDS = {"chunks": "chunks", "files": "tiny files", "giant": "MiB, one file"}
+KINDS = {
+    "chunks": "chunks",
+    "files": "tiny files",
+    "giant": "MiB, one file",
+    "depths": "levels of folders",
+}
 
-TITLES = {"chunks": "More chunks", "files": "More tiny files", "giant": "One giant file"}
+TITLES = {
+    "chunks": "More chunks",
+    "files": "More tiny files",
+    "giant": "One giant file",
+    "depths": "Deeper folders",
+}
 
 
 def growth_tables(found: dict[str, Any]) -> list[Table]:
     """Return a table for each kind of growth."""
     tables = []
     for kind, name in KINDS.items():
-        per = "file" if kind == "files" else "chunk"
+        per = "file" if kind in {"files", "depths"} else "chunk"
         rows = [
             [
                 f"{int(size):,}",
@@ -38,6 +48,12 @@ def growth_tables(found: dict[str, Any]) -> list[Table]:
             f"From the second largest number of chunks to the largest: a chunk takes "
             f"{times(growth['ms_per_chunk'])} as long, the peak memory is "
             f"{times(growth['peak_rss_mib'])}."
+        )
+    if deeper := found["depth_growth"]:
+        notes.append(
+            f"From the least deep folders to the deepest: a file takes "
+            f"{times(deeper['ms_per_file'])} as long, and {times(deeper['again_ms_per_file'])} in "
+            "a second run that finds nothing changed."
         )
     return with_notes(tables, *notes)
 

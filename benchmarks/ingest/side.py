@@ -165,7 +165,7 @@ async def _theirs(app: Alir) -> tuple[BaseEmbedding, Any]:
         embedding = HuggingFaceEmbedding(_folder(app))
     dim = len(await embedding.aget_text_embedding(WARM))
     store = MilvusVectorStore(
-        app.settings.milvus_uri,
+        app.settings.milvus_uri.get_secret_value(),
         collection_name=app.settings.collection,
         dim=dim,
         similarity_metric="COSINE",

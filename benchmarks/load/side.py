@@ -11,7 +11,6 @@ It ends with SIGTERM.
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +22,8 @@ from starlette.types import ASGIApp
 from alir.app.application import Alir
 from alir.server import uvicorn_server
 from alir.server.app import HttpService, real_root
+from alir.server.connections.descriptors import raise_limit
+from alir.server.connections.listener import open_port
 from alir.server.telemetry.logs import log_to_stderr
 from alir.settings import Settings
 from alir.testing import HashEmbedding
@@ -44,6 +45,7 @@ async def serve(side: Side, settings: dict[str, Any], *, fake: bool) -> None:
         settings: alir's.
         fake: hash words instead of running the model.
     """
+    raise_limit()
     log_to_stderr()
     embedding = HashEmbedding(dim=FAKE_DIM) if fake else None
     alir = Alir(
@@ -81,7 +83,7 @@ async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, C
 
     settings = alir.settings
     store = MilvusVectorStore(
-        settings.milvus_uri,
+        settings.milvus_uri.get_secret_value(),
         collection_name=settings.collection,
         similarity_metric="COSINE",
         consistency_level=settings.consistency_level,
@@ -98,7 +100,7 @@ async def _application(side: Side, alir: Alir) -> AsyncIterator[tuple[ASGIApp, C
 
 async def _serve_and_report(app: ASGIApp, counts: Counts, *, drain_s: int) -> None:
     server = uvicorn_server.server(app, drain_s=drain_s)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with open_port("127.0.0.1", 0) as listener:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         async with watched_loop() as stall:
             while not (server.started or running.done()):  # noqa: ASYNC110  there is no event

@@ -24,7 +24,7 @@ from alir.errors import NothingToIngest
 from alir.evaluation.report import machine
 from alir.evaluation.report.progress import Progress
 from alir.settings import Settings
-from alir.steps.ingest.compare import TICK_NS
+from alir.steps.ingest.read_file import TICK_NS
 from alir.testing import HashEmbedding
 from benchmarks.child import in_child
 from benchmarks.corpus import files_below, read

@@ -5,7 +5,6 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
-    Iterable,
     Mapping,
     Sequence,
 )
@@ -13,31 +12,37 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from alir.errors import UnreadableFile
 from alir.models.collection_version import CollectionAudit, CollectionVersion
 from alir.models.differences import StoredChunk
-from alir.models.files import FileVersion, StoredSource, StoredVersion
+from alir.models.files import FileVersion, RootTarget, StoredSource, StoredVersion
 from alir.models.outage import Outage
-from alir.models.reading import DocumentPosition, Reading
+from alir.models.reading import Cursor, Reading
 from alir.models.records import FailedFile, SourceRecord
 
 T = TypeVar("T")
 
 
-class ReadGroup(Protocol):
-    """Reads documents as `alir.documents.formats.read_group` does, in any process. Blocks."""
+class ReadDocument(Protocol):
+    """Reads documents as `alir.documents.formats.read` does, in any process. Blocks."""
 
     def __call__(
-        self, positions: Sequence[DocumentPosition], *, budget_chars: int
-    ) -> Iterable[Reading | UnreadableFile]:
-        """Return the text at each position, or why it cannot be read, until the budget ends."""
+        self, path: Path, at: Cursor | None, *, budget_chars: int, descriptor: int
+    ) -> Reading:
+        """Return the next part of the document that `descriptor` is open on.
+
+        Args:
+            path: its name, which tells the kind of document. Nothing is opened by it.
+
+        Raises:
+            UnreadableFile: it cannot be read as a document.
+        """
         ...
 
 
 class ReaderPool(Protocol):
     """Reads documents off the event loop."""
 
-    async def run_job(self, job: Callable[[ReadGroup], T]) -> T:
+    async def run_job(self, job: Callable[[ReadDocument], T]) -> T:
         """Run `job` there, with a function that reads documents."""
         ...
 
@@ -107,6 +112,18 @@ class Ledger(ShardLedger, Protocol):
 
     async def run_in_progress(self) -> str:
         """Return which run has the lock, without taking it; empty if none is known."""
+        ...
+
+    async def root_targets(self) -> list[RootTarget]:
+        """Return what every given path led to: more than one where the index may hold both."""
+        ...
+
+    async def record_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Note what given paths lead to, beside what they led to before."""
+        ...
+
+    async def settle_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Forget what the given paths of `targets` led to before: the index has none of it."""
         ...
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:

@@ -15,12 +15,14 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from alir.errors import InvalidSetting
+from alir.models.secret_url import SecretUrl, is_sound
 
 PREFIX = "ALIR_"
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EmbedBackend = Literal["auto", "torch", "torch-bf16", "openvino"]
 Names = Annotated[tuple[str, ...], NoDecode]
 """Separated by commas."""
+_NO_HOST = "names no host and port, or its user and password are not percent-encoded"
 
 
 class Settings(BaseSettings):
@@ -37,7 +39,7 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    milvus_uri: str = "./.alir/milvus.db"
+    milvus_uri: SecretUrl = SecretUrl("./.alir/milvus.db")
     """A Milvus Lite file (its name ends in .db) or a server's address, http://host:19530."""
     milvus_token: SecretStr = SecretStr("")
     """`user:password` or an API key, if the server requires one."""
@@ -57,6 +59,11 @@ class Settings(BaseSettings):
     """CPU seconds that reading a part of a file may take; in all it may take five times as long."""
     parse_memory_mib: Annotated[int, Field(ge=64)] = 1024
     """Memory that reading a part of a file may take; only limited on Linux."""
+
+    max_file_mib: Annotated[int, Field(ge=0)] = 1024
+    """Largest file that is read; 0 is no limit."""
+    max_file_chunks: Annotated[int, Field(ge=0)] = 500_000
+    """Most chunks that are made of a file; 0 is no limit."""
 
     embed_model: str = DEFAULT_MODEL
     """A sentence-transformers model: a folder, or a name that is looked up in the local package,
@@ -78,7 +85,8 @@ class Settings(BaseSettings):
 
     llm_model: str = "gpt-4.1-mini"
     llm_base_url: Annotated[
-        str | None, Field(validation_alias=AliasChoices("ALIR_LLM_BASE_URL", "OPENAI_BASE_URL"))
+        SecretUrl | None,
+        Field(validation_alias=AliasChoices("ALIR_LLM_BASE_URL", "OPENAI_BASE_URL")),
     ] = None
     """An OpenAI-compatible endpoint; None is OpenAI's own."""
     llm_api_key: Annotated[
@@ -87,6 +95,9 @@ class Settings(BaseSettings):
     ] = None
     """Without a key and a base URL, answers are extractive."""
     llm_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait for a whole reply, whatever was tried again; then the answer breaks off."""
+    llm_max_reply_chars: Annotated[int, Field(ge=100)] = 32_000
+    """A longer reply of the language model is cut there."""
 
     root: Path = Path("documents")
     """The folder below which `alir serve` ingests files and stores uploads; each tenant has a
@@ -119,24 +130,36 @@ class Settings(BaseSettings):
     """Size of a tenant's folder from which uploads are refused; 0 is no limit."""
     drain_s: Annotated[int, Field(ge=0)] = 10
     """Longest wait for the answers in progress when the service stops."""
-    otlp_endpoint: str | None = None
+    otlp_endpoint: SecretUrl | None = None
     """A collector of traces by OTLP over HTTP, http://host:4318; None traces nothing."""
 
     @property
     def is_lite(self) -> bool:
         """Whether Milvus is a Milvus Lite file."""
-        return "://" not in self.milvus_uri
+        return "://" not in self.milvus_uri.get_secret_value()
+
+    @property
+    def lite_path(self) -> Path | None:
+        """The Milvus Lite file, if it is one."""
+        return Path(self.milvus_uri.get_secret_value()) if self.is_lite else None
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no log may hold: keys, tokens, and the credentials in addresses."""
+        keys = (self.milvus_token, self.llm_api_key)
+        addresses = (self.milvus_uri, self.llm_base_url, self.otlp_endpoint)
+        held = [one.get_secret_value() for one in keys if one is not None]
+        return held + [one for url in addresses if url is not None for one in url.secrets]
 
     @property
     def ledger_path(self) -> Path:
         """The ledger's file: beside a Milvus Lite file, and for each server one in ./.alir."""
         if self.ledger is not None:
             return self.ledger
-        if self.is_lite:
+        if (file := self.lite_path) is not None:
             # Hidden, so that it is not ingested with its folder.
-            file = Path(self.milvus_uri)
             return file.with_name(f".{file.stem}.ledger")
-        server = urlsplit(self.milvus_uri)
+        server = urlsplit(self.milvus_uri.get_secret_value())
         names = [server.hostname or "", str(server.port or 19530), server.path.strip("/")]
         file_name = "-".join(name for name in names if name)
         return Path(".alir", f"{re.sub(r'[^A-Za-z0-9._-]', '_', file_name)}.ledger")
@@ -178,24 +201,28 @@ class Settings(BaseSettings):
 
     @field_validator("llm_base_url", "otlp_endpoint")
     @classmethod
-    def _is_http(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
+    def _is_http(cls, url: SecretUrl | None) -> SecretUrl | None:
+        if url is not None:
+            whole = url.get_secret_value()
+            if not whole.startswith(("http://", "https://")):
+                raise ValueError("must start with http:// or https://")
+            _refuse_unsound(whole)
         return url
 
     @field_validator("milvus_uri")
     @classmethod
-    def _is_file_or_server(cls, uri: str) -> str:
-        if "://" not in uri:
-            if not uri.endswith(".db"):
+    def _is_file_or_server(cls, uri: SecretUrl) -> SecretUrl:
+        whole = uri.get_secret_value()
+        if "://" not in whole:
+            if not whole.endswith(".db"):
                 raise ValueError(
                     "must be a file name that ends in .db, or an address such as "
                     "http://localhost:19530"
                 )
             return uri
-        address = urlsplit(uri)
-        if not address.hostname or (address.port is not None and address.port == 0):
-            raise ValueError("names no host and port")
+        _refuse_unsound(whole)
+        if urlsplit(whole).port == 0:
+            raise ValueError(_NO_HOST)
         return uri
 
     @classmethod
@@ -215,7 +242,7 @@ class Settings(BaseSettings):
             name = str(first["loc"][0]) if first["loc"] else "settings"
             variable = _variable(name, named)
             problem = first["msg"].removeprefix("Value error, ")
-            shown = "" if _is_secret(name) else f"{first['input']!r} "
+            shown = "" if _is_secret(name) else f"{_printed(name, first['input'])!r} "
             raise InvalidSetting(
                 variable, f"{shown}is not usable: {problem}", "Correct it and try again."
             ) from error
@@ -224,6 +251,18 @@ class Settings(BaseSettings):
 def variables() -> set[str]:
     """Return the name of every `ALIR_*` variable."""
     return {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def _refuse_unsound(url: str) -> None:
+    if not is_sound(url):
+        raise ValueError(_NO_HOST)
+
+
+def _printed(name: str, given: object) -> object:
+    """Return what was given for a setting, an address without its credentials."""
+    field = name.lower().removeprefix(PREFIX.lower()).replace("openai_", "llm_")
+    is_address = field in {"milvus_uri", "llm_base_url", "otlp_endpoint"}
+    return str(SecretUrl(str(given))) if is_address else given
 
 
 def _is_secret(name: str) -> bool:

@@ -5,6 +5,7 @@ import gc
 import runpy
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -191,13 +192,21 @@ def test_questions_use_the_documents_model_and_go_first(tmp_path: Path) -> None:
     assert app.ask.embedding._texts_are is TextKind.SENTENCE
 
 
-async def test_closing_closes_the_model_if_it_was_used(tmp_path: Path) -> None:
-    app = Alir(Settings.load(milvus_uri=str(tmp_path / "app.db")))
-    embedding = app.embedding
-    await app.aclose()
+def model_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith(("alir-questions", "alir-documents"))]
 
-    with pytest.raises(RuntimeError, match="is closed"):
-        await embedding.aget_query_embedding("Do cats sleep?")
+
+async def test_closing_ends_the_threads_of_the_model_and_a_later_use_starts_them(
+    tmp_path: Path,
+) -> None:
+    app = Alir(Settings.load(milvus_uri=str(tmp_path / "app.db")))
+
+    for _ in range(2):
+        assert len(await app.embedding.aget_query_embedding("Do cats sleep?")) == 384
+        assert model_threads()
+        await app.aclose()
+        assert model_threads() == []
 
 
 @pytest.mark.parametrize(

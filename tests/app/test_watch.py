@@ -82,7 +82,7 @@ async def held(app: Alir) -> dict[Path, str]:
 async def watching(app: Alir, *paths: Path, **options: Any) -> AsyncIterator[Watched]:
     """Watch until the first sync is done, and on, until this context ends."""
     watched = Watched(app)
-    options = {"ignored": [app.ledger.path, Path(app.settings.milvus_uri)]} | options
+    options = {"ignored": [app.ledger.path, app.settings.lite_path]} | options
     events = watch(paths, ingest=app.ingest, ledger=app.ledger, **options)
 
     async def listen(events: AsyncGenerator[Event, None]) -> None:

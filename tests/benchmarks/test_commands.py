@@ -106,16 +106,26 @@ def test_an_ingestion_is_compared_with_llama_indexs_and_with_the_model(bench: Be
 
 
 def test_growth_is_measured_by_chunks_and_by_tiny_files(bench: Bench) -> None:
-    run = bench("growth", "--chunks", "8", "--files", "5", "--giant-mib", "0", "--repeats", "1",
-                "--json")  # fmt: skip
+    run = bench("growth", "--chunks", "8", "--files", "5", "--giant-mib", "0", "--depths", "0",
+                "--repeats", "1", "--json")  # fmt: skip
     found = run.found
 
     assert found["chunks"]["8"]["chunks"] == pytest.approx(8, abs=2)
     assert (found["files"]["5"]["files"], found["files"]["5"]["chunks"]) == (5, 5)
     assert found["giant"] == {}
-    assert found["growth"] is None  # of one size, there is none
+    assert found["growth"] is found["depth_growth"] is None  # of one size, there is none
     one = found["files"]["5"]
     assert one["cpu_ms_per_file"] == pytest.approx(1000 * one["cpu_s"] / 5, rel=1e-3)
+
+
+def test_a_file_costs_the_same_however_deep_it_lies(bench: Bench) -> None:
+    run = bench("growth", "--chunks", "0", "--files", "0", "--giant-mib", "0",
+                "--depths", "9,900", "--repeats", "1", "--json")  # fmt: skip
+    found = run.found
+
+    assert {depth: one["files"] for depth, one in found["depths"].items()} == {"9": 900, "900": 900}
+    assert found["depth_growth"]["ms_per_file"] < 20  # 2, where nothing else runs; before, over 100
+    assert found["depth_growth"]["again_ms_per_file"] < 4
 
 
 def test_a_folder_that_hardly_changes_costs_what_changed(bench: Bench) -> None:
@@ -219,7 +229,7 @@ def test_the_page_shows_every_figure_without_a_network_and_without_a_complaint(
     [
         ("store", "--counts", "10,many"),
         ("store", "--counts", "0"),
-        ("growth", "--chunks", "0", "--files", "0", "--giant-mib", "0"),
+        ("growth", "--chunks", "0", "--files", "0", "--giant-mib", "0", "--depths", "0"),
     ],
 )
 def test_counts_that_are_none_are_wrong_usage(bench: Bench, arguments: tuple[str, ...]) -> None:

@@ -140,7 +140,7 @@ def test_a_key_that_is_refused_is_a_wrong_setting(
     ids=["404", "429", "500", "stalled"],
 )
 def test_a_model_that_fails_before_its_first_word_leaves_an_extractive_answer(
-    ask: Command, reply: Fail | Stall, why: str
+    ask: Command, reply: Fail | Stall, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with OpenAIServer(reply) as server:
         answer = answered(ask(server, "--json", ALIR_LLM_TIMEOUT_S="0.5"))
@@ -148,18 +148,21 @@ def test_a_model_that_fails_before_its_first_word_leaves_an_extractive_answer(
     assert answer["text"].startswith("The moon is made of green basalt. [1]")
     [sentence] = answer["degraded"]
     assert why in sentence
-    assert server.base_url in sentence
-    assert "ALIR_LLM_" in sentence
+    assert f"at {server.base_url} failed" in caplog.text  # a process prints it to stderr
+    assert "Check ALIR_LLM_MODEL" in caplog.text
     assert sentence.endswith("This answer is extractive.")
 
 
-def test_no_model_at_the_address_leaves_an_extractive_answer(ask: Command) -> None:
+def test_no_model_at_the_address_leaves_an_extractive_answer(
+    ask: Command, caplog: pytest.LogCaptureFixture
+) -> None:
     with OpenAIServer(Say("never said")) as server:
         pass
     done = ask(server)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("The moon is made of green basalt. [1]")
-    assert f"at {server.base_url} failed: nothing answers there" in done.stdout
+    assert "The language model failed: nothing answers there." in done.stdout
+    assert f"at {server.base_url} failed: nothing answers there" in caplog.text
 
 
 def test_an_answer_that_breaks_off_is_an_error_after_what_came(ask: Command) -> None:

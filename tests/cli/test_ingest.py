@@ -1,12 +1,15 @@
 """`alir ingest`: after it, the index is what the folder is. A dry run, and `alir retry`."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from alir.steps.ingest import read_file
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Report = dict[str, Any]
@@ -176,6 +179,65 @@ def test_what_failed_is_listed_and_tried_again(invoke: Command, docs: Path) -> N
     (docs / "bad.txt").rename(bad)
     assert invoke("retry").returncode != 0
     assert "failed, attempt 2  " in invoke("status").stdout
+
+
+def test_a_failed_file_that_is_a_link_now_is_not_followed(invoke: Command, docs: Path) -> None:
+    bad, outside = docs / "bad.pdf", docs.parent / "outside.txt"
+    bad.write_bytes(b"%PDF-1.4 no more")
+    invoke("ingest", "docs")
+    bad.unlink()
+    outside.write_text(HORSE)
+    bad.symlink_to(outside)
+
+    again = json.loads(invoke("retry", "--json").stdout)
+
+    assert again["failed"] == [
+        {
+            "file": str(bad),
+            "reason": "is a link, or lies behind one; links are not followed, name what it points "
+            "to",
+        }
+    ]
+    assert json.loads(invoke("status", "--json").stdout)["files"] == len([*docs.iterdir()]) - 1
+
+
+def test_a_failed_file_with_a_path_that_is_too_long_is_tried_again(
+    invoke: Command, desk: Path
+) -> None:
+    folder = os.open(desk, os.O_RDONLY)
+    for _ in range(200):
+        os.mkdir("a folder of some length", dir_fd=folder)
+        below = os.open("a folder of some length", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(os.open("bad.pdf", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+
+    first = invoke("ingest", "a folder of some length", "--json")
+    again = invoke("retry", "--json")
+
+    for done in (first, again):
+        [failed] = json.loads(done.stdout)["failed"]
+        assert failed["reason"] == "is empty; fill it or leave it out"
+        assert len(failed["file"]) > os.pathconf(desk, "PC_PATH_MAX")
+
+
+def test_all_files_are_read_again_if_asked(
+    ingest: Callable[..., Report],
+    invoke: Command,
+    docs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_file, "TICK_NS", 0)  # the times are of this moment
+    ingest("docs")
+
+    def reasons(*options: str) -> set[str]:
+        plan = json.loads(invoke("sync", "docs", "--dry-run", "--json", *options).stdout)
+        return {one["reason"] for one in plan["plan"]}
+
+    assert reasons() == {"same size and times"}
+    assert reasons("--rehash") == {"same content"}
+    assert ingest("docs", "--rehash")["unchanged"] == len([*docs.iterdir()])
 
 
 def test_a_dry_run_says_what_sync_would_do_and_does_nothing(invoke: Command, desk: Path) -> None:

@@ -129,6 +129,63 @@ def test_ctrl_c_ends_a_run_and_the_next_one_completes_it(
     assert report["chunks"] == sum(map(len, found.values()))
 
 
+def interrupted(process: "subprocess.Popen[str]", *, within_s: float) -> str:
+    """Send SIGINT; return what the process said, which ends of that."""
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=within_s)
+    assert process.returncode == 130
+    return said
+
+
+HEARS_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""A shell's background job, as this suite may be, is deaf to it."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what it has open is seen in /proc")
+def test_ctrl_c_ends_a_run_that_reads_an_endless_file(desk: Path, spawn: Spawn) -> None:
+    (desk / "docs").mkdir()
+    with (desk / "docs" / "huge.txt").open("wb") as file:
+        file.truncate(2**42)  # 4 TB, of which the disk has none
+    run = HEARS_SIGINT + "from alir.cli.main import main; main()"
+    process = spawn(
+        *(sys.executable, "-c", run, "ingest", "docs"),
+        env={**os.environ, "ALIR_MAX_FILE_MIB": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while not Path(f"/proc/{process.pid}/fd").exists() or not any(
+        os.path.realpath(one).endswith("huge.txt")
+        for one in Path(f"/proc/{process.pid}/fd").iterdir()
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+
+    said = interrupted(process, within_s=20)
+
+    assert said == "alir: interrupted; what was written stays, the next run goes on\n"
+    assert still_running(children) == []
+
+
+def test_a_second_ctrl_c_waits_for_nothing(desk: Path, spawn: Spawn) -> None:
+    code = HEARS_SIGINT + (
+        "import asyncio, time; from alir.cli.exit_codes import run_with_alir; "
+        "run_with_alir(lambda app: (print('begun', flush=True), "
+        "asyncio.to_thread(time.sleep, 600))[1], collection=None)"
+    )
+    pipe = subprocess.PIPE
+    process = spawn(sys.executable, "-c", code, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.5)  # until the thread is begun
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2)  # it waits for the thread
+
+    assert interrupted(process, within_s=20) == "alir: interrupted twice, ended at once\n"
+
+
 def test_sigterm_ends_a_run_and_leaves_no_process_behind(docs: Path, spawn: Spawn) -> None:
     command = [sys.executable, "-m", "alir", "ingest", docs]
     process = spawn(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alir.cli.main import cli
+from alir.testing import HOSTILE_REPLIES, OpenAIServer
 
 TEXT = "The strait of Makassar divides two kinds of animals."
 Start = Callable[..., Any]
@@ -45,6 +46,8 @@ async def until_it_takes_no_more(url: str) -> None:
                     await client.get(f"{url}/health/live")
             except httpx.ConnectError:
                 return
+            except httpx.TransportError:
+                pass  # it was connected as the service closed its port
             await asyncio.sleep(0.05)
 
 
@@ -146,6 +149,37 @@ async def test_an_answer_under_way_is_given_before_it_ends(
     assert code == 0
 
 
+@pytest.mark.parametrize("reply", ["endless sentences", "a word now and then", "a silent endpoint"])
+async def test_it_stops_in_time_though_a_model_never_ends(
+    alir_serve: Start, desk: Path, monkeypatch: pytest.MonkeyPatch, reply: str
+) -> None:
+    drain_s, patience_s = 5, 5
+    monkeypatch.setenv("ALIR_DRAIN_S", str(drain_s))
+    monkeypatch.setenv("ALIR_LLM_TIMEOUT_S", "600")
+    with OpenAIServer(HOSTILE_REPLIES[reply]) as model:
+        monkeypatch.setenv("ALIR_LLM_BASE_URL", model.base_url)
+        served = alir_serve()
+        told = await asyncio.to_thread(upload, served.url, "strait.txt", TEXT)
+        path = f"/v1/ingestions/{told['ingestion']['id']}"
+        await until(served.url, path, lambda one: one["state"] == "done")
+        events = {"Accept": "text/event-stream"}
+        async with httpx.AsyncClient(base_url=served.url, timeout=60, headers=events) as client:
+            asking = [
+                asyncio.create_task(client.post(path, json={"question": "What divides animals?"}))
+                for path in ("/v1/ask", "/v1/agent")
+            ]
+            while len(model.requests) < 2:
+                await asyncio.sleep(0.01)
+            served.process.send_signal(signal.SIGTERM)
+            code = await asyncio.to_thread(served.process.wait, drain_s + patience_s)
+            answers = await asyncio.gather(*asking)
+
+    assert code == 0
+    for answer in answers:
+        assert answer.text.count("event: answer") + answer.text.count("event: problem") == 1
+    assert "Traceback" not in (desk / "serve.log").read_text()
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104
 def test_another_address_than_loopback_is_not_served_without_a_key(host: str) -> None:
     done = CliRunner().invoke(cli, ["serve", "--host", host, "--port", "0"])
@@ -214,3 +248,42 @@ def test_a_wrong_setting_is_said_before_it_serves(monkeypatch: pytest.MonkeyPatc
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("alir: The embedding model /nowhere")
+
+
+def test_a_second_service_on_an_index_or_its_files_is_refused_at_its_start(
+    alir_serve: Start, alir: Callable[..., Any], complaint: Callable[..., str], desk: Path
+) -> None:
+    first = alir_serve()
+    told = upload(first.url, "strait.txt", TEXT)
+    same = complaint(alir("serve", "--port", "0"), 3)
+    other_ledger = complaint(alir("serve", "--port", "0", ALIR_LEDGER=str(desk / "o.ledger")), 3)
+    still = httpx.get(f"{first.url}/health/live", timeout=30)
+
+    assert f"process {first.process.pid}" in same
+    assert str(desk / ".alir" / ".milvus.service") in same
+    assert str(desk / ".alir" / "milvus.db") in other_ledger
+    assert still.status_code == 200
+    assert told["ingestion"]["state"] == "queued"
+
+
+def test_a_service_whose_keys_are_lost_does_not_start(
+    alir: Callable[..., Any], complaint: Callable[..., str], desk: Path
+) -> None:
+    alir("keys", "add", "laptop")
+    file = desk / ".alir" / ".milvus.service"
+    file.write_bytes(b"")
+    empty = complaint(alir("serve", "--port", "0"), 3)
+    first = complaint(alir("serve", "--port", "0", "--first-key", desk / "first"), 3)
+    file.unlink()
+    gone = complaint(alir("serve", "--port", "0"), 3)
+    opened = alir("keys", "delete-all")
+
+    assert empty == first == gone
+    assert str(file) in empty
+    assert "alir keys add NAME" in empty
+    assert not (desk / "first").exists()
+    assert opened.returncode == 0
+    assert "every user of this machine" in opened.stdout
+    assert sorted(path.name for path in file.parent.iterdir()) == [
+        *(".milvus.db.serving", ".milvus.service", ".milvus.service.serving"),
+    ]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from alir.settings import DEFAULT_MODEL
+from alir.storage import ingestions
+from alir.storage.service_database import open_service_database
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -50,3 +52,28 @@ def test_a_lost_ledger_is_made_again(invoke: Command, docs: Path) -> None:
     lose()
     assert "The ledger knew no file of the 2 in the index" in alir("ingest", "docs").stderr
     assert json.loads(alir("relearn", "--json").stdout) == {"ledger": str(ledger), "files": 2}
+
+
+def test_what_the_service_has_not_done_yet_is_shown_with_its_reason(
+    invoke: Command, desk: Path
+) -> None:
+    ledger, collection = desk / "a.ledger", "told"
+    waiting = {"kind": "ingest", "begun": "2026", "delete_many": False}
+    told = [
+        {"id": "a", "paths": ["a.txt"], "waiting": "The index is open in another program."},
+        {"id": "b", "paths": ["b.txt"], "waiting": None},
+    ]
+    with open_service_database(desk / "a.service") as db:
+        for one in told:
+            value = json.dumps(waiting | one)
+            ingestions.write(db, collection, "acme", str(one["id"]), value, is_ended=False)
+    settings = {"ALIR_LEDGER": str(ledger), "ALIR_COLLECTION": collection}
+    shown = invoke("status", **settings).stdout.splitlines()
+    as_json = json.loads(invoke("status", "--json", **settings).stdout)["ingestions"]
+
+    assert "ingest of the service  a.txt: The index is open in another program." in shown
+    assert any(line.startswith("ingest of the service  b.txt: it has its turn") for line in shown)
+    assert [(one["tenant"], one["paths"]) for one in as_json] == [
+        ("acme", ["a.txt"]),
+        ("acme", ["b.txt"]),
+    ]

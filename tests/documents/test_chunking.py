@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from llama_index.core.node_parser import SentenceSplitter
 
 from alir.documents.chunking import DEFAULT_CHUNK_TOKENS, chunk_tokens, node_parser
 from alir.errors import InvalidSetting
@@ -41,3 +42,22 @@ def test_chunks_have_so_many_tokens_and_neighbours_share_some() -> None:
 def test_an_overlap_of_a_whole_chunk_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="8 is not less than a chunk, which is 8"):
         node_parser(8, 8, tokenizer=str.split)
+
+
+@pytest.mark.parametrize("unit", ["!?", "?", '!"', "?)", ". .", "a?b", "word. "])
+def test_a_text_of_stops_is_cut_like_any_other(unit: str) -> None:
+    parser = node_parser(64, 8, tokenizer=list)
+    text = unit * 3_000
+
+    chunks = parser.split_text(text)
+
+    assert all(len(chunk) <= 64 for chunk in chunks)
+    assert chunks[0] in text
+    assert sum(map(len, chunks)) > 0.9 * len(text.replace(" ", ""))
+
+
+def test_ordinary_text_is_cut_as_llama_index_cuts_it() -> None:
+    text = "Dr. Smith has 3.5 cats. They sleep all day! Do dogs?\n\nThey bark (so he said). " * 40
+    default = SentenceSplitter(chunk_size=90, chunk_overlap=20, tokenizer=list)
+
+    assert node_parser(90, 20, tokenizer=list).split_text(text) == default.split_text(text)

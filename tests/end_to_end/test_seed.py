@@ -148,7 +148,9 @@ async def test_the_agent_compares_both_files_with_a_language_model(app: Alir, re
         return Say(f'One says: "{quotes[0]}" [1]. The other says: "{quotes[1]}" [2].')
 
     with OpenAIServer(reply) as server:
-        llm = language_model("any", base_url=server.base_url, api_key=None, timeout_s=10)
+        llm = language_model(
+            "any", base_url=server.base_url, api_key=None, timeout_s=10, max_reply_chars=9_999
+        )
         answer = await compared(Agent(search=app.search, llm=llm))
         await close(llm)
     assert answer.mode == "llm"

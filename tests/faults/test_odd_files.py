@@ -120,7 +120,7 @@ async def test_a_file_that_vanishes_after_it_was_hashed_fails_alone_and_leaves_n
     index.between_hash_and_text(path.unlink)
     report = await index.ingest(tmp_path)
 
-    assert reasons(report) == {"a.txt": "is not there any more"}
+    assert reasons(report) == {"a.txt": "vanished while it was read"}
     assert not index.difference({other: NEW})
 
 

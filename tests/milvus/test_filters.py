@@ -1,9 +1,12 @@
 """Filters as expressions: what is written, and what is refused."""
 
 import re
+from typing import Any
 
+import numpy as np
 import pytest
 from llama_index.core.vector_stores.types import (
+    FilterCondition,
     FilterOperator,
     MetadataFilter,
     MetadataFilters,
@@ -167,3 +170,41 @@ def test_what_cannot_be_written_is_refused_never_dropped(
 ) -> None:
     with pytest.raises(InvalidFilter, match=re.escape(f"The filter on {key!r}")):
         one(key, value, operator)
+
+
+@pytest.mark.parametrize(
+    ("value", "operator", "written"),
+    [
+        (np.int64(3), "==", '$meta["k"] == 3'),
+        (np.float32(1.5), "<", '$meta["k"] < 1.5'),
+        (np.bool_(True), "!=", '$meta["k"] != true'),
+        (np.array([1, 2]), "in", '$meta["k"] in [1, 2]'),
+        ([np.int64(1), 2], "in", '$meta["k"] in [1, 2]'),
+        ("it's", "==", '$meta["k"] == "it\'s"'),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(value: Any, operator: str, written: str) -> None:
+    one = MetadataFilter.model_construct(key="k", value=value, operator=FilterOperator(operator))
+    filters = MetadataFilters.model_construct(filters=[one], condition=FilterCondition.AND)
+
+    assert to_expression(filters, FilterDialect()) == written
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("k", "a\ud800"), ("\ud800", 1), (3, 1), ("k", b"a"), ("k", 2**70), ("embedding", 1)],
+    ids=repr,
+)
+def test_what_milvus_could_not_read_is_refused_with_its_key(key: Any, value: Any) -> None:
+    one = MetadataFilter.model_construct(key=key, value=value, operator=FilterOperator.EQ)
+    filters = MetadataFilters.model_construct(filters=[one], condition=FilterCondition.AND)
+    dialect = FilterDialect({"embedding": DataType.FLOAT_VECTOR})
+
+    with pytest.raises(InvalidFilter, match=re.escape(repr(str(key)))):
+        to_expression(filters, dialect)
+
+
+@pytest.mark.parametrize("ids", [[3], [None], [b"a"], ["a\ud800"]], ids=repr)
+def test_ids_that_are_no_text_are_refused(ids: list[Any]) -> None:
+    with pytest.raises(InvalidFilter, match="'id'"):
+        among("id", ids)

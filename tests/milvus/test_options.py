@@ -150,3 +150,9 @@ def test_an_option_of_words_that_would_do_nothing_is_refused_by_its_name(
 def test_an_unknown_metric_is_refused_not_taken_for_another() -> None:
     with pytest.raises(InvalidSetting, match="cosinus"):
         AlirMilvusStore("x.db", similarity_metric="cosinus")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "1a", "ä", "a/b", "a\0", "x" * 256, None, 3])
+def test_a_name_that_milvus_does_not_take_for_a_collection_is_refused(name: Any) -> None:
+    with pytest.raises(InvalidSetting, match="collection_name"):
+        AlirMilvusStore("unused.db", collection_name=name)

@@ -1,10 +1,13 @@
 """The query modes, and the options of a query."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
     VectorStoreQueryMode,
@@ -13,9 +16,12 @@ from llama_index.core.vector_stores.types import (
 from llama_index.vector_stores.milvus.utils import FilterOperatorFunction
 
 from alir.errors import (
+    InvalidFilter,
+    InvalidQuery,
     InvalidSetting,
     KeywordSearchUnavailable,
 )
+from alir.milvus.filters import MAX_NESTED
 from tests.milvus.letter_counts import LetterCounts
 from tests.milvus.nodes import fruit, nearest, where
 
@@ -85,7 +91,7 @@ async def test_words_are_searched_where_milvus_can_and_refused_where_not(make_st
 async def test_a_mode_that_is_not_there_is_an_error(make_store: Any) -> None:
     store = make_store()
     await store.async_add(fruit())
-    with pytest.raises(ValueError, match="svm"):
+    with pytest.raises(InvalidQuery, match="SVM"):
         await store.aquery(nearest([1.0, 0.0, 0.0, 0.0], mode=VectorStoreQueryMode.SVM))
 
 
@@ -208,3 +214,57 @@ def test_a_hybrid_search_takes_the_queries_own_limits(opened: Any, node: Any) ->
     assert found().similarities == pytest.approx([2 / 61, 2 / 62, 1 / 63])
     assert found(sparse_top_k=1).similarities == pytest.approx([2 / 61, 1 / 62, 1 / 63])
     assert found(hybrid_top_k=1).ids == ["a"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"string_expr": "(("},
+        {"mmr_threshold": "much"},
+        {"mmr_prefetch_k": 0},
+        {"mmr_prefetch_factor": "a"},
+        {"mmr_prefetch_k": 1, "mmr_prefetch_factor": 2.0},
+        {"milvus_search_config": 3},
+    ],
+    ids=str,
+)
+def test_an_option_that_cannot_be_used_is_named(
+    opened: Any, node: Any, answer: Any, options: dict[str, Any]
+) -> None:
+    store = opened()
+    store.add([node("a")])
+
+    with pytest.raises(InvalidQuery, match=next(iter(options))):
+        answer(store, "mmr", **options)
+
+
+def test_a_wide_filter_is_answered_and_a_deep_one_is_refused(
+    opened: Any, node: Any, ask: Any
+) -> None:
+    store = opened()
+    store.add([node("a", weight=2999), node("b", weight=1)])
+    wide = MetadataFilters(
+        filters=[MetadataFilter(key="weight", value=number) for number in range(1500, 3000)],
+        condition=FilterCondition.OR,
+    )
+    deep = wide
+    for _ in range(900):
+        deep = MetadataFilters.model_construct(filters=[deep], condition=FilterCondition.AND)
+
+    query = nearest([1.0, 0.0])
+    assert store.query(replace(query, filters=wide)).ids == ["a"]
+    with pytest.raises(InvalidFilter, match="deep"):
+        store.query(replace(query, filters=deep))
+
+
+def test_as_many_levels_as_are_allowed_are_answered(opened: Any, node: Any) -> None:
+    store = opened()
+    store.add([node("a", weight=1)])
+    filters = MetadataFilters(filters=[MetadataFilter(key="weight", value=1)])
+    for level in range(MAX_NESTED - 1):
+        filters = MetadataFilters(
+            filters=[filters, MetadataFilter(key="weight", value=1)],
+            condition=FilterCondition.OR if level % 2 else FilterCondition.AND,
+        )
+
+    assert store.query(replace(nearest([1.0, 0.0]), filters=filters)).ids == ["a"]

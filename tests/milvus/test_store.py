@@ -7,6 +7,7 @@ import pytest
 from llama_index.vector_stores.milvus import MilvusVectorStore
 
 from alir import AlirMilvusStore
+from alir.errors import InvalidQuery
 from tests.milvus.nodes import fruit, nearest, node, where
 
 
@@ -67,7 +68,7 @@ async def test_deleting_by_filter_and_by_id(make_store: Any) -> None:
     assert await store.count() == 2
     await store.adelete_nodes(filters=where("colour", "red"))
     assert await store.count() == 1
-    with pytest.raises(ValueError, match="Either node_ids or filters"):
+    with pytest.raises(InvalidQuery, match="node_ids and filters"):
         await store.adelete_nodes()
 
 

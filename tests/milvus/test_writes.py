@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import (
@@ -88,3 +89,34 @@ def test_partitions_are_refused_on_milvus_lite_which_puts_everything_in_one(
         with pytest.raises(InvalidSetting, match="milvus_partition_name"):
             call()
     assert ask(store) == ["a"]
+
+
+def test_numbers_and_arrays_of_numpy_and_bytes_are_stored_as_pythons_own(opened: Any) -> None:
+    store = opened(dim=4)
+    metadata = {
+        "count": np.int64(3),
+        "share": np.float32(1.5),
+        "new": np.bool_(True),
+        "row": np.array([1, 2]),
+        "tag": b"red",
+        "deep": {"inside": [np.float64(0.5)]},
+    }
+    apple = fruit()[0]
+    apple.metadata = metadata
+    apple.embedding = np.array([1.0, 0.0, 0.0, 0.0])
+    store.add([apple])
+
+    assert store.get_nodes(["apple"])[0].metadata == {
+        "count": 3,
+        "share": 1.5,
+        "new": True,
+        "row": [1, 2],
+        "tag": "red",
+        "deep": {"inside": [0.5]},
+    }
+
+
+@pytest.mark.parametrize("what", ["a", None, 3], ids=repr)
+def test_what_is_no_node_is_refused(opened: Any, what: Any) -> None:
+    with pytest.raises(NodeRefused, match="no node"):
+        opened(dim=4).add([*fruit(), what])

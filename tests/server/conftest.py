@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +18,7 @@ from alir import AlirMilvusStore
 from alir.app.application import Alir
 from alir.models.key_scope import Scope
 from alir.server.app import HttpService, real_root
+from alir.server.connections.listener import open_port
 from alir.server.uvicorn_server import server as uvicorn_server
 from alir.settings import Settings
 from alir.storage import keys
@@ -127,10 +127,7 @@ def serving(lite_file: Path, desk: Path) -> Callable[..., Any]:
         root = real_root(chosen.root)
         service = HttpService(alir, root=root, only_loopback=only_loopback)
         server = uvicorn_server(service.app, drain_s=chosen.drain_s)
-        listener = socket.create_server(("127.0.0.1", 0))
-        # asyncio does so only where a socket names its protocol, as that of `alir serve` does;
-        # otherwise a body waits 40 ms for the client to acknowledge the head.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = open_port("127.0.0.1", 0)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             assert not task.done(), task.exception()

@@ -1,12 +1,24 @@
 """Errors of alir's as problems: their status, and what a client reads."""
 
+from pathlib import Path
+
+import pytest
+
 from alir.errors import (
     InvalidSetting,
     LanguageModelFailed,
+    LedgerFailed,
+    MilvusFailed,
     MilvusTimeout,
+    MilvusUnavailable,
     NothingIngested,
+    RetrievalFailed,
+    RunInProgress,
     ServiceFileFailed,
+    SessionsFailed,
+    StoreInUse,
 )
+from alir.server.auth.caller import Caller, Tenant
 from alir.server.problems import DEFECT, internal_problem, problem_of, refusal
 
 
@@ -31,6 +43,33 @@ def test_a_client_reads_nothing_of_what_an_operator_must_change() -> None:
 
         assert problem.title == "Misconfigured"
         assert "hunter2" not in problem.detail
+
+
+def test_the_operator_reads_the_whole_and_so_does_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    operator = Caller("k", "admin", Tenant("", Path("/r")))
+    others = (
+        None,
+        Caller("k", "read", Tenant("", Path("/r"))),
+        Caller("k", "admin", Tenant("ann", Path("/r/ann"))),
+    )
+    for error in (
+        MilvusUnavailable("http://inner:1"),
+        MilvusTimeout("http://inner:1", 5),
+        MilvusFailed("http://inner:1", "search", "no", retryable=True),
+        LanguageModelFailed("m", "http://inner:1", "it said no", retryable=True),
+        RetrievalFailed([MilvusUnavailable("http://inner:1")]),
+        RunInProgress("notes", what="alir ingest", pid=7, host="inner", held_s=1),
+        LedgerFailed("/inner/l", "is full", "Make room.", retryable=True),
+        SessionsFailed("/inner/s", "is full"),
+        StoreInUse("/inner/milvus.db"),
+    ):
+        caplog.clear()
+        assert "inner" in problem_of(error, operator).detail
+        for caller in others:
+            problem = problem_of(error, caller)
+            assert "inner" not in problem.detail
+            assert problem.detail.endswith(".")
+        assert "inner" in caplog.text
 
 
 def test_an_unexpected_error_has_a_fixed_text() -> None:

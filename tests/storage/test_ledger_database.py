@@ -6,8 +6,11 @@ import os
 import resource
 import signal
 import sqlite3
+import stat
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
@@ -17,6 +20,7 @@ import pytest
 from alir.errors import InvalidSetting, LedgerFailed
 from alir.models.records import SourceRecord
 from alir.storage.ledger import SqliteLedger
+from tests.forked import in_child
 
 Record = Callable[..., SourceRecord]
 Run = Callable[..., "Popen[str]"]
@@ -142,8 +146,9 @@ async def test_what_another_process_made_anew_is_not_moved_aside(
         f"{path.name}.corrupt-1-wal",
     ]
 
-    with pytest.raises(LedgerFailed, match="corrupt-1"):
+    with pytest.raises(LedgerFailed, match="was deleted or replaced"):
         await late.count_by_stage()
+    assert len(list(path.parent.glob("*corrupt*"))) == 3
 
     for ledger in (first, late):
         assert await ledger.source_records(["a"]) == {"a": record("a")}
@@ -223,21 +228,156 @@ async def test_a_place_where_no_lock_can_be_is_a_wrong_setting(path: Path) -> No
             pass
 
 
-async def test_a_process_forked_from_the_one_that_opened_it_is_told_so(
+async def test_a_forked_child_opens_it_again_and_leaves_its_parents_alone(
     ledger: SqliteLedger, record: Record
 ) -> None:
     await ledger.record_sources([record("a")])
-    child = os.fork()
-    if not child:  # no event loop of its own: asyncio would take the parent's for running
-        try:
-            ledger.source_records(["a"]).send(None)
-        except RuntimeError as error:
-            os._exit(0 if "before the fork" in str(error) else 1)
-        finally:
-            os._exit(2)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert await ledger.source_records(["a"]) == {"a": record("a")}
+    async def use() -> set[str]:
+        await ledger.record_sources([record("b")])
+        found = await ledger.source_records(["a", "b"])
+        await ledger.aclose()
+        return set(found)
+
+    assert in_child(lambda: asyncio.run(use())) == {"a", "b"}
+
+    await ledger.record_sources([record("c")])
+    assert set(await ledger.source_records(["a", "b", "c"])) == {"a", "b", "c"}
+
+
+def test_a_child_that_ends_in_the_midst_of_its_parents_transaction_does_not_undo_it(
+    path: Path, record: Record
+) -> None:
+    """At its end Python deletes what it has, and SQLite would roll back what is open."""
+    program = """
+import asyncio, os, sys, threading
+from pathlib import Path
+from alir.storage.ledger import SqliteLedger
+ledger = SqliteLedger(Path(sys.argv[1]), "notes")
+begun, ended = threading.Event(), threading.Event()
+
+def write(db, _):
+    db.execute("INSERT INTO fingerprint VALUES ('x', '{}')")
+    begun.set()
+    ended.wait(60)
+
+async def main():
+    writing = asyncio.ensure_future(ledger._write(write, None))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    return writing
+
+loop = asyncio.new_event_loop()
+writing = loop.run_until_complete(main())
+if not (child := os.fork()):
+    del ledger, writing
+    sys.exit(0)
+os.waitpid(child, 0)
+ended.set()
+loop.run_until_complete(writing)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT collection FROM fingerprint").fetchall() == [("x",)]
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def _put_garbage_in_place(path: Path) -> None:
+    path.with_suffix(".new").write_bytes(b"garbage " * 1000)
+    path.with_suffix(".new").replace(path)
+
+
+def _write_garbage_into(path: Path) -> None:
+    path.write_bytes(b"garbage " * 10_000)
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _drop_tables(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        for table in ("source", "failure", "fingerprint"):
+            db.execute(f"DROP TABLE {table}")
+        db.commit()
+
+
+IN_PLACE = (_write_garbage_into, _empty)
+"""SQLite has the pages of such a file in memory, and may overwrite it in turn."""
+
+
+async def failure_of(call: Callable[[], Awaitable[object]]) -> LedgerFailed | None:
+    try:
+        await call()
+    except LedgerFailed as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, _put_garbage_in_place, _write_garbage_into, _empty, _drop_tables]
+)
+async def test_a_file_that_was_harmed_under_a_running_program_is_told_and_then_made_anew(
+    ledger: SqliteLedger, path: Path, record: Record, harm: Callable[[Path], object]
+) -> None:
+    await ledger.record_sources([record("a")])
+    harm(path)
+
+    told = [await failure_of(lambda: ledger.record_sources([record("b")])) for _ in range(2)]
+    assert set(await ledger.source_records(["b"])) == {"b"}
+    await ledger.aclose()  # what was overwritten in its place may be noticed only now
+    told += [await failure_of(lambda: ledger.record_sources([record("b")])) for _ in range(2)]
+    assert set(await ledger.source_records(["b"])) == {"b"}
+
+    failures = [one for one in told if one is not None]
+    assert all(one.retryable and str(path) in str(one) for one in failures)
+    assert len(failures) <= 1
+    assert failures or harm in IN_PLACE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+async def test_a_folder_that_cannot_be_written_is_a_wrong_setting(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o500)
+
+    with pytest.raises(InvalidSetting, match="permission denied"):
+        await ledger.is_empty()
+
+
+async def test_a_process_without_descriptors_is_told_so_and_goes_on_when_it_has_some(
+    ledger: SqliteLedger,
+) -> None:
+    await asyncio.to_thread(str)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        with pytest.raises(LedgerFailed, match="too many open files"):
+            await ledger.is_empty()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert await ledger.is_empty()
+
+
+def test_the_files_are_their_owners_alone(path: Path, record: Record) -> None:
+    before = os.umask(0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o644)
+        asyncio.run(SqliteLedger(path, "notes").record_sources([record("a")]))
+    finally:
+        os.umask(before)
+
+    made = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    assert {path.name, f"{path.name}-wal", f"{path.name}-shm"} <= made.keys()
+    assert set(made.values()) == {0o600}
 
 
 async def test_waiting_for_another_process_does_not_hold_up_the_event_loop(

@@ -11,9 +11,12 @@ from threading import Thread
 from uuid import uuid4
 
 import grpc
+import httpx
 import pytest
 from pymilvus import AsyncMilvusClient, DataType, MilvusClient, MilvusException
 
+from alir import AlirMilvusStore
+from alir.errors import AccessRefused
 from alir.testing import CannotLaunchMilvus, MilvusNotStarted, MilvusServer
 from alir.testing.milvus_server import free_ports
 
@@ -211,3 +214,40 @@ def test_free_ports_are_distinct_and_outside_the_range_of_outgoing_connections()
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert max(ports) < 32_768
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Host": "evil.example", "Origin": "http://evil.example"}, {"Authorization": "Bearer x"}],
+)
+def test_with_authorization_its_http_side_answers_nobody_without_credentials(
+    server_with_auth: MilvusServer, headers: dict[str, str]
+) -> None:
+    """What docker-compose.milvus.yml relies on: a page of any browser here could ask."""
+    client = MilvusClient(server_with_auth.uri, token="root:Milvus", dedicated=True)  # noqa: S106
+    if not client.has_collection("secret"):
+        client.create_collection("secret", dimension=2)
+    client.close()
+    asked = [
+        httpx.get(f"{server_with_auth.uri}/v1/vector/collections", headers=headers),
+        httpx.post(
+            f"{server_with_auth.uri}/v1/vector/collections/drop",
+            headers=headers,
+            json={"collectionName": "secret"},
+        ),
+    ]
+
+    assert "secret" not in asked[0].text
+    assert all(one.status_code in {401, 403} or one.json()["code"] >= 400 for one in asked)
+    client = MilvusClient(server_with_auth.uri, token="root:Milvus", dedicated=True)  # noqa: S106
+    assert client.has_collection("secret")
+    client.close()
+
+
+async def test_with_authorization_alir_needs_its_token(server_with_auth: MilvusServer) -> None:
+    for token in ("", "root:wrong"):
+        with pytest.raises(AccessRefused, match="ALIR_MILVUS_TOKEN"):
+            await AlirMilvusStore(server_with_auth.uri, token).count()
+    store = AlirMilvusStore(server_with_auth.uri, "root:Milvus", "nothing_here")
+    assert await store.count() == 0
+    await store.aclose()

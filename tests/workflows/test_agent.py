@@ -421,7 +421,7 @@ async def test_an_answer_is_not_lost_with_the_file_that_should_remember_it(
     answer, _ = await told(library.agent, "When do cats sleep?", session="full")
     assert files(answer) == {"cats.txt"}
     [sentence] = answer.degraded
-    assert sentence.startswith("This question is not remembered. The conversations in /disk")
+    assert sentence.startswith("This question is not remembered. The conversations cannot be read")
 
 
 # A person in the loop

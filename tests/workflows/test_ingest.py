@@ -1,7 +1,6 @@
 """The mirror: after a run the index holds what the folder holds."""
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from workflows.events import StepStateChanged
 from workflows.testing import WorkflowTestRunner
 
 from alir import Alir, Ingest, IngestProgress, IngestReport, LedgerRelearned
+from alir.concurrency import turns
 from alir.errors import (
     MilvusUnavailable,
     NothingToIngest,
@@ -22,13 +22,13 @@ from alir.errors import (
     TooManyDeletions,
 )
 from alir.settings import Settings
-from alir.steps.ingest import compare
+from alir.steps.ingest import read_file
 from alir.testing import HashEmbedding
 from tests.soak.faults import Faults
 
 
-async def ingest(app: Alir, *paths: Path) -> IngestReport:
-    report = await app.ingest.run(paths=list(paths))
+async def ingest(app: Alir, *paths: Path, **options: bool) -> IngestReport:
+    report = await app.ingest.run(paths=list(paths), **options)
     assert isinstance(report, IngestReport)
     return report
 
@@ -253,27 +253,32 @@ async def test_a_file_that_looks_as_it_did_is_not_read_again(
 ) -> None:
     for path in folder.iterdir():
         os.utime(path, (1_000_000_000, 1_000_000_000))
-    read: list[str] = []
-    really = hashlib.file_digest
+    read: set[str] = set()
+    really = os.pread
 
-    def watched(file: Any, name: str) -> Any:
-        read.append(Path(file.name).name)
-        return really(file, name)
+    def watched(descriptor: int, size: int, offset: int) -> bytes:
+        inode = os.fstat(descriptor).st_ino
+        read.update(path.name for path in folder.iterdir() if path.stat().st_ino == inode)
+        return really(descriptor, size, offset)
 
-    monkeypatch.setattr(compare, "TICK_NS", 0)  # the change times are of this moment
-    monkeypatch.setattr(hashlib, "file_digest", watched)
+    monkeypatch.setattr(read_file, "TICK_NS", 0)  # the change times are of this moment
+    monkeypatch.setattr(os, "pread", watched)
     await ingest(app, folder)
-    assert sorted(read) == ["bees.txt", "cats.txt", "dogs.md"]
+    assert read == {"bees.txt", "cats.txt", "dogs.md"}
 
     read.clear()
     report = await ingest(app, folder)
-    assert (report.unchanged, read) == (3, [])
+    assert (report.unchanged, read) == (3, set())
+
+    report = await ingest(app, folder, rehash=True)
+    assert (report.unchanged, len(read)) == (3, 3), "unless it is asked to"
+    read.clear()
 
     (folder / "cats.txt").write_text("Cats purr.")
     os.utime(folder / "cats.txt", (1_000_000_000, 1_000_000_000))
     report = await ingest(app, folder)
     assert (report.updated, report.unchanged) == (1, 2)
-    assert set(read) == {"cats.txt"}
+    assert read == {"cats.txt"}
 
     await app.ledger.aclose()
     app.ledger.path.unlink()
@@ -322,3 +327,27 @@ async def test_failed_files_are_remembered_until_they_are_well(app: Alir, folder
     bad.unlink()
     await ingest(app, folder)
     assert (await app.status())["failed"] == []
+
+
+async def test_runs_that_take_turns_leave_every_file_whole(
+    app: Alir, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    app.shard.shard_chars = 1_000
+    bees = folder / "bees.txt"
+    lines = [f"Bees of hive {number} make honey, and it has one queen." for number in range(100)]
+    bees.write_text("\n\n".join(lines))
+    alone = (await ingest(app, folder)).chunks
+    bees.unlink()
+    await ingest(app, folder)
+    bees.write_text("\n\n".join(lines))
+
+    reports = await asyncio.gather(
+        ingest(app, bees), ingest(app, folder), ingest(app, folder / "cats.txt"), ingest(app, bees)
+    )
+    rows = [row async for row in app.vector_store.scan("", ["id", "text"])]
+
+    assert [report.failed for report in reports] == [[]] * 4
+    assert [report.added for report in reports].count(1) == 1
+    assert len({row["id"] for row in rows}) == len({row["text"] for row in rows}) == len(rows)
+    assert len(rows) == alone

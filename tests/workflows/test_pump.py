@@ -8,7 +8,7 @@ import pytest
 from alir import Alir
 from alir.events.ingest import ChunksAdded, ShardIngested
 from alir.steps.ingest import walk
-from alir.steps.ingest.walk import survey
+from alir.steps.ingest.survey import survey
 
 
 class Notes:

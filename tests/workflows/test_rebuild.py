@@ -301,6 +301,27 @@ async def test_a_rebuild_that_was_cancelled_goes_on_and_one_for_other_settings_i
         assert len(await app.collection_versions.other_versions()) == 1
 
 
+@pytest.mark.parametrize("lost", ["the_head", "not_the_head"])
+async def test_what_milvus_lost_of_a_new_index_is_made_again_and_no_rebuild_is_refused_for_ever(
+    chosen: Settings, bees: Path, lost: str
+) -> None:
+    async with alir(chosen) as app, alir(chosen, chunk_tokens=128) as other:
+        await ingest(app, bees)
+        built = await other.collection_versions.begin_version()
+        corpus = other._corpus_at(built)
+        await corpus.run(paths=[bees])
+        rows = [row async for row in corpus.vector_store.scan("", ["chunk_count", "doc_id"])]
+        of_one = [row for row in rows if row["doc_id"] == rows[0]["doc_id"]]
+        gone = [row["id"] for row in of_one if ("chunk_count" in row) != (lost == "not_the_head")]
+        assert 0 < len(gone) < len(of_one)
+        await corpus.vector_store.adelete_nodes(gone)
+
+        report = await rebuild(other)
+
+        assert (report.files, report.chunks) == (FILES, len(rows))
+        assert len(await texts(other)) == len(rows)
+
+
 async def test_an_ingestion_is_told_that_a_rebuild_is_under_way(
     chosen: Settings, bees: Path
 ) -> None:

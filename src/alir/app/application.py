@@ -25,7 +25,7 @@ from alir.milvus.catalog import MilvusCatalog
 from alir.milvus.collection_versions import MilvusCollectionVersions
 from alir.milvus.store import AlirMilvusStore
 from alir.milvus.store_factory import StoreFactory
-from alir.models.files import digest
+from alir.models.files import FileLimits, digest
 from alir.models.fingerprint import TENANTS
 from alir.settings import Settings
 from alir.steps.ingest.journal import relearn
@@ -123,7 +123,12 @@ class Alir:
     @cached_property
     def plan(self) -> PlanIngest:
         """The workflow that plans an ingestion and changes nothing."""
-        return PlanIngest(shard=self.shard, catalog=self.catalog, check=self._compatibility.check)
+        return PlanIngest(
+            shard=self.shard,
+            catalog=self.catalog,
+            ledger=self.ledger,
+            check=self._compatibility.check,
+        )
 
     @cached_property
     def ask(self) -> AskCorpus:
@@ -199,6 +204,7 @@ class Alir:
             base_url=settings.llm_base_url,
             api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else None,
             timeout_s=settings.llm_timeout_s,
+            max_reply_chars=settings.llm_max_reply_chars,
         )
 
     @property
@@ -239,7 +245,7 @@ class Alir:
             "live": None if live is None else live.collection,
             "kept": [one.collection for one in await self.collection_versions.other_versions()],
             "model": self.model_name,
-            "milvus": settings.milvus_uri,
+            "milvus": str(settings.milvus_uri),
             "tenants": None if live is None else live.made_with.get(TENANTS),
             "keyword_search": await self.vector_store.keyword_search(),
             "llm": None if self.llm is None else settings.llm_model,
@@ -263,7 +269,7 @@ class Alir:
             ledger=self.ledger,
             ignored=[
                 settings.ledger_path,
-                *([Path(settings.milvus_uri)] if settings.is_lite else []),
+                *([settings.lite_path] if settings.lite_path is not None else []),
             ],
             delete_many=delete_many,
             after_sync=self.vector_store.aclose if settings.is_lite else None,
@@ -328,6 +334,7 @@ class Alir:
             embedding=self.embedding,
             vector_store=store,
             ledger=ledger,
+            limits=FileLimits(self.settings.max_file_mib, self.settings.max_file_chunks),
         )
 
     @property

@@ -23,7 +23,7 @@ from alir.errors import (
 from alir.events.ingest import Ingest, IngestPaused, IngestReport, IngestResumed, LedgerRelearned
 from alir.events.plan import WatchPaused
 from alir.ports import Ledger
-from alir.steps.ingest.walk import is_listed, may_be_listed
+from alir.steps.ingest.walk import RootLookup, may_be_listed
 from alir.workflows.ingest import IngestCorpus
 
 QUIET_MS = 200
@@ -115,7 +115,8 @@ async def _sync(
 async def _next_try_s(ledger: Ledger, roots: Sequence[Path], now_s: float) -> float | None:
     """Return the seconds until a failed file below `roots` is due; None if there is none."""
     failed = await ledger.failed_files()
-    tries = [one.next_try_s for one in failed if is_listed(one.path, roots) is not None]
+    lookup = RootLookup(roots)
+    tries = [one.next_try_s for one in failed if lookup.find(one.path)]
     return max(SHORTEST_WAIT_S, min(tries) - now_s) if tries else None
 
 

@@ -1,8 +1,13 @@
 """Run a command, and exit with the code of the family of its error."""
 
 import asyncio
+import os
+import signal
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
@@ -36,13 +41,47 @@ def reported() -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED) from interrupt
 
 
+@contextmanager
+def _second_interrupt_ends() -> Iterator[Callable[[], None]]:
+    """Yield a function that has a second Ctrl-C end this process at once, while in this context.
+
+    Call it in asyncio's loop, which takes the first one: it cancels, and then waits for threads.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def arm() -> None:
+        first = signal.getsignal(signal.SIGINT)
+        if not callable(first) or threading.current_thread() is not threading.main_thread():
+            return  # it listens to none, as in the background of a shell
+        interrupts = 0
+
+        def interrupted(number: int, frame: FrameType | None) -> None:
+            nonlocal interrupts
+            interrupts += 1
+            if interrupts > 1:
+                # The progress bar has hidden the cursor.
+                shown = b"\x1b[?25h\n" if sys.stderr.isatty() else b""
+                os.write(2, shown + b"alir: interrupted twice, ended at once\n")
+                os._exit(EXIT_INTERRUPTED)
+            first(number, frame)
+
+        signal.signal(signal.SIGINT, interrupted)
+
+    try:
+        yield arm
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
 def run_with_alir(command: Callable[["Alir"], Awaitable[T]], *, collection: str | None) -> T:
     """Open alir with the settings of the environment, run `command` with it, and close it."""
-    with reported():
+    with reported(), _second_interrupt_ends() as arm:
         from alir.app.application import Alir  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
         async def run() -> T:
+            arm()
             async with Alir(Settings.load(collection=collection)) as app:
                 return await command(app)
 

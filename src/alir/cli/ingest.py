@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -28,6 +28,10 @@ def ingest(  # noqa: PLR0917  the options of a command
             "--dry-run", help="Only print what would be done to which file, and write nothing."
         ),
     ] = False,
+    rehash: Annotated[
+        bool,
+        typer.Option("--rehash", help="Read every file, also those of the same size and times."),
+    ] = False,
     collection: Collection = None,
     as_json: Json = False,
     draw: Draw = None,
@@ -40,14 +44,17 @@ def ingest(  # noqa: PLR0917  the options of a command
     Example: alir ingest docs README.md
     """
     if dry_run:
-        _print_plan(paths, delete_many=delete_many, collection=collection, as_json=as_json)
+        start = {"paths": [*paths], "delete_many": delete_many, "rehash": rehash}
+        _print_plan(start, collection=collection, as_json=as_json)
         return
 
     async def run(app: "Alir") -> "IngestReport":
         from alir.visualize.run_page import drawing  # noqa: PLC0415
 
         with drawing(app.ingest, draw, about=", ".join(map(str, paths))) as recorder:
-            return await ingest_paths(app, paths, delete_many=delete_many, recorder=recorder)
+            return await ingest_paths(
+                app, paths, delete_many=delete_many, rehash=rehash, recorder=recorder
+            )
 
     _print_report(run_with_alir(run, collection=collection), as_json=as_json)
 
@@ -59,8 +66,11 @@ def retry(collection: Collection = None, as_json: Json = False) -> None:
     """
 
     async def run(app: "Alir") -> "IngestReport | None":
-        failed = [one.path for one in await app.ledger.failed_files() if one.path.exists()]
-        return await ingest_paths(app, failed) if failed else None
+        from alir.steps.ingest.survey import still_there  # noqa: PLC0415
+
+        failed = still_there([one.path for one in await app.ledger.failed_files()])
+        # What has become a link since is no file of the folder any more.
+        return await ingest_paths(app, failed, follow_links=False) if failed else None
 
     report = run_with_alir(run, collection=collection)
     if report is not None:
@@ -73,14 +83,14 @@ async def ingest_paths(
     app: "Alir",
     paths: list[Path],
     *,
-    delete_many: bool = False,
     recorder: "Recorder | None" = None,
+    **options: bool,
 ) -> "IngestReport":
-    """Ingest, and show the progress on stderr."""
+    """Ingest, with these options of `Ingest`, and show the progress on stderr."""
     from alir.cli.console import show_progress  # noqa: PLC0415
     from alir.events.ingest import Ingest  # noqa: PLC0415
 
-    handler = app.ingest.run(start_event=Ingest(paths=list(paths), delete_many=delete_many))
+    handler = app.ingest.run(start_event=Ingest(paths=list(paths), **options))
     return cast("IngestReport", await show_progress(handler, recorder=recorder))
 
 
@@ -96,16 +106,14 @@ def _print_report(report: "IngestReport", *, as_json: bool) -> None:
         raise typer.Exit(EXIT_CODES[InputError])
 
 
-def _print_plan(
-    paths: list[Path], *, delete_many: bool, collection: str | None, as_json: bool
-) -> None:
+def _print_plan(start: dict[str, Any], *, collection: str | None, as_json: bool) -> None:
     async def run(app: "Alir") -> "tuple[IngestPlan, list[FilePlan]]":
         from alir.app.streaming import events  # noqa: PLC0415
         from alir.cli.console import IngestBar  # noqa: PLC0415
         from alir.events.plan import FilesPlanned, Plan  # noqa: PLC0415
 
         files: list[FilePlan] = []
-        handler = app.plan.run(start_event=Plan(paths=[*paths], delete_many=delete_many))
+        handler = app.plan.run(start_event=Plan(**start))
         with IngestBar("Planning", "chunks to embed") as bar:
             async for event in events(handler):
                 bar.show(event)

@@ -55,6 +55,8 @@ def list_(as_json: Json = False) -> None:
     """
     with _database() as db:
         found = stored.list_all(db)
+        if not found:
+            stored.check_not_lost(db)
     if as_json:
         say(json.dumps([asdict(key) for key in found]))
         return
@@ -77,6 +79,19 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name, or its id."
     with _database() as db:
         stored.revoke(db, name)
     say(f"The key {name} is revoked.")
+
+
+@keys.command("delete-all")
+def delete_all() -> None:
+    """Delete all keys: the service is open to every user of this machine again.
+
+    A running service, too. It then listens on loopback only.
+
+    Example: alir keys delete-all
+    """
+    with _database() as db:
+        stored.delete_all(db)
+    say("There are no keys now: every user of this machine may use a service on its loopback.")
 
 
 @contextmanager

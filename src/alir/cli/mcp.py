@@ -40,13 +40,16 @@ async def _serve(settings: "Settings") -> None:
     from alir.server.mcp.protocol import McpTransport, mcp_server  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
-    log_to_stderr()
+    log_to_stderr(settings.secrets)
     # The SDK's thread waits for stdin and cannot be woken. Nothing is written: it may end at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     async with Alir(settings) as alir:
         _ = alir.ask, alir.search  # reports a wrong setting now
         # A user who can start this can read the index: no key, no limits, errors in full.
         owner = Caller("", "read", Tenant("", Path()))
-        server = mcp_server(alir, McpTransport(lambda _: owner, lambda _: nullcontext(), str))
+        server = mcp_server(
+            alir,
+            McpTransport(lambda _: owner, lambda _: nullcontext(), lambda error, _: str(error)),
+        )
         async with stdio_server() as (received, sent):
             await server.run(received, sent, server.create_initialization_options())

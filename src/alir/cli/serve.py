@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +13,11 @@ from alir.cli.exit_codes import reported
 from alir.errors import InvalidSetting
 from alir.storage import keys
 from alir.storage.service_database import open_service_database
+from alir.storage.service_lock import service_lock
 
 if TYPE_CHECKING:
+    import socket
+
     from alir.settings import Settings
 
 
@@ -46,24 +48,27 @@ def serve(
     Example: alir serve --port 8000 --root documents
     """
     with reported():
+        from alir.server.connections.descriptors import raise_limit  # noqa: PLC0415
+        from alir.server.connections.listener import open_port  # noqa: PLC0415
         from alir.settings import Settings  # noqa: PLC0415
 
         settings = Settings.load(collection=collection, root=root)
-        if first_key is not None:
-            _make_first_key(first_key, settings)
-        _require_key(host, settings)
-        with _listen(host, port) as listener:
-            asyncio.run(_serve(listener, host, settings))
+        with service_lock(_files(settings)):
+            if first_key is not None:
+                _make_first_key(first_key, settings)
+            _require_key(host, settings)
+            raise_limit()
+            with open_port(host, port) as listener:
+                asyncio.run(_serve(listener, host, settings))
 
 
-async def _serve(listener: socket.socket, host: str, settings: "Settings") -> None:
+async def _serve(listener: "socket.socket", host: str, settings: "Settings") -> None:
     from alir.app.application import Alir  # noqa: PLC0415
     from alir.server import uvicorn_server  # noqa: PLC0415
     from alir.server.app import HttpService, real_root  # noqa: PLC0415
     from alir.server.telemetry.logs import log_to_stderr  # noqa: PLC0415
 
-    held = (settings.milvus_token, settings.llm_api_key)
-    log_to_stderr([one.get_secret_value() for one in held if one is not None])
+    log_to_stderr(settings.secrets)
     alir = Alir(settings)
     _ = alir.ask, alir.ingest  # reports a wrong setting now
     try:
@@ -99,8 +104,17 @@ def _make_first_key(file: Path, settings: "Settings") -> None:
             say(f"The first key is in {file}. It has scope admin: copy it and delete the file.")
 
 
+def _files(settings: "Settings") -> list[Path]:
+    """Return the files that only one service may use."""
+    return [
+        settings.service_path,
+        *([Path(settings.milvus_uri.get_secret_value())] if settings.is_lite else []),
+    ]
+
+
 def _require_key(host: str, settings: "Settings") -> None:
     with open_service_database(settings.service_path) as db:
+        keys.check_not_lost(db)
         if not _is_loopback(host) and all(key.revoked for key in keys.list_all(db)):
             raise InvalidSetting(
                 f"--host {host}",
@@ -116,22 +130,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        where = f"--host {host} --port {port}"
-        problem = f"it cannot be listened on: {(error.strerror or str(error)).lower()}"
-        raise InvalidSetting(where, problem, "Choose another, or end what uses it.") from error
-    return listener

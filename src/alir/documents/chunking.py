@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer
 
 from alir.errors import InvalidSetting
 
@@ -11,6 +12,8 @@ CHUNKING = "2"
 """Raise it with each change of alir that gives other text or other chunks for a file."""
 DEFAULT_CHUNK_TOKENS = 256
 """For an embedding model with an unknown window."""
+_PEELED_SHARE = 0.9
+"""Of a text that is cut into a sentence of so much of it, and crumbs."""
 
 
 def chunk_tokens(chosen: int | None, *, model: str, window: int | None) -> int:
@@ -50,6 +53,22 @@ def node_parser(
         chunk_size=tokens,
         chunk_overlap=overlap,
         tokenizer=tokenizer,
+        chunking_tokenizer_fn=_sentences,
         include_metadata=False,
         include_prev_next_rel=False,
     )
+
+
+_at_sentences = split_by_sentence_tokenizer()
+
+
+def _sentences(text: str) -> list[str]:
+    """Cut `text` as LlamaIndex's splitter does by default, but for what would be peeled.
+
+    Of "!?!?!?" it cuts the first and the last letter off, and of what is left again, a call within
+    a call, until Python's stack is full. Such a text has no sentences.
+    """
+    found: list[str] = _at_sentences(text)
+    longest = max(found, key=len, default="")
+    is_large = len(found) > 1 and len(longest) > _PEELED_SHARE * len(text)
+    return [text] if is_large and len(_at_sentences(longest)) > 1 else found

@@ -9,6 +9,9 @@ AlirError
 │   ├── KeywordSearchUnavailable
 │   ├── StoreInUse
 │   ├── RunInProgress
+│   ├── ServiceRunning
+│   ├── KeysLost
+│   ├── ForkedInUse
 │   ├── CannotWatch
 │   ├── ExtraMissing
 │   └── AccessRefused
@@ -26,10 +29,12 @@ AlirError
 │   ├── PictureUnwritable
 │   ├── InvalidDataset
 │   ├── InvalidFilter
+│   ├── InvalidQuery
 │   ├── InvalidKey
 │   └── NodeRefused
 └── DependencyError          something outside alir failed; carries `retryable`
     ├── MilvusUnavailable
+    ├── MilvusLiteNotStarted
     ├── MilvusTimeout
     ├── MilvusFailed
     ├── LedgerFailed
@@ -37,8 +42,10 @@ AlirError
     ├── ParserUnavailable
     ├── SessionsFailed
     ├── ServiceFileFailed
+    ├── OutOfResources
     ├── RetrievalFailed
     └── LanguageModelFailed
+        └── ReplyCut
 
 A constructor takes data and builds the sentence: what happened, to what, what to do next.
 "Nothing found" is a result, never an error.
@@ -50,10 +57,13 @@ from alir.errors.configuration import (
     CollectionMismatch,
     ExtraMissing,
     FingerprintMismatch,
+    ForkedInUse,
     InvalidSetting,
+    KeysLost,
     KeywordSearchUnavailable,
     ModelUnavailable,
     RunInProgress,
+    ServiceRunning,
     StoreInUse,
 )
 from alir.errors.dependency import (
@@ -61,9 +71,12 @@ from alir.errors.dependency import (
     LanguageModelFailed,
     LedgerFailed,
     MilvusFailed,
+    MilvusLiteNotStarted,
     MilvusTimeout,
     MilvusUnavailable,
+    OutOfResources,
     ParserUnavailable,
+    ReplyCut,
     RetrievalFailed,
     ServiceFileFailed,
     SessionsFailed,
@@ -73,12 +86,15 @@ from alir.errors.families import (
     ConfigError,
     DependencyError,
     InputError,
+    is_want,
+    passes,
 )
 from alir.errors.input import (
     EmptyQuestion,
     InvalidDataset,
     InvalidFilter,
     InvalidKey,
+    InvalidQuery,
     InvalidTopK,
     NodeRefused,
     NothingIngested,
@@ -102,17 +118,21 @@ __all__ = [
     "EmptyQuestion",
     "ExtraMissing",
     "FingerprintMismatch",
+    "ForkedInUse",
     "IngestStopped",
     "InputError",
     "InvalidDataset",
     "InvalidFilter",
     "InvalidKey",
+    "InvalidQuery",
     "InvalidSetting",
     "InvalidTopK",
+    "KeysLost",
     "KeywordSearchUnavailable",
     "LanguageModelFailed",
     "LedgerFailed",
     "MilvusFailed",
+    "MilvusLiteNotStarted",
     "MilvusTimeout",
     "MilvusUnavailable",
     "ModelUnavailable",
@@ -121,15 +141,20 @@ __all__ = [
     "NothingKept",
     "NothingToIngest",
     "NothingToRebuild",
+    "OutOfResources",
     "ParserUnavailable",
     "PathNotFound",
     "PictureUnwritable",
     "RebuildIncomplete",
+    "ReplyCut",
     "RetrievalFailed",
     "RunInProgress",
     "ServiceFileFailed",
+    "ServiceRunning",
     "SessionsFailed",
     "StoreInUse",
     "TooManyDeletions",
     "UnreadableFile",
+    "is_want",
+    "passes",
 ]

@@ -46,6 +46,8 @@ class FingerprintMismatch(CollectionMismatch):
 class KeywordSearchUnavailable(ConfigError):
     """The collection has no BM25: a server older than Milvus 2.5 holds it, or made it."""
 
+    public = None
+
     def __init__(self, collection: str) -> None:
         super().__init__(
             f"The collection {collection!r} cannot be searched by keywords: that needs Milvus 2.5 "
@@ -67,12 +69,49 @@ class StoreInUse(ConfigError):
 class RunInProgress(ConfigError):
     """Another run writes to the collection; only one can at a time."""
 
+    public = "Another run writes to the index. Wait for it to end."
+
     def __init__(self, collection: str, *, what: str, pid: int, host: str, held_s: float) -> None:
         self.pid = pid
         self.held_s = held_s
         super().__init__(
             f"The collection {collection!r} is being written by another run, for {held_s:.0f} s "
             f"so far: {what} (process {pid} on {host}). Wait for it to end, or end it."
+        )
+
+
+class ServiceRunning(ConfigError):
+    """Another `alir serve` has the service's file, or the embedded index."""
+
+    def __init__(self, path: str, pid: int) -> None:
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"A service runs on {path} already: {who}. One service can use it at a time. Use "
+            "that one or end it, or give this one its own index and ledger (ALIR_MILVUS_URI, "
+            "ALIR_LEDGER)."
+        )
+
+
+class KeysLost(ConfigError):
+    """The service had keys, and its file has none any more."""
+
+    def __init__(self, path: str, mark: str) -> None:
+        super().__init__(
+            f"The service had keys, as {mark} says, and its file {path} has none now: it may be "
+            "another file, or damaged. Restore it from a copy, or make a new key with: alir keys "
+            "add NAME. To go on without keys on purpose: alir keys delete-all."
+        )
+
+
+class ForkedInUse(ConfigError):
+    """The process was forked while its parent had a gRPC channel open; it can open none."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__(
+            f"This process was forked while process {parent} waited for Milvus, or another of its "
+            "libraries had a gRPC channel open: gRPC does not work in such a child. Fork while no "
+            "call to Milvus is under way and other channels are closed, or start the process anew: "
+            "multiprocessing's spawn or forkserver, or a pool that is made first."
         )
 
 

@@ -1,5 +1,6 @@
 """Errors after which the caller must change what was asked."""
 
+import reprlib
 from pathlib import Path
 
 from alir.errors.families import InputError
@@ -7,6 +8,8 @@ from alir.errors.families import InputError
 
 class PathNotFound(InputError):
     """A path to ingest does not exist."""
+
+    public = "A path does not exist. Check the path."
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} does not exist. Check the path.")
@@ -30,6 +33,10 @@ class TooManyDeletions(InputError):
             f"{files} of the {held} files that the index holds of the paths are gone, for example "
             f"{example}. New and changed files are ingested, nothing was deleted. Add "
             "--delete-many to delete them, or check the path and what is mounted there."
+        )
+        self.public = (
+            f"{files} of the {held} files that the index holds of the paths are gone. New and "
+            "changed files are ingested, nothing was deleted. Ask for delete_many to delete them."
         )
 
 
@@ -115,7 +122,14 @@ class InvalidFilter(InputError):
     """A metadata filter cannot be translated for Milvus."""
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"The filter on {key!r} {problem}. Change the filter.")
+        super().__init__(f"The filter on {reprlib.repr(key)} {problem}. Change the filter.")
+
+
+class InvalidQuery(InputError):
+    """A query of the store lacks a part, or has one that Milvus cannot take."""
+
+    def __init__(self, part: str, problem: str, remedy: str) -> None:
+        super().__init__(f"The query's {part} {problem}. {remedy}")
 
 
 class InvalidKey(InputError):
@@ -132,5 +146,6 @@ class NodeRefused(InputError):
         self.node_id = node_id
         self.problem = problem
         super().__init__(
-            f"The node {node_id!r} cannot be stored: {problem}. Change the node, or leave it out."
+            f"The node {reprlib.repr(node_id)} cannot be stored: {problem}. Change the node, or "
+            "leave it out."
         )

@@ -59,6 +59,8 @@ class Answer(StrictEvent, StopEvent):
     """Citations the language model made that did not hold."""
     sentences: list[CheckedSentence] = Field(default_factory=list)
     """What a language model claimed, in order; an unsupported one is marked in the text."""
+    is_cut: bool = False
+    """Whether the language model's reply ended before its end; `degraded` says why."""
     seconds: Seconds
 
     @property

@@ -24,6 +24,10 @@ class Ingest(StrictEvent, StartEvent):
     paths: list[str | Path]
     delete_many: bool = False
     """Whether more than half of the files held may be deleted."""
+    rehash: bool = False
+    """Whether files are read that have the size and times that they had."""
+    follow_links: bool = True
+    """Whether a path may be a link, or lead through one."""
 
 
 class PathsSurveyed(StrictEvent):
@@ -33,6 +37,7 @@ class PathsSurveyed(StrictEvent):
     started: float
     """Clock reading, in seconds, when the run began."""
     delete_many: bool = False
+    rehash: bool = False
 
 
 class LedgerRelearned(StrictEvent):
@@ -75,6 +80,12 @@ class IngestPaused(StrictEvent):
     """Seconds since the epoch."""
     waits_s: float
     """Longest wait before the run stops."""
+
+
+class IngestTurn(StrictEvent):
+    """Streamed: other ingestions of this program go first, or this one goes on."""
+
+    is_waiting: bool
 
 
 class IngestResumed(StrictEvent):
@@ -137,6 +148,8 @@ class IngestFiles(StrictEvent, StartEvent):
     """Content hashes of files that the index holds and the folder lost."""
     damaged: frozenset[str] = frozenset()
     """Source ids of files of which the index lacks chunks."""
+    rehash: bool = False
+    """Whether files are read that have the size and times that they had."""
 
 
 class FilesCompared(StrictEvent):

@@ -17,6 +17,8 @@ class Plan(StrictEvent, StartEvent):
     paths: list[str | Path]
     delete_many: bool = False
     """Whether that run may delete more than half of the files held."""
+    rehash: bool = False
+    """Whether that run reads files that have the size and times that they had."""
 
 
 class IndexSeen(StrictEvent):

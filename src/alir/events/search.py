@@ -1,5 +1,7 @@
 """The events of a search that ends with the passages it found."""
 
+from typing import Any
+
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.vector_stores.types import MetadataFilters
 from pydantic import Field
@@ -63,7 +65,8 @@ class PassagesRetrieved(StrictEvent):
     plan: SearchPlanned
     branch: Branch
     passages: list[NodeWithScore]
-    failure: str | None = None
+    failure: Any = None
+    """The `AlirError` that it failed with."""
     seconds: Seconds
 
 

@@ -212,7 +212,7 @@ def _filters(below: Sequence[Path] | None) -> MetadataFilters | None:
     """Return filters for the files below the paths; None if they must be told apart here."""
     if below is None or len(below) > _PATHS_PER_QUERY or not all(map(_is_plain, below)):
         return None
-    return path_filters.below(below)
+    return path_filters.below_real(below)
 
 
 def _is_plain(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The collection versions of an index: the live one, the one before, the one being built."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -87,14 +88,21 @@ class MilvusCollectionVersions:
     async def audit(self, collection: str) -> CollectionAudit:
         """Read every id of a collection, and how many chunks each file should have."""
         store = self._store(collection)
-        files, ids = set(), set()
-        due = 0
+        ids: set[str] = set()
+        rows, due = Counter[str](), Counter[str]()
         async for row in store.scan("", [store.doc_id_field, "chunk_count"]):
+            source = row[store.doc_id_field]
             ids.add(row[ID_FIELD])
+            rows[source] += 1
             if count := row.get("chunk_count"):
-                files.add(row[store.doc_id_field])
-                due += count
-        return CollectionAudit(frozenset(files), due, len(ids), await store.count(waits=True))
+                due[source] += count
+        return CollectionAudit(
+            frozenset(due),
+            due.total(),
+            len(ids),
+            await store.count(waits=True),
+            frozenset(one for one in rows if rows[one] != due[one]),
+        )
 
     async def make_live(self, collection: str) -> None:
         """Make `collection` the live version."""

@@ -15,10 +15,12 @@ in LlamaIndex's own stores.
 """
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
@@ -28,6 +30,7 @@ from llama_index.core.vector_stores.types import (
 from pymilvus import DataType
 
 from alir.errors import InvalidFilter
+from alir.milvus.json_faults import HALF_A_CHARACTER, is_whole
 
 _COMPARISONS = {
     FilterOperator.EQ: "==",
@@ -61,6 +64,19 @@ _SCALAR_LENGTHS = {
 }
 
 
+_VECTORS = {
+    DataType.FLOAT_VECTOR,
+    DataType.BINARY_VECTOR,
+    DataType.FLOAT16_VECTOR,
+    DataType.BFLOAT16_VECTOR,
+    DataType.SPARSE_FLOAT_VECTOR,
+}
+MAX_NESTED = 24
+"""Levels of filters: the messages of Milvus nest 100 deep at most, several for each level."""
+FLAT = 8
+"""Filters that are joined in one row; more are joined by halves."""
+
+
 @dataclass(frozen=True, slots=True)
 class FilterDialect:
     """The fields and operators that filters can use, in one collection on one Milvus."""
@@ -83,18 +99,44 @@ def to_expression(
     """
     if filters is None or not filters.filters:
         return ""
+    _refuse_too_deep(filters)
+    return _expression(filters, dialect, negated=negated)
+
+
+def _expression(filters: MetadataFilters, dialect: FilterDialect, *, negated: bool) -> str:
     if filters.condition == FilterCondition.NOT:
         negated = not negated
     # By De Morgan's laws a negation is carried down: Milvus Lite can say some of it only there.
     either = (filters.condition in {FilterCondition.OR, FilterCondition.NOT}) != negated
     parts = [
-        to_expression(part, dialect, negated=negated)
+        _expression(part, dialect, negated=negated)
         if isinstance(part, MetadataFilters)
         else _comparison(part, dialect, negated=negated)
         for part in filters.filters
     ]
-    parts = [part for part in parts if part]
-    return f"({(' or ' if either else ' and ').join(parts)})" if len(parts) > 1 else "".join(parts)
+    return _balanced([part for part in parts if part], " or " if either else " and ")
+
+
+def _balanced(parts: Sequence[str], operator: str) -> str:
+    """Return the parts joined by halves: Milvus nests a row of them, and takes no deep nest."""
+    if len(parts) < 2:
+        return "".join(parts)
+    if len(parts) <= FLAT:
+        return f"({operator.join(parts)})"
+    middle = len(parts) // 2
+    halves = (_balanced(half, operator) for half in (parts[:middle], parts[middle:]))
+    return f"({operator.join(halves)})"
+
+
+def _refuse_too_deep(filters: MetadataFilters) -> None:
+    left = [(filters, 0)]
+    while left:
+        one, above = left.pop()
+        depth = above + 1 + max(0, len(one.filters) // FLAT).bit_length()
+        if depth > MAX_NESTED:
+            key = next((part.key for part in one.filters if isinstance(part, MetadataFilter)), "")
+            raise InvalidFilter(key, f"nests more than {MAX_NESTED} deep, which Milvus cannot read")
+        left += [(part, depth) for part in one.filters if isinstance(part, MetadataFilters)]
 
 
 def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: FilterDialect) -> str:
@@ -111,6 +153,9 @@ def scalar_expression(filters: Sequence[Mapping[str, Any]], dialect: FilterDiale
 
 def among(field_name: str, values: Sequence[str]) -> str:
     """Return the expression that a field of the schema is one of `values`."""
+    for value in values:
+        if not isinstance(value, str):
+            raise InvalidFilter(field_name, f"needs text, not {reprlib.repr(value)}")
     return f"{field_name} in {_list(field_name, values)}"
 
 
@@ -127,7 +172,11 @@ def both(*expressions: str) -> str:
 
 def name_of(key: str, dialect: FilterDialect) -> str:
     """Return how an expression names `key`: a field of the schema, or a key of the metadata."""
+    if not isinstance(key, str):
+        raise InvalidFilter(str(key), f"has the key {reprlib.repr(key)}, which is no text")
     if key in dialect.fields:
+        if dialect.fields[key] in _VECTORS:
+            raise InvalidFilter(key, "compares with a vector, which can only be searched")
         return key
     if not key or any(ord(character) < ord(" ") for character in key):
         raise InvalidFilter(key, "has an empty key, or one with a control character")
@@ -178,6 +227,8 @@ def _need_list(key: str, kind: DataType) -> None:
 
 
 def _value(key: str, value: object) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -187,13 +238,17 @@ def _value(key: str, value: object) -> str:
     if isinstance(value, float) and math.isfinite(value):
         return repr(value)
     raise InvalidFilter(
-        key, f"compares with {value!r}; use a string, a number of 64 bits or a boolean"
+        key,
+        f"compares with {reprlib.repr(value)}; use a string, a number of 64 bits or a boolean",
     )
 
 
 def _list(key: str, values: object) -> str:
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
     if not isinstance(values, list | tuple | set | frozenset):
-        raise InvalidFilter(key, f"needs a list, not {values!r}")
+        raise InvalidFilter(key, f"needs a list, not {reprlib.repr(values)}")
+    values = [value.item() if isinstance(value, np.generic) else value for value in values]
     if not values:
         # Milvus Lite fails on one, with a message about fields.
         raise InvalidFilter(key, "compares with an empty list, which nothing is in")
@@ -207,7 +262,7 @@ def _list(key: str, values: object) -> str:
 
 def _pattern(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidFilter(key, f"matches text, not {value!r}")
+        raise InvalidFilter(key, f"matches text, not {reprlib.repr(value)}")
     if not value:
         # Milvus Lite finds it nowhere, a server everywhere.
         raise InvalidFilter(key, "matches an empty text")
@@ -217,6 +272,8 @@ def _pattern(key: str, value: object) -> str:
 
 
 def _quoted(key: str, text: str) -> str:
+    if not is_whole(text):
+        raise InvalidFilter(key, f"has {HALF_A_CHARACTER}")
     if "\n" in text or "\r" in text:
         # A server reads an escape where Milvus Lite reads a letter, and neither takes the raw one.
         raise InvalidFilter(key, "compares with a line break, which Milvus cannot do")
@@ -225,6 +282,8 @@ def _quoted(key: str, text: str) -> str:
 
 
 def _scalar_filter(one: Mapping[str, Any], dialect: FilterDialect) -> str:
+    if not isinstance(one, Mapping) or not {"key", "value"} <= one.keys():
+        raise InvalidFilter(reprlib.repr(one), "has no 'key' or no 'value'")
     key, value = str(one["key"]), one["value"]
     # Equal to its text, and hashed as it: a FilterOperatorFunction is a str.
     operator = one.get("operator", next(iter(_SCALAR_LISTS)))

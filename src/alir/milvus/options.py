@@ -1,5 +1,7 @@
 """The options of `MilvusVectorStore`, as Milvus takes them, or an error that says what to do."""
 
+import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from pymilvus.client.abstract import BaseRanker
 from alir.errors import InvalidSetting
 from alir.milvus.rows import ID_FIELD
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 CONSISTENCY_LEVELS = ["Strong", "Bounded", "Session", "Eventually"]
 METRICS = {"ip": "IP", "l2": "L2", "euclidean": "L2", "cosine": "COSINE"}
 VECTORS_AND_LISTS = {
@@ -170,6 +173,16 @@ def connecting(options: Mapping[str, Any]) -> dict[str, Any]:
                 _ALTERNATIVES.get(name, "Correct the name, or leave it out."),
             )
     return options
+
+
+def refuse_collection_name(name: object) -> None:
+    """Refuse what Milvus takes for no name of a collection."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidSetting(
+            "collection_name",
+            f"{reprlib.repr(name)} is no name that Milvus takes",
+            "Use at most 255 letters of a to z, digits and underscores; the first is no digit.",
+        )
 
 
 def refuse_unusable(

@@ -1,6 +1,7 @@
 """Nodes as Milvus rows and back, in the format of LlamaIndex's own `MilvusVectorStore`."""
 
 import math
+import reprlib
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from llama_index.core.vector_stores.utils import metadata_dict_to_node
 from pydantic_core import to_jsonable_python
 
 from alir.errors import NodeRefused
+from alir.milvus.json_faults import HALF_A_CHARACTER, fault_of, is_whole
 
 ID_FIELD = "id"
 NODE_FIELDS = ["_node_content", "_node_type"]
@@ -54,8 +56,19 @@ def to_row(
 
     Raises:
         NodeRefused: the embedding is missing, of another dimension or not finite, or a field is
-            larger than Milvus stores.
+            larger than Milvus stores, or no JSON value.
     """
+    try:
+        return _row(node, text_key, doc_id_field, dim, fields)
+    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
+        raise NodeRefused(str(node.node_id), fault_of(node)) from error
+
+
+def _row(
+    node: BaseNode, text_key: str, doc_id_field: str, dim: int | None, fields: Collection[str]
+) -> Row:
+    if not isinstance(node.node_id, str):
+        raise TypeError(node.node_id)
     embedding = b"" if dim is None else _embedding(node, dim)
     text = node.get_content(metadata_mode=MetadataMode.NONE)
     content = _content(node)
@@ -89,6 +102,9 @@ def to_rows(
     fields: Collection[str],
 ) -> list[Row]:
     """Return the rows of `nodes`; see `to_row`."""
+    for node in nodes:
+        if not isinstance(node, BaseNode):
+            raise NodeRefused(reprlib.repr(node), "it is no node of LlamaIndex")
     return [
         to_row(node, text_key=text_key, doc_id_field=doc_id_field, dim=dim, fields=fields)
         for node in nodes
@@ -120,7 +136,9 @@ def _content(node: BaseNode) -> dict[str, Any]:
     """Return what LlamaIndex writes of `node` besides its text and vector, as JSON values."""
     blank = {"embedding": None, "text": ""}
     if type(node) is not TextNode:
-        content = node.model_dump(mode="json", exclude={"embedding", "text", "text_resource"})
+        content = node.model_dump(
+            mode="json", exclude={"embedding", "text", "text_resource"}, fallback=_of_numpy
+        )
         return content | blank
     # The same, at a quarter of its cost.
     relationships = {
@@ -141,7 +159,14 @@ def _plain(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return `metadata` as JSON values."""
     if _PLAIN.issuperset(map(type, metadata.values())) and _KEYS.issuperset(map(type, metadata)):
         return metadata
-    return cast("dict[str, Any]", to_jsonable_python(metadata))
+    return cast("dict[str, Any]", to_jsonable_python(metadata, fallback=_of_numpy))
+
+
+def _of_numpy(value: object) -> object:
+    """Return a number or an array of NumPy as Python's own; many libraries return them."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def _embedding(node: BaseNode, dim: int) -> bytes:
@@ -179,6 +204,8 @@ def _check(node: BaseNode, text: str, source: str, dynamic_bytes: int) -> None:
         if "\n" in value or "\r" in value:
             problem = f"its {name} holds a line break, and could never be found or deleted by it"
             raise NodeRefused(node.node_id, problem)
+    if not is_whole(text):
+        raise NodeRefused(node.node_id, f"its text is {HALF_A_CHARACTER}")
     for name, value in (("text", text), ("id", node.node_id), ("doc_id", source)):
         # A character has four bytes at most.
         if 4 * len(value) > MAX_VARCHAR_BYTES:

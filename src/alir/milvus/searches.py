@@ -16,7 +16,12 @@ from llama_index.core.vector_stores.types import (
 from pymilvus import AnnSearchRequest
 from pymilvus.client.abstract import BaseRanker
 
-from alir.errors import InvalidSetting, KeywordSearchUnavailable
+from alir.errors import (
+    InvalidQuery,
+    InvalidSetting,
+    KeywordSearchUnavailable,
+    MilvusFailed,
+)
 from alir.milvus.client.wire import Hit
 from alir.milvus.collection.collection import Collection
 from alir.milvus.collection.request_batcher import RequestBatcher
@@ -24,6 +29,7 @@ from alir.milvus.collection.schema import CollectionLayout, ExistingCollection
 from alir.milvus.collection.sparse import SparseEncoder
 from alir.milvus.filters import among, both, scalar_expression
 from alir.milvus.options import refuse_on_lite
+from alir.milvus.query_checks import MAX_TOP_K, MODES, check_query
 from alir.milvus.rows import ID_FIELD, NODE_FIELDS, to_nodes
 
 Options = Mapping[str, Any]
@@ -54,7 +60,23 @@ class CollectionSearcher:
     async def query_nodes(
         self, query: VectorStoreQuery, options: Options
     ) -> VectorStoreQueryResult:
-        """Search in the mode that `query` asks for; nothing is found without a collection."""
+        """Search in the mode that `query` asks for; nothing is found without a collection.
+
+        Raises:
+            InvalidQuery: a part is missing, or Milvus cannot take it.
+        """
+        try:
+            return await self._query_nodes(query, options)
+        except MilvusFailed as error:
+            if (expression := options.get("string_expr")) and not error.retryable:
+                problem = f"is {expression!r}, and Milvus refused it"
+                remedy = "Correct it: https://milvus.io/docs/boolean.md"
+                raise InvalidQuery("string_expr", problem, remedy) from error
+            raise
+
+    async def _query_nodes(
+        self, query: VectorStoreQuery, options: Options
+    ) -> VectorStoreQueryResult:
         found = await self.collection.open_current()
         if found is None:
             return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
@@ -65,6 +87,7 @@ class CollectionSearcher:
             "partition_names": self._partitions(options),
         }
         mode = query.mode
+        check_query(query, dim=found.dim)
         if mode == VectorStoreQueryMode.DEFAULT:
             hits = await self._dense(query, options, shared)
         elif mode == VectorStoreQueryMode.MMR:
@@ -74,7 +97,7 @@ class CollectionSearcher:
         elif mode == VectorStoreQueryMode.HYBRID:
             hits = await self._hybrid(query, options, found, shared)
         else:
-            raise ValueError(f"AlirMilvusStore has no query mode {mode.value!r}.")
+            raise InvalidQuery("mode", f"is {mode!r}", f"Use one of {', '.join(MODES)}.")
         ids = [str(hit["id"]) for hit in hits]
         return VectorStoreQueryResult(
             nodes=self._nodes([hit["entity"] for hit in hits], ids, wanted),
@@ -178,6 +201,8 @@ class CollectionSearcher:
         hits = await self._dense(many, options, shared | {"output_fields": fields})
         vectors = [hit["entity"][field_name] for hit in hits]
         threshold = options.get("mmr_threshold", query.mmr_threshold)
+        if threshold is not None and not isinstance(threshold, int | float):
+            raise InvalidQuery("mmr_threshold", f"is {threshold!r}", "Give a number from 0 to 1.")
         scores, positions = await asyncio.to_thread(
             get_top_k_mmr_embeddings,
             query.query_embedding or [],
@@ -236,6 +261,8 @@ class CollectionSearcher:
                 "Ask in the mode 'sparse'.",
             )
         config = options.get("milvus_search_config", self.search_config)
+        if not isinstance(config, Mapping):
+            raise InvalidQuery("milvus_search_config", f"is {config!r}", "Give a dictionary.")
         # Both forms are in use: {"nprobe": 8}, and {"params": {"nprobe": 8}}.
         params = config if "params" in config else {"params": dict(config)}
         return {"metric_type": self.layout.metric, **params}
@@ -265,7 +292,10 @@ def _prefetched(query: VectorStoreQuery, options: Options) -> int:
     """Return how many hits maximum marginal relevance chooses from."""
     count, factor = options.get("mmr_prefetch_k"), options.get("mmr_prefetch_factor")
     if count is not None and factor is not None:
-        raise ValueError("Give mmr_prefetch_k or mmr_prefetch_factor, not both.")
-    if count is not None:
-        return int(count)
-    return int(query.similarity_top_k * (MMR_PREFETCH_FACTOR if factor is None else factor))
+        raise InvalidQuery("mmr_prefetch_k", "stands beside mmr_prefetch_factor", "Give one.")
+    name, given = ("mmr_prefetch_k", count) if factor is None else ("mmr_prefetch_factor", factor)
+    if given is None:
+        return int(query.similarity_top_k * MMR_PREFETCH_FACTOR)
+    if not isinstance(given, int | float) or not given > 0:
+        raise InvalidQuery(name, f"is {given!r}", "Give a number above 0.")
+    return min(MAX_TOP_K, max(1, int(given if factor is None else query.similarity_top_k * given)))

@@ -20,6 +20,7 @@ from llama_index.vector_stores.milvus.base import IndexManagement
 from pymilvus import DataType
 
 from alir.concurrency.coalescer import CoalescerStats
+from alir.errors import InvalidQuery
 from alir.milvus import options
 from alir.milvus.blocking import BlockingVectorStore
 from alir.milvus.client.connection import MilvusConnection
@@ -33,6 +34,7 @@ from alir.milvus.rows import ID_FIELD
 from alir.milvus.searches import CollectionSearcher
 from alir.milvus.writes import CollectionWriter
 from alir.models.fingerprint import Fingerprint
+from alir.models.secret_url import SecretUrl
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
@@ -120,7 +122,7 @@ class AlirMilvusStore(BlockingVectorStore):
 
     def __init__(  # noqa: PLR0917  the order is MilvusVectorStore's
         self,
-        uri: str = "./milvus_llamaindex.db",
+        uri: str | SecretUrl = "./milvus_llamaindex.db",
         token: str = "",
         collection_name: str = "llamacollection",
         overwrite: bool = False,
@@ -156,6 +158,7 @@ class AlirMilvusStore(BlockingVectorStore):
         outage_s: float = 0.0,
         **connecting: Any,
     ) -> None:
+        options.refuse_collection_name(collection_name)
         options.refuse_unusable(
             enable_dense=enable_dense,
             enable_sparse=enable_sparse,
@@ -299,7 +302,7 @@ class AlirMilvusStore(BlockingVectorStore):
     ) -> None:
         """Delete the nodes that have one of `node_ids` and match `filters`; one must be given."""
         if not node_ids and not (filters and filters.filters):
-            raise ValueError("Either node_ids or filters must be given.")
+            raise InvalidQuery("node_ids", "and filters are both missing", "Give one of them.")
         if found := await self._collection.open_existing(waits=True):
             expression = found.node_expression(node_ids, filters)
             await self._collection.delete(expression, partition=self._writes.partition(kwargs))
@@ -321,7 +324,7 @@ class AlirMilvusStore(BlockingVectorStore):
         They come without embeddings, unless `output_fields` names the embedding_field.
         """
         if node_ids is None and filters is None:
-            raise ValueError("Either node_ids or filters must be given.")
+            raise InvalidQuery("node_ids", "and filters are both missing", "Give one of them.")
         return await self._searches.get_nodes(node_ids, filters, self.output_fields, kwargs)
 
     @_tracked
@@ -338,7 +341,7 @@ class AlirMilvusStore(BlockingVectorStore):
 
         Raises:
             KeywordSearchUnavailable: the mode needs sparse vectors and this collection has none.
-            InvalidFilter: a filter that this Milvus cannot express.
+            InvalidFilter, InvalidQuery: a filter or part that this Milvus cannot take.
         """
         return await self._searches.query_nodes(query, kwargs)
 

@@ -26,6 +26,8 @@ class CollectionAudit:
     """Chunk ids that were read."""
     rows: int
     """Rows that the store counts."""
+    broken: frozenset[str] = frozenset()
+    """Source ids of the files that have more or fewer rows than they should."""
 
     @property
     def is_whole(self) -> bool:

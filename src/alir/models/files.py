@@ -17,6 +17,28 @@ Action = Literal["add", "change", "move", "delete", "unchanged", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
+class FileLimits:
+    """Limits on one file; 0 is no limit."""
+
+    size_mib: int = 1024
+    chunks: int = 500_000
+
+    def too_large(self, size_bytes: int) -> str:
+        """Return the reason for a file of this size; empty if it is not too large."""
+        if not self.size_mib or size_bytes <= self.size_mib << 20:
+            return ""
+        size = f"{-(-size_bytes >> 20):,} MiB, more than the {self.size_mib:,} MiB"
+        return f"is {size} that alir reads of a file; split it, or raise ALIR_MAX_FILE_MIB"
+
+    def too_many(self, chunks: int) -> str:
+        """Return the reason for a file of which so many chunks are made and some are to come."""
+        if not self.chunks or chunks < self.chunks:
+            return ""
+        most = f"more than the {self.chunks:,} chunks that alir makes of a file"
+        return f"makes {most}; split it, or raise ALIR_MAX_FILE_CHUNKS"
+
+
+@dataclass(frozen=True, slots=True)
 class FileContent:
     """The content of a file when it was read, and the size and times that show a change."""
 
@@ -127,6 +149,29 @@ class SplitPart:
 
 
 @dataclass(frozen=True, slots=True)
+class RootTarget:
+    """A path as it was given, absolute, and the real path that it led to then."""
+
+    given: Path
+    real: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRoots:
+    """What the given paths led to at earlier runs, and lead to no longer."""
+
+    paths: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
+    """What other given paths hold of it."""
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a file at `path` went with an earlier root."""
+        return any(map(path.is_relative_to, self.paths)) and not any(
+            map(path.is_relative_to, self.kept)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Roots:
     """The paths to ingest, absolute, none inside another, with the files below them."""
 
@@ -135,6 +180,10 @@ class Roots:
     size_bytes: int
     empty: tuple[Path, ...] = ()
     """The folders of `paths` without any file to read below them."""
+    targets: tuple[RootTarget, ...] = ()
+    """What each given folder or link led to; empty where links are not followed."""
+    earlier: EarlierRoots = EarlierRoots()
+    """Files below it are gone, wherever they may still lie."""
 
 
 @dataclass(frozen=True, slots=True)

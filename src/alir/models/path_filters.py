@@ -20,10 +20,12 @@ def below(paths: Sequence[str | Path]) -> MetadataFilters:
     They need not be there: the index may hold what is gone. Links are followed, as they are when
     a folder is ingested.
     """
-    return MetadataFilters(
-        filters=[_at(os.path.realpath(Path(path).expanduser())) for path in paths],
-        condition=FilterCondition.OR,
-    )
+    return below_real([Path(os.path.realpath(Path(path).expanduser())) for path in paths])
+
+
+def below_real(paths: Sequence[Path]) -> MetadataFilters:
+    """Return filters as `below` does, of paths as the index has them: no link is followed."""
+    return MetadataFilters(filters=[_at(str(path)) for path in paths], condition=FilterCondition.OR)
 
 
 def inside(folder: Path) -> MetadataFilters:

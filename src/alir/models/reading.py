@@ -1,7 +1,6 @@
 """The result of a reader: a part of a document, and where the next part begins."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,3 @@ class Reading:
     segments: list[Segment]
     next: Cursor | None
     """None at the document's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentPosition:
-    """A document, and where to begin to read it."""
-
-    path: Path
-    at: Cursor | None = None

@@ -1,7 +1,7 @@
 """The HTTP service: its endpoints, and the middleware of every request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,16 +10,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from alir.app.application import Alir
 from alir.concurrency.loop_lag import LoopLag
 from alir.errors import AlirError
-from alir.models.key_scope import allows
-from alir.server.auth.caller import caller
+from alir.server.connections import descriptors
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.question_limiter import QuestionLimiter
 from alir.server.limits.rate_limiter import RateLimiter
@@ -30,28 +27,31 @@ from alir.server.middleware.body_limit import BodyLimitMiddleware
 from alir.server.middleware.errors import ErrorMiddleware
 from alir.server.middleware.headers import LOOPBACK, SameOriginMiddleware, SecurityHeadersMiddleware
 from alir.server.middleware.metrics import MetricsMiddleware
-from alir.server.middleware.request_concurrency import RequestConcurrencyMiddleware
+from alir.server.middleware.request_concurrency import MAX_REQUESTS, RequestConcurrencyMiddleware
 from alir.server.middleware.request_log import REQUEST_ID, RequestLogMiddleware
 from alir.server.openai.chat import ChatRoutes
 from alir.server.openai.embeddings import EmbeddingRoutes
 from alir.server.openai.models import ModelRoutes
-from alir.server.problems import ProblemException, handle_error, refusal
+from alir.server.problems import ProblemException, handle_error
 from alir.server.routes import api_docs, page
+from alir.server.routes.dispatcher import EndpointDispatcher
+from alir.server.routes.drafts import clear_drafts
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.feedback import FeedbackRoutes
-from alir.server.routes.health import HealthRoutes
+from alir.server.routes.health import HealthRoutes, IngestionsStatus
 from alir.server.routes.ingestions import IngestionRoutes
 from alir.server.routes.meanings import MeaningRoutes
 from alir.server.routes.openapi import openapi, route
 from alir.server.routes.questions import QuestionRoutes
 from alir.server.routes.sessions import SessionRoutes
 from alir.server.routes.sources import SourceRoutes
-from alir.server.routes.uploads import UploadLimits, UploadRoutes, clear_drafts
+from alir.server.routes.uploads import UploadLimits, UploadRoutes
 from alir.server.telemetry.metrics import PATH as METRICS_PATH
 from alir.server.telemetry.metrics import Metrics
 from alir.server.telemetry.tracing import Tracing
 from alir.server.workflow_runs.routes import RunRoutes
 from alir.server.workflow_runs.server import WorkflowRunServer
+from alir.storage import keys
 from alir.storage.answers import AnswerStore
 from alir.storage.service_database import ServiceDatabase
 
@@ -82,16 +82,22 @@ class HttpService:
             requests_per_minute=settings.requests_per_minute,
             tokens_per_day=settings.tokens_per_day,
             question_limiter=question_limiter,
+            max_requests_per_key=max_requests() // 2,
         )
+        self.ingestion_queue = queue = IngestionQueue(alir, self._database, root)
         health = HealthRoutes(
-            {"milvus": alir.catalog.count_chunks, "ledger": alir.ledger.count_by_stage}
+            {
+                "milvus": alir.catalog.count_chunks,
+                "ledger": alir.ledger.count_by_stage,
+                "keys": lambda: self._database.run_in_thread(keys.check_not_lost),
+            },
+            lambda: IngestionsStatus(waiting=queue.waiting, problem=queue.problem),
         )
         self._root = root
         self.answers = AnswerStore(self._database, settings.collection, most=settings.answers_kept)
         meanings = MeaningRoutes(
             wait_s=settings.meaning_wait_s, most=max(1, settings.questions_at_once // 2)
         )
-        self.ingestion_queue = queue = IngestionQueue(alir, self._database, root)
         self._tracing = Tracing(settings.otlp_endpoint)
         self.metrics = Metrics(alir, rate_limiter=self.rate_limiter, queue=queue, lag=self._lag)
         self._runs = WorkflowRunServer(alir, self.rate_limiter, root, meanings)
@@ -123,7 +129,7 @@ class HttpService:
             by_path.setdefault(one.path, {})[one.method] = one
         # One route for each path: for another method it answers 405 with those that exist.
         routes = [
-            Route(path, _EndpointDispatcher(methods, self.rate_limiter), methods=[*methods])
+            Route(path, EndpointDispatcher(methods, self.rate_limiter), methods=[*methods])
             for path, methods in by_path.items()
         ]
         app = Starlette(
@@ -169,7 +175,11 @@ class HttpService:
                 hosts=hosts if only_loopback or settings.allowed_hosts else frozenset[str](),
                 origins=settings.cors_origins,
             ),
-            Middleware(RequestConcurrencyMiddleware, open_paths=open_paths),
+            Middleware(
+                RequestConcurrencyMiddleware,
+                open_paths=open_paths,
+                max_requests=max_requests(),
+            ),
             Middleware(
                 AuthMiddleware,
                 database=self._database,
@@ -213,52 +223,12 @@ class HttpService:
                 await self._database.aclose()
 
 
-class _EndpointDispatcher:
-    """Calls the endpoint of a path and method, if the caller's key has its scope."""
-
-    def __init__(self, endpoints: Mapping[str, Endpoint], rate_limiter: RateLimiter) -> None:
-        self._endpoints = endpoints
-        self._rate_limiter = rate_limiter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
-        endpoint = self._endpoints["GET" if request.method == "HEAD" else request.method]
-        if endpoint.scope != "open" and not allows(caller(request).scope, endpoint.scope):
-            detail = f"This needs a key of the scope {endpoint.scope}."
-            raise refusal(403, "Scope Too Small", detail)
-        if not endpoint.is_question:
-            response = await endpoint.handler(request)
-            await response(scope, receive, send)
-            return
-        await request.body()  # a client that sends slowly holds no slot meanwhile
-        # A question holds its slot until its answer is sent.
-        async with self._rate_limiter.question_slot(caller(request)):
-            if (answer := await _answer_while_connected(endpoint, request)) is not None:
-                await answer(scope, receive, send)
-
-
-async def _answer_while_connected(endpoint: Endpoint, request: Request) -> Response | None:
-    """Return the response of an endpoint; cancel it and return None if the client disconnects.
-
-    The request's body must have been read.
-    """
-
-    async def wait_for_disconnect() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    answering = asyncio.ensure_future(endpoint.handler(request))
-    disconnecting = asyncio.create_task(wait_for_disconnect())
-    try:
-        await asyncio.wait({answering, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
-        return answering.result() if answering.done() else None
-    finally:
-        answering.cancel()
-        disconnecting.cancel()
-        await asyncio.gather(answering, disconnecting, return_exceptions=True)
+def max_requests() -> int:
+    """Return how many requests may be under way; the other connections are told that it is busy."""
+    return min(MAX_REQUESTS, descriptors.max_connections() * 3 // 4)
 
 
 def real_root(root: Path) -> Path:
-    """Create the folder of files if it is missing, and return its real path."""
-    root.expanduser().mkdir(parents=True, exist_ok=True)
+    """Create the folder of files, for its owner alone, if it is missing; return its real path."""
+    root.expanduser().mkdir(mode=0o700, parents=True, exist_ok=True)
     return root.expanduser().resolve()

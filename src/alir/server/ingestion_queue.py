@@ -1,109 +1,125 @@
-"""The queue of ingestions: kept on the disk, and run one after the other."""
+"""The queue of ingestions: kept on the disk, in order for each tenant, in turns among tenants."""
 
 import asyncio
 import logging
-import os
 import random
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alir.app.application import Alir
-from alir.app.streaming import events
-from alir.errors import AlirError, DependencyError, PathNotFound, RunInProgress, TooManyDeletions
-from alir.events.ingest import Ingest, IngestPaused, IngestProgress, IngestReport, IngestResumed
-from alir.models.files import source_id
+from alir.errors import AlirError, RunInProgress, StoreInUse, TooManyDeletions, passes
 from alir.server.auth.caller import Tenant
+from alir.server.ingestion_job import IngestionJob
+from alir.server.ingestion_runner import IngestionRunner
 from alir.server.problems import internal_problem, problem_of, refusal
 from alir.server.schemas.ingestions import Ingestion, Kind
+from alir.server.schemas.problems import Problem
 from alir.storage import ingestions
 from alir.storage.service_database import ServiceDatabase
 
+T = TypeVar("T")
+
 MAX_WAITING = 100
+"""Ingestions and deletions of one tenant that have not ended."""
+CANCEL_WAIT_S = 10.0
+"""Longest wait for a cancelled ingestion to end."""
 MAX_RETRY_WAIT_S = 60.0
-"""Longest wait before an ingestion that a dependency stopped is tried again."""
+"""Longest wait before what failed is tried again."""
 TOO_MANY = (
     "More than half of the files are gone, or all of a folder. What is new and changed was "
     "ingested, nothing was deleted. If they are to go, say so with delete_many."
 )
-TENANT_REPORT_FIELDS = ("files", "added", "updated", "moved", "deleted", "unchanged", "failed")
-"""The fields of a report that a tenant sees; the others reveal what other tenants hold."""
-UPDATE_INTERVAL_S = 0.2
-"""Shortest time between two updates to one follower."""
+_BUSY = {
+    RunInProgress: "The index is being written by another run.",
+    StoreInUse: "The index is open in another program.",
+}
+"""What a tenant is told instead of the names of processes and files."""
 
 _log = logging.getLogger(__name__)
 
 
-class _Job:
-    """An ingestion that has not ended."""
-
-    def __init__(self, tenant: str, ingestion: Ingestion, files: Sequence[Path]) -> None:
-        self.tenant = tenant
-        self.ingestion = ingestion
-        self.files = files
-        self.task: asyncio.Task[None] | None = None
-        self.is_cancelled = False
-        self.changed = asyncio.Event()
-
-    def update(self, **changes: Any) -> None:
-        """Change the ingestion, and wake its followers."""
-        self.ingestion = self.ingestion.model_copy(update=changes)
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-
 class IngestionQueue:
-    """Runs the ingestions of one `Alir`; those that have not ended continue after a restart."""
+    """Runs the ingestions of one `Alir`; those that have not ended continue after a restart.
+
+    The jobs of a tenant run one after the other. Those of different tenants take turns, so that
+    none waits for all of another's. What fails for a reason that passes, or that the operator can
+    mend, is tried again until it is done.
+    """
 
     def __init__(self, app: Alir, database: ServiceDatabase, root: Path) -> None:
-        self._app = app
         self._database = database
         self._root = root
         self._collection = app.settings.collection
-        self._jobs: dict[str, _Job] = {}
-        self._waiting: deque[_Job] = deque()
-        self._has_work = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
+        self._runner = IngestionRunner(app, self._deleted_files)
+        self._jobs: dict[str, IngestionJob] = {}
+        self._lines: dict[str, deque[IngestionJob]] = {}
+        """By tenant, in order; the first is the one that runs."""
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._loading: asyncio.Task[None] | None = None
+        self._loading_problem: str | None = None
         self.refused = 0
         """Ingestions refused because the queue was full."""
 
     @property
     def waiting(self) -> int:
-        """Ingestions and deletions that have not ended, also the one that runs."""
+        """Ingestions and deletions that have not ended, also those that run."""
         return len(self._jobs)
 
+    @property
+    def problem(self) -> str | None:
+        """The kind of problem that holds the queue or a job up; None if there is none."""
+        jobs = (job.problem for job in self._jobs.values() if job.problem)
+        return self._loading_problem or next(jobs, None)
+
     async def start(self) -> None:
-        """Queue the ingestions that had not ended at the last stop, and start to work."""
-        rows = await self._database.run_in_thread(ingestions.list_unended, self._collection)
-        for tenant, value in rows:
-            ingestion = Ingestion.model_validate_json(value).model_copy(update={"state": "queued"})
-            folder = self._root / tenant if tenant else self._root
-            self._enqueue(_Job(tenant, ingestion, [folder / path for path in ingestion.paths]))
-        self._worker = asyncio.create_task(self._work())
+        """Queue the ingestions that had not ended at the last stop.
+
+        If they cannot be read, for a reason that passes, it is tried again in the background.
+        """
+        first_try = asyncio.Event()
+        self._loading = asyncio.create_task(self._load(first_try))
+        tried = asyncio.create_task(first_try.wait())
+        await asyncio.wait({self._loading, tried}, return_when=asyncio.FIRST_COMPLETED)
+        tried.cancel()
+        if self._loading.done():
+            self._loading.result()
 
     async def stop(self) -> None:
-        """Stop the one that runs; the next start continues it."""
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        """Stop those that run; the next start continues them."""
+        tasks = [*self._workers.values(), *([self._loading] if self._loading else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def check_capacity(self) -> None:
-        """Raise `ProblemException` if the queue is full."""
-        if len(self._jobs) >= MAX_WAITING:
+    def check_capacity(self, tenant: Tenant) -> None:
+        """Raise `ProblemException` if a tenant has as many in the queue as it may."""
+        if sum(job.tenant == tenant.name for job in self._jobs.values()) >= MAX_WAITING:
             self.refused += 1
-            detail = f"{MAX_WAITING} ingestions are waiting, and no more are taken on."
+            detail = f"{MAX_WAITING} of your ingestions are waiting, and no more are taken on."
             raise refusal(429, "Busy", detail, Retry_After="30")
 
     async def submit(
-        self, tenant: Tenant, kind: Kind, files: Sequence[Path], *, delete_many: bool = False
+        self,
+        tenant: Tenant,
+        kind: Kind,
+        files: Sequence[Path],
+        *,
+        change: Callable[[], None] | None = None,
+        delete_many: bool = False,
+        rehash: bool = False,
     ) -> Ingestion:
         """Store and queue an ingestion or a deletion of a tenant's files.
 
-        Deleted files leave the disk at once. When its turn comes, a deletion spares a file that
-        exists again.
+        When its turn comes, a deletion spares a file that exists again.
+
+        Args:
+            change: Changes the files, off the event loop, once the ingestion is on the disk:
+                whatever interrupts it, the index follows the files.
         """
         ingestion = Ingestion(
             id=secrets.token_hex(16),
@@ -111,17 +127,15 @@ class IngestionQueue:
             state="queued",
             paths=[str(file.relative_to(tenant.folder)) for file in files],
             delete_many=delete_many,
+            rehash=rehash,
             begun=_now(),
         )
         await self._write(tenant.name, ingestion)
-        job = _Job(tenant.name, ingestion, files)
+        job = IngestionJob(tenant.name, ingestion, files)
         self._jobs[ingestion.id] = job
         try:
-            if kind == "delete":
-                await asyncio.to_thread(_remove, files)
-        except OSError as error:
-            detail = "The service may not remove it from its disk; it stays in the index."
-            raise refusal(409, "Cannot Be Deleted", detail) from error
+            if change is not None:
+                await asyncio.to_thread(change)
         finally:
             self._enqueue(job)
         return ingestion
@@ -146,28 +160,57 @@ class IngestionQueue:
     def follow(self, id_: str) -> AsyncIterator[Ingestion] | None:
         """Return an iterator over the states of an ingestion; None if it has ended."""
         job = self._jobs.get(id_)
-        return None if job is None else _updates(job)
+        return None if job is None else job.updates()
 
     async def cancel(self, tenant: Tenant, id_: str) -> Ingestion:
         """End an ingestion where it is, and return it."""
         ingestion = await self.get(tenant, id_)
-        if (job := self._jobs.get(id_)) is None:
+        if (job := self._jobs.get(id_)) is None or ingestion.is_ended:
             return ingestion
         if ingestion.kind == "delete":
             detail = "The file is gone already: what the index holds of it goes, too."
             raise refusal(409, "Cannot Be Ended", detail)
+        ended = job.ingestion.model_copy(update={"state": "cancelled", "ended": _now()})
+        if job.task is None:
+            await self._write(job.tenant, ended)
         job.is_cancelled = True
         if job.task is None:
-            await self._end(job, state="cancelled")
-        else:
+            self._close(job, ended)
+            return ended
+        if not job.is_ending:
             job.task.cancel()
-            await asyncio.wait({job.task})
+        await asyncio.wait({job.task}, timeout=CANCEL_WAIT_S)
         return job.ingestion
 
-    def _enqueue(self, job: _Job) -> None:
+    async def _load(self, first_try: asyncio.Event) -> None:
+        async def held_up(error: Exception) -> None:
+            self._loading_problem = _reason(error).title
+            first_try.set()
+
+        rows = await _keep_trying(
+            lambda: self._database.run_in_thread(ingestions.list_unended, self._collection),
+            held_up,
+        )
+        self._loading_problem = None
+        for tenant, value in rows:
+            ingestion = Ingestion.model_validate_json(value)
+            if ingestion.id not in self._jobs:
+                queued = ingestion.model_copy(update={"state": "queued", "waiting": None})
+                folder = self._root / tenant if tenant else self._root
+                files = [folder / path for path in ingestion.paths]
+                self._enqueue(IngestionJob(tenant, queued, files))
+
+    def _enqueue(self, job: IngestionJob) -> None:
         self._jobs[job.ingestion.id] = job
-        self._waiting.append(job)
-        self._has_work.set()
+        self._lines.setdefault(job.tenant, deque()).append(job)
+        worker = self._workers.get(job.tenant)
+        if worker is None or worker.done():
+            self._workers[job.tenant] = asyncio.create_task(self._work(job.tenant))
+
+    def _deleted_files(self) -> set[Path]:
+        """Return the deleted files that may still be in the index."""
+        deletions = (job for job in self._jobs.values() if job.ingestion.kind == "delete")
+        return {file for job in deletions for file in job.files}
 
     async def _write(self, tenant: str, ingestion: Ingestion) -> None:
         await self._database.run_in_thread(
@@ -179,39 +222,36 @@ class IngestionQueue:
             is_ended=ingestion.is_ended,
         )
 
-    async def _work(self) -> None:
-        while True:
-            while not self._waiting:
-                self._has_work.clear()
-                await self._has_work.wait()
-            job = self._waiting.popleft()
-            if job.is_cancelled:
-                continue
-            job.task = asyncio.create_task(self._run(job))
-            try:
-                await asyncio.wait({job.task})
-            except asyncio.CancelledError:
-                job.task.cancel()
-                await asyncio.gather(job.task, return_exceptions=True)
-                raise
-
-    async def _run(self, job: _Job) -> None:
-        job.update(state="running")
-        attempts = 0
-        try:
-            while True:
+    async def _work(self, tenant: str) -> None:
+        """Run the jobs of a tenant, one after the other."""
+        line = self._lines[tenant]
+        while line:
+            if not (job := line[0]).is_cancelled:
+                job.task = asyncio.create_task(self._run(job))
                 try:
-                    report = await self._attempt(job)
-                except (DependencyError, RunInProgress) as error:
-                    if isinstance(error, DependencyError) and not error.retryable:
-                        raise
-                    # Uploads are ingested, however long a dependency is down.
-                    attempts += 1
-                    job.update(waiting=problem_of(error).detail)
-                    await asyncio.sleep(random.uniform(0, min(MAX_RETRY_WAIT_S, 2.0**attempts)))  # noqa: S311  jitter
-                else:
-                    await self._end(job, state="done", report=report)
-                    return
+                    await asyncio.wait({job.task})
+                except asyncio.CancelledError:
+                    job.task.cancel()
+                    await asyncio.gather(job.task, return_exceptions=True)
+                    raise
+            line.popleft()
+        del self._lines[tenant], self._workers[tenant]
+
+    async def _run(self, job: IngestionJob) -> None:
+        job.update(state="running")
+
+        async def held_up(error: Exception) -> None:
+            reason = _reason(error)
+            is_new = job.problem != reason.title
+            job.problem = reason.title
+            job.update(waiting=reason.detail)
+            if is_new:
+                with suppress(AlirError):  # `alir status` shows it
+                    await self._write(job.tenant, job.ingestion)
+
+        try:
+            report = await _keep_trying(lambda: self._runner.run(job), held_up)
+            await self._end(job, state="done", report=report)
         except TooManyDeletions as error:
             # Its own text is about the whole index and the command line.
             problem = problem_of(error).model_copy(update={"detail": TOO_MANY})
@@ -226,88 +266,59 @@ class IngestionQueue:
             _log.exception("An ingestion failed")
             await self._end(job, state="failed", problem=internal_problem())
 
-    async def _attempt(self, job: _Job) -> dict[str, Any]:
-        if job.ingestion.kind == "delete":
-            return await self._delete(job.files)
-        there, gone = await asyncio.to_thread(_split_existing, job.files)
-        if not there and self._deleted_files().issuperset(gone):
-            return {"files": 0}
+    async def _end(self, job: IngestionJob, **changes: Any) -> None:
+        """End a job; until its end is on the disk it keeps its place, and does nothing."""
+        job.is_ending = True
+        ended = job.ingestion.model_copy(update={"ended": _now(), "waiting": None, **changes})
+
+        async def held_up(error: Exception) -> None:
+            job.problem = (reason := _reason(error)).title
+            job.update(waiting=f"It is done, which is to be written down yet. {reason.detail}")
+
         try:
-            # Files that were deleted since are left out.
-            return await self._ingest(job, there or gone)
-        except PathNotFound:
-            if (await asyncio.to_thread(_split_existing, job.files))[0] == there:
-                raise
-            return await self._attempt(job)  # one was deleted just now
+            await _keep_trying(lambda: self._write(job.tenant, ended), held_up)
+        except Exception:  # noqa: BLE001  it is logged, and the others go on
+            _log.exception("The end of an ingestion was not written; it is done once more")
+        self._close(job, ended)
 
-    def _deleted_files(self) -> set[Path]:
-        """Return the deleted files that may still be in the index."""
-        deletions = (job for job in self._jobs.values() if job.ingestion.kind == "delete")
-        return {file for job in deletions for file in job.files}
-
-    async def _ingest(self, job: _Job, files: Sequence[Path]) -> dict[str, Any]:
-        run = self._app.ingest.run(
-            start_event=Ingest(paths=[*files], delete_many=job.ingestion.delete_many)
-        )
-        async for event in events(run):
-            if isinstance(event, IngestProgress):
-                job.update(
-                    files=event.files,
-                    files_done=event.files_done,
-                    chunks_written=event.chunks_written,
-                    waiting=None,
-                )
-            elif isinstance(event, IngestPaused):
-                job.update(waiting=event.reason)
-            elif isinstance(event, IngestResumed):
-                job.update(waiting=None)
-        report: object = await run
-        assert isinstance(report, IngestReport)  # noqa: S101  the engine types results as Any
-        fields = report.to_json()
-        return {name: fields[name] for name in TENANT_REPORT_FIELDS} if job.tenant else fields
-
-    async def _delete(self, files: Sequence[Path]) -> dict[str, Any]:
-        """Delete files from the index and the ledger, except those that exist again."""
-        app = self._app
-        _, gone = await asyncio.to_thread(_split_existing, files)
-        if not gone:
-            return {"deleted": 0}
-        ids = [source_id(file) for file in gone]
-        async with app.ledger.lock("a deletion"):
-            await app.vector_store.adelete(ids)
-            await app.ledger.forget_sources(ids)
-            await app.ledger.forget_failures(gone)
-        return {"deleted": len(gone)}
-
-    async def _end(self, job: _Job, **changes: Any) -> None:
-        if not job.ingestion.is_ended:
-            job.update(ended=_now(), waiting=None, **changes)
-        self._jobs.pop(job.ingestion.id, None)
-        try:
-            await self._write(job.tenant, job.ingestion)
-        except AlirError as error:
-            _log.error("%s It is done once more at the next start.", error)
+    def _close(self, job: IngestionJob, ended: Ingestion) -> None:
+        job.problem = None
+        job.show(ended)
+        self._jobs.pop(ended.id, None)
 
 
-def _remove(files: Sequence[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
+async def _keep_trying(
+    attempt: Callable[[], Awaitable[T]], held_up: Callable[[Exception], Awaitable[None]]
+) -> T:
+    """Return what `attempt` returns; after an error that passes, try again a little later.
 
-
-def _split_existing(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files that exist, and those that are gone."""
-    there = [file for file in files if os.path.lexists(file)]
-    return there, [file for file in files if file not in there]
-
-
-async def _updates(job: _Job) -> AsyncIterator[Ingestion]:
+    Args:
+        held_up: Is told each of these errors.
+    """
+    attempts = 0
     while True:
-        changed, ingestion = job.changed, job.ingestion
-        yield ingestion
-        if ingestion.is_ended:
-            return
-        await changed.wait()
-        await asyncio.sleep(UPDATE_INTERVAL_S)
+        try:
+            return await attempt()
+        except Exception as error:
+            if not passes(error):
+                raise
+            attempts = min(attempts + 1, 10)
+            await held_up(error)
+        longest_s = min(MAX_RETRY_WAIT_S, 2.0**attempts)
+        await asyncio.sleep(random.uniform(0, longest_s))  # noqa: S311  jitter
+
+
+def _reason(error: Exception) -> Problem:
+    """Return what an error that passes is for a client."""
+    for kind, detail in _BUSY.items():
+        if isinstance(error, kind):
+            return Problem(title="Busy", status=503, detail=detail)
+    if isinstance(error, AlirError):
+        return problem_of(error)
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    _log.error("The service lacks what it needs, and tries again: %s", error)
+    detail = f"The service lacks what it needs for now: {why}. It tries again."
+    return Problem(title="Out Of Resources", status=503, detail=detail)
 
 
 def _unknown() -> Exception:

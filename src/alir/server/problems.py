@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from workflows.errors import WorkflowCancelledByUser
 
 from alir.errors import (
     AlirError,
@@ -16,14 +17,17 @@ from alir.errors import (
     MilvusTimeout,
     NothingIngested,
     RunInProgress,
-    ServiceFileFailed,
 )
+from alir.server.auth.caller import Caller, found_caller
 from alir.server.schemas.problems import Problem
 
 RETRY_AFTER_S = 5
 """After a failure that may be temporary."""
 DEFECT = "Something in alir went wrong; the service's log has it."
 """The detail of an unexpected error."""
+STOPPING = Problem(
+    title="Stopping", status=503, detail="The service stops, and the answer with it. Ask again."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -48,18 +52,24 @@ class ProblemException(Exception):
         self.headers = headers
 
 
-def problem_of(error: AlirError) -> Problem:
-    """Return an error of alir's as a problem for clients.
+def problem_of(error: Exception, caller: Caller | None = None) -> Problem:
+    """Return an error as a problem for a caller; None is any.
 
-    The details of what an operator must change are only logged.
+    Only the operator, who has an admin's key, reads of addresses, files and processes; the log
+    has the whole, too. A defect's text is only logged.
     """
+    if isinstance(error, ProblemException):
+        return error.problem
+    if isinstance(error, WorkflowCancelledByUser):
+        return STOPPING
+    if not isinstance(error, AlirError):
+        _log.error("A question failed", exc_info=error)
+        return internal_problem()
     status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-    is_for_operators = isinstance(error, (ConfigError, ServiceFileFailed))
-    if is_for_operators and not isinstance(error, RunInProgress):
-        _log.error("%s", error)
-        detail = "The service is not set up as it should be; its log says what to change."
-        return Problem(title="Misconfigured", status=status, detail=detail)
-    return Problem(title=_title(type(error)), status=status, detail=str(error))
+    detail = error.told()
+    if caller is not None and caller.is_operator:
+        detail = str(error)
+    return Problem(title=title_of(error), status=status, detail=detail)
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
@@ -69,7 +79,7 @@ async def handle_error(request: Request, error: Exception) -> Response:
     if isinstance(error, AlirError):
         is_temporary = isinstance(error, DependencyError) and error.retryable
         headers = {"Retry-After": str(RETRY_AFTER_S)} if is_temporary else None
-        return problem_of(error).response(request, headers)
+        return problem_of(error, found_caller(request)).response(request, headers)
     if isinstance(error, HTTPException):  # Starlette's: an unknown path, a wrong method
         problem = Problem(title=error.detail, status=error.status_code, detail=f"{error.detail}.")
         return problem.response(request, error.headers)
@@ -87,6 +97,9 @@ def refusal(status: int, title: str, detail: str, **headers: str) -> ProblemExce
     return ProblemException(Problem(title=title, status=status, detail=detail), named)
 
 
-def _title(kind: type[AlirError]) -> str:
-    """Return `NothingIngested` as "Nothing Ingested"."""
-    return "".join(f" {c}" if c.isupper() else c for c in kind.__name__).strip()
+def title_of(error: AlirError) -> str:
+    """Return `NothingIngested` as "Nothing Ingested"; what an operator must change is one kind."""
+    if error.public == ConfigError.public:
+        return "Misconfigured"
+    name = type(error).__name__
+    return "".join(f" {letter}" if letter.isupper() else letter for letter in name).strip()

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from alir.errors import InvalidKey
+from alir.errors import InvalidKey, KeysLost
 from alir.models.key_scope import Scope
+from alir.storage.keys_mark import clear_mark, mark_of, path_of, set_mark
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SECRET = re.compile(r"alir_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 """The key's id, and its random part."""
 _NOBODY = hashlib.sha256(b"").digest()
+_HAD_KEYS = "EXISTS (SELECT 1 FROM key) OR EXISTS (SELECT 1 FROM keyed)"
 _COLUMNS = "id, name, scope, tenant, created, revoked"
 
 
@@ -44,7 +46,7 @@ class KeyCheck:
     key: ApiKey | None
     """None if the secret is wrong or its key is revoked."""
     any_exist: bool
-    """Whether any key was ever made, also if it was revoked."""
+    """Whether any key was ever made, also if it was revoked or lost with the file."""
 
 
 def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> str:
@@ -58,6 +60,7 @@ def add(db: sqlite3.Connection, name: str, scope: Scope, tenant: str = "") -> st
     if tenant and not _TENANT.fullmatch(tenant):
         # It is the name of a folder.
         raise InvalidKey(tenant, "is no name for a tenant", "Use a-z, 0-9 and hyphens, up to 63.")
+    set_mark(path_of(db))  # first: a mark without a key keeps the service closed
     identity, random = secrets.token_hex(6), secrets.token_urlsafe(32)
     row = (identity, name, _hash(random), scope, tenant, _now())
     try:
@@ -71,6 +74,35 @@ def list_all(db: sqlite3.Connection) -> list[ApiKey]:
     """Return all keys, also revoked ones, oldest first."""
     rows = db.execute(f"SELECT {_COLUMNS} FROM key ORDER BY created, name")  # noqa: S608
     return [ApiKey(*row) for row in rows]
+
+
+def delete_all(db: sqlite3.Connection) -> None:
+    """Delete all keys and the marks that there were any: the service is open again."""
+    db.execute("DELETE FROM key")
+    db.execute("DELETE FROM keyed")
+    clear_mark(path_of(db))
+
+
+def keep_mark(db: sqlite3.Connection) -> None:
+    """Make the mark beside the file if the file had keys: an older alir made none.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if db.execute(f"SELECT {_HAD_KEYS}").fetchone()[0]:
+        set_mark(path_of(db))
+
+
+def check_not_lost(db: sqlite3.Connection) -> None:
+    """Check that a file that had keys has some.
+
+    Raises:
+        KeysLost: It has none.
+    """
+    if check_secret(db, None).any_exist and not list_all(db):
+        file = path_of(db)
+        mark = mark_of(file)
+        raise KeysLost(str(file), str(mark if mark.exists() else "a note in it"))
 
 
 def revoke(db: sqlite3.Connection, name: str) -> None:
@@ -97,8 +129,8 @@ def check_secret(db: sqlite3.Connection, secret: str | None) -> KeyCheck:
         key = ApiKey(*row) if row and is_same else None
         if key is not None and not key.revoked:
             return KeyCheck(key, any_exist=True)
-    any_exist = bool(db.execute("SELECT EXISTS (SELECT 1 FROM key)").fetchone()[0])
-    return KeyCheck(None, any_exist)
+    had_keys = db.execute(f"SELECT {_HAD_KEYS}").fetchone()[0]
+    return KeyCheck(None, any_exist=bool(had_keys) or mark_of(path_of(db)).exists())
 
 
 def add_tokens(db: sqlite3.Connection, key: str, tokens: int) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from alir.errors import AlirError
+from alir.models.files import RootTarget
 from alir.models.records import FailedFile, SourceRecord, Stage
-from alir.storage import failures, fingerprints, generations, sources
+from alir.storage import failures, fingerprints, generations, roots, sources
 from alir.storage.ledger_database import LedgerDatabase
 from alir.storage.lock import describe_holder, run_lock
 
@@ -120,6 +121,18 @@ class SqliteLedger:
     async def failed_files(self) -> list[FailedFile]:
         """Return the failed files, in the order of their paths."""
         return await self._read(failures.read, self.collection)
+
+    async def root_targets(self) -> list[RootTarget]:
+        """Return what every given path led to: more than one where the index may hold both."""
+        return await self._read(roots.read, self.collection)
+
+    async def record_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Note what given paths lead to, beside what they led to before."""
+        await self._write(roots.write, self.collection, targets)
+
+    async def settle_root_targets(self, targets: Collection[RootTarget]) -> None:
+        """Forget what the given paths of `targets` led to before: the index has none of it."""
+        await self._write(roots.settle, self.collection, targets)
 
     async def fingerprint(self) -> dict[str, str] | None:
         """Return the noted fingerprint of the collection; None if there is none."""

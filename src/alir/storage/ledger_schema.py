@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alir.errors import InvalidSetting
+from alir.storage.private_files import make_private_folder
 from alir.storage.sqlite_file import transaction
 
 SETTING = "ALIR_LEDGER"
@@ -61,9 +62,21 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             generation INTEGER NOT NULL -- the last that was drawn
         ) WITHOUT ROWID
         """,
+        # More than one of a given path, until what it led to before is gone from the index.
+        """
+        CREATE TABLE root (
+            collection TEXT NOT NULL,
+            given BLOB NOT NULL,
+            real BLOB NOT NULL,
+            PRIMARY KEY (collection, given, real)
+        ) WITHOUT ROWID
+        """,
     ),
 )
 """What leads from each version to the next. One that was released stays as it is."""
+
+
+TABLES = {"source", "failure", "fingerprint"}
 
 
 def prepare(
@@ -93,6 +106,12 @@ def _refuse_what_is_no_ledger(connection: sqlite3.Connection, path: Path) -> Non
         raise not_a_ledger(path)
 
 
+def lacks_tables(connection: sqlite3.Connection) -> bool:
+    """Return whether the open file, once a ledger, has lost its tables."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+    return not tables >= TABLES
+
+
 def not_a_ledger(path: Path) -> InvalidSetting:
     """Return the error for a file of another program, or one that is damaged."""
     return InvalidSetting(
@@ -114,7 +133,7 @@ def make_folder(path: Path) -> None:
         InvalidSetting: it cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as error:
         problem = f"the folder {path.parent} cannot be made: {(error.strerror or '').lower()}"
         raise InvalidSetting(SETTING, problem, "Choose another place.") from error

@@ -13,6 +13,7 @@ from typing import Any
 
 from alir.errors import RunInProgress
 from alir.storage.ledger_schema import make_folder, unusable
+from alir.storage.private_files import make_private_file
 
 _SAYS_WHO_WITHIN_S = 0.2
 """Longest wait for a holder to write its name."""
@@ -65,7 +66,8 @@ def describe_holder(path: Path) -> str:
 def _take(path: Path, collection: str, what: str) -> int:
     make_folder(path)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        make_private_file(path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise unusable(path, (error.strerror or str(error)).lower()) from error
     try:

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from alir.errors import ServiceFileFailed
+from alir.storage.keys import keep_mark
 from alir.storage.sqlite_file import open_sqlite, translate_errors
 
 T = TypeVar("T")
@@ -68,19 +70,32 @@ _ANSWERS = (
     "CREATE INDEX answer_rated ON answer (collection, tenant, rated_ms, id) "
     "WHERE rating IS NOT NULL",
 )
-MIGRATIONS = (_FIRST, _ANSWERS)
+_KEYED = (
+    "CREATE TABLE keyed (since TEXT NOT NULL)",
+    "INSERT INTO keyed SELECT created FROM key ORDER BY created LIMIT 1",
+    "CREATE TRIGGER key_added AFTER INSERT ON key WHEN NOT EXISTS (SELECT 1 FROM keyed) "
+    "BEGIN INSERT INTO keyed VALUES (new.created); END",
+)
+"""A row if there ever was a key; it outlives the table of keys."""
+MIGRATIONS = (_FIRST, _ANSWERS, _KEYED)
 """The statements that upgrade the file to each version; the first from an empty file."""
 VERSION = len(MIGRATIONS)
 
 
 class ServiceDatabase:
-    """Opens the file at first use; calls wait for the disk on a thread of their own."""
+    """Opens the file at first use; calls wait for the disk on a thread of their own.
+
+    If another file takes its place, that one is opened, so that keys revoked in it are refused. One
+    that is gone is not made again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alir-service")
         self._connection: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
+        self._opened = (0, 0)
+        """Device and inode of the open file."""
 
     async def read_committed(
         self,
@@ -96,7 +111,7 @@ class ServiceDatabase:
         Raises:
             ServiceFileFailed: As `run_in_thread`.
         """
-        if self._reading is not None:
+        if self._reading is not None and self._is_same_file():
             with suppress(sqlite3.Error):
                 return read(self._reading, *args, **kwargs)
         return await self.run_in_thread(read, *args, **kwargs)
@@ -115,10 +130,12 @@ class ServiceDatabase:
 
         def done() -> T:
             with translate_errors(self.path):
-                if self._connection is None:
-                    self._connection = _connected(self.path)
-                    self._reading = _reading(self.path)
-                return work(self._connection, *args, **kwargs)
+                connection = self._open()
+                try:
+                    return work(connection, *args, **kwargs)
+                except sqlite3.Error:
+                    self._close()  # another file may be in its place by the next call
+                    raise
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)
 
@@ -126,6 +143,26 @@ class ServiceDatabase:
         """Close the file after the calls so far."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            if self._is_same_file():
+                return self._connection
+            if not self.path.exists():
+                raise ServiceFileFailed(str(self.path), "is gone")
+            self._close()
+        self._connection = _connected(self.path)
+        self._reading = _reading(self.path)
+        status = self.path.stat()
+        self._opened = status.st_dev, status.st_ino
+        return self._connection
+
+    def _is_same_file(self) -> bool:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        return self._opened == (status.st_dev, status.st_ino)
 
     def _close(self) -> None:
         both = self._reading, self._connection
@@ -163,4 +200,10 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 def _connected(path: Path) -> sqlite3.Connection:
     # FULL: acknowledged writes survive a power cut.
-    return open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))
+    connection = open_sqlite(path, APPLICATION_ID, MIGRATIONS, pragmas=("synchronous = FULL",))
+    try:
+        keep_mark(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -10,11 +10,13 @@ from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.memory import Memory
 from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 from sqlalchemy import NullPool, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from alir.concurrency.per_loop import PerLoop
 from alir.errors import SessionsFailed
 from alir.models.records import SessionRecord, Turn
+from alir.storage.private_files import make_private_file, make_private_folder
 
 TABLE = "messages"
 _TURNS = (
@@ -37,11 +39,7 @@ class SqliteSessions:
     def __init__(self, path: Path, collection: str) -> None:
         self.path = path.expanduser().absolute()
         self._collection = collection
-        # A connection belongs to an event loop: none is kept.
-        self._engine = create_async_engine(f"sqlite+aiosqlite:///{self.path}", poolclass=NullPool)
-        self._store = SQLAlchemyChatStore(TABLE, async_engine=self._engine)
-        self._opening = asyncio.Lock()
-        self._is_open = False
+        self._files = PerLoop(lambda: _File(self.path))
 
     async def asked_questions(self, session: str) -> list[str]:
         """Return the questions of `session`, each as it was understood, oldest first.
@@ -121,13 +119,14 @@ class SqliteSessions:
             SessionsFailed: the file cannot be read or written.
         """
         async with self._opened(session):
-            async with self._engine.begin() as connection:
+            async with self._files.on_this_loop().engine.begin() as connection:
                 query = text(f"DELETE FROM {TABLE} WHERE key = :key")  # noqa: S608
                 gone = await connection.execute(query, {"key": self._key(session)})
             return bool(gone.rowcount)
 
     async def _rows(self, query: str, values: dict[str, Any]) -> Sequence[Any]:
-        async with self._opened(""), self._engine.connect() as connection:
+        engine = self._files.on_this_loop().engine
+        async with self._opened(""), engine.connect() as connection:
             return (await connection.execute(text(query), values)).fetchall()
 
     def _key(self, session: str) -> str:
@@ -135,17 +134,41 @@ class SqliteSessions:
 
     @asynccontextmanager
     async def _opened(self, session: str) -> AsyncIterator[Memory]:
-        key = self._key(session)
+        key, file = self._key(session), self._files.on_this_loop()
         try:
-            async with self._opening:
-                if not self._is_open:
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    # Two calls that open it at once would both make the table.
-                    await self._store.count_messages(key)
-                    self._is_open = True
+            await file.open(key)
             # Its tokens only bound what is kept: a word is one, and no tokenizer is loaded.
             yield Memory.from_defaults(
-                session_id=key, chat_store=self._store, tokenizer_fn=str.split
+                session_id=key, chat_store=file.store, tokenizer_fn=str.split
             )
         except (OSError, SQLAlchemyError) as error:
+            file.is_open = False  # its table may be gone, and is made at the next use
             raise SessionsFailed(str(self.path), str(error).partition("\n")[0]) from error
+
+
+class _File:
+    """The file, as one event loop has it: SQLAlchemy's locks belong to a loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # A connection belongs to an event loop, which may end at any time: none is kept.
+        self.engine = create_async_engine(f"sqlite+aiosqlite:///{path}", poolclass=NullPool)
+        self.store = SQLAlchemyChatStore(TABLE, async_engine=self.engine)
+        self.is_open = False
+        self._opening = asyncio.Lock()
+
+    async def open(self, key: str) -> None:
+        """Make the file and its table where they are missing."""
+        async with self._opening:
+            if not (self.is_open and self.path.exists()):
+                make_private_folder(self.path.parent)
+                make_private_file(self.path)
+                try:
+                    await self._make_table(key)
+                except OperationalError:  # another loop or process has just made it
+                    await self._make_table(key)
+                self.is_open = True
+
+    async def _make_table(self, key: str) -> None:
+        self.store = SQLAlchemyChatStore(TABLE, async_engine=self.engine)
+        await self.store.count_messages(key)

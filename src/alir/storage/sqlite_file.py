@@ -1,12 +1,12 @@
 """A SQLite file of the service: created, upgraded, and readable only by its owner."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from alir.errors import ServiceFileFailed
+from alir.storage.private_files import make_private_file, make_private_folder
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -30,9 +30,8 @@ def open_sqlite(
     Raises:
         ServiceFileFailed: It belongs to another program or a newer version.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Only the owner can read it; SQLite gives its own files beside it the same mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    make_private_folder(path.parent)
+    make_private_file(path)
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )

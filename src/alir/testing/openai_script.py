@@ -3,8 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +20,8 @@ class Say:
     """How many pieces of about equal length to stream it in; None is one for each word."""
     pause_s: float = 0.0
     """The time before each piece but the first."""
+    finish_reason: str = "stop"
+    """Why it ended: "length" is a reply that the model cut at a limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,21 @@ class Cut:
     text: str
 
 
-Reply = Say | CallTools | Fail | Stall | Cut
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A response of these bytes, whatever they are; for what no honest endpoint sends."""
+
+    pieces: Sequence[bytes]
+    status: int = 200
+    content_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pause_s: float = 0.0
+    """The time before each piece but the first."""
+    is_endless: bool = False
+    """Whether the last piece comes again and again, until the client goes away."""
+
+
+Reply = Say | CallTools | Fail | Stall | Cut | Raw
 Script = Reply | Iterable[Reply] | Callable[[Json], Reply]
 """One reply for every request; or one after the other; or one made from the request's body."""
 
@@ -158,7 +174,7 @@ def _tool_calls(reply: CallTools) -> list[Json]:
 
 
 def _finish_reason(reply: Say | CallTools) -> str:
-    return "stop" if isinstance(reply, Say) else "tool_calls"
+    return reply.finish_reason if isinstance(reply, Say) else "tool_calls"
 
 
 def _pieces(reply: Say | Cut) -> list[str]:

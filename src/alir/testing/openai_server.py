@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any, Self
 
 from alir.testing.openai_script import (
@@ -14,6 +15,7 @@ from alir.testing.openai_script import (
     Cut,
     Fail,
     Json,
+    Raw,
     Reply,
     Say,
     Script,
@@ -37,6 +39,8 @@ class OpenAIServer:
     """The bodies of all chat requests, oldest first, also of refused ones."""
     headers: list[dict[str, str]]
     """Their headers, in the same order; names in lower case."""
+    endless: int
+    """How many endless replies are being sent now."""
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class OpenAIServer:
         """
         self.requests = []
         self.headers = []
+        self.endless = 0
         self._reply_to = follow(script)
         self._api_key = api_key
         self._models = models
@@ -126,11 +131,13 @@ class OpenAIServer:
                 else:
                     await _send_json(send, models_body(self._models or ["scripted"]))
             case "POST", "/v1/chat/completions":
-                await self._chat(headers, content, send)
+                await self._chat(headers, content, receive, send)
             case method, path:
                 await _send_failure(send, Fail(404, f"Nothing answers to {method} {path}."))
 
-    async def _chat(self, headers: dict[str, str], content: bytes, send: Send) -> None:
+    async def _chat(
+        self, headers: dict[str, str], content: bytes, receive: Receive, send: Send
+    ) -> None:
         try:
             request: Json = json.loads(content)
         except ValueError:
@@ -148,6 +155,8 @@ class OpenAIServer:
             case Stall(seconds):
                 await self._pause(seconds)
                 await _send_failure(send, Fail(504))
+            case Raw():
+                await self._send_raw(reply, receive, send)
             case _ if request.get("stream"):
                 await self._stream(reply, request, send)
             case Cut(text):
@@ -166,6 +175,26 @@ class OpenAIServer:
                 await self._pause(reply.pause_s)
         if not isinstance(reply, Cut):  # to return with an answer unfinished drops the connection
             await _write(send, b"data: [DONE]\n\n", last=True)
+
+    async def _send_raw(self, reply: Raw, receive: Receive, send: Send) -> None:
+        headers = {"content-type": reply.content_type, **reply.headers}
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": pairs})
+        # uvicorn drops what is sent to a client that is gone, without a word.
+        gone = asyncio.ensure_future(receive())
+        self.endless += reply.is_endless
+        try:
+            pieces = chain(reply.pieces, repeat(reply.pieces[-1]) if reply.is_endless else ())
+            for number, piece in enumerate(pieces):
+                if number:
+                    await self._pause(reply.pause_s)
+                if gone.done() or self._stopping.is_set():
+                    return
+                await _write(send, piece)
+            await _write(send, b"", last=True)
+        finally:
+            self.endless -= reply.is_endless
+            gone.cancel()
 
     def _refusal(self, headers: dict[str, str], model: str | None) -> Fail | None:
         if self._api_key is not None and headers.get("authorization") != f"Bearer {self._api_key}":

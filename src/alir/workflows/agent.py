@@ -183,8 +183,9 @@ class Agent(Workflow):
         except TimeoutError:
             return _given_up(ctx, ev, await tracker.run_out_of_time())
         except DependencyError as error:
-            await tracker.note(f"“{ev.part.question}” could not be searched for: {error}")
-            return _given_up(ctx, ev, str(error), is_failure=True)
+            reason = error.told()
+            await tracker.note(f"“{ev.part.question}” could not be searched for: {reason}")
+            return _given_up(ctx, ev, reason, is_failure=True)
         await tracker.note(*found.degraded)
         event = EvidenceFound(inquiry=ev.inquiry, part=ev.part, passages=found.passages)
         return _streamed(ctx, event)
@@ -217,7 +218,8 @@ class Agent(Workflow):
         )
         query = rewrite.query_of(reply, tried)
         by: By = "rules" if query is None else "llm"
-        query = query or rewrite.rewrite(part.question, tried, part.passages)
+        if query is None:
+            query = await asyncio.to_thread(rewrite.rewrite, part.question, tried, part.passages)
         if query is None:
             return _given_up(ctx, ev, "There are no other words to search with.")
         part = replace(part, query=query, tried=tried)
@@ -260,7 +262,7 @@ class Agent(Workflow):
         is_written = (
             self.llm is not None
             and bool(passages)
-            and await tracker.may_ask(prompt(question, passages))
+            and await tracker.may_ask(await asyncio.to_thread(prompt, question, passages))
         )
         written = await write(
             question,
@@ -287,6 +289,7 @@ class Agent(Workflow):
             degraded=list(dict.fromkeys([*spent.degraded, *written.degraded])),
             removed_citations=written.citations.removed,
             sentences=written.sentences,
+            is_cut=written.is_cut,
             spent={"calls": spent.calls, "tokens": spent.tokens},
             seconds={
                 "evidence": ev.seconds,

@@ -75,6 +75,7 @@ class AskCorpus(Retrieval):
             degraded=ev.degraded + written.degraded,
             removed_citations=written.citations.removed,
             sentences=written.sentences,
+            is_cut=written.is_cut,
             seconds={**ev.seconds, "synthesize": now - started, "total": now - ev.plan.started},
         )
 

@@ -1,15 +1,23 @@
 """Make the index mirror files and folders: survey, pump the shards through, sweep."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 from time import perf_counter, time
 
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, step
 
+from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.thread_stop import to_stoppable_thread
+from alir.concurrency.turns import Turn, Turns
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -19,6 +27,7 @@ from alir.events.ingest import (
     IngestProgress,
     IngestReport,
     IngestResumed,
+    IngestTurn,
     LedgerRelearned,
     PathsSurveyed,
     ShardIngested,
@@ -28,8 +37,8 @@ from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
 from alir.steps.ingest.journal import forget_leftover, journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
+from alir.steps.ingest.survey import survey, with_earlier
 from alir.steps.ingest.sweep import sweep
-from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
 
@@ -58,8 +67,7 @@ class IngestCorpus(ShardPump):
         before_writing: Callable[[], Awaitable[None]] | None = None,
         shards_in_flight: int = SHARDS_IN_FLIGHT,
     ) -> None:
-        # A second run waits for the first: two upserts of one id at once may leave two rows.
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.shard = shard
         self.catalog = catalog
         self.vector_store = vector_store
@@ -67,26 +75,34 @@ class IngestCorpus(ShardPump):
         self.outages = outages
         self.before_writing = before_writing
         self.shards_in_flight = shards_in_flight
+        # Runs take turns: two upserts of one id at once may leave two rows.
+        self._turns = PerLoop(lambda: Turns(self._lock))
 
     @step
     async def survey(self, ev: Ingest) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await asyncio.to_thread(survey, ev.paths)
-        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
+        roots = await to_stoppable_thread(survey, ev.paths, follow_links=ev.follow_links)
+        return PathsSurveyed(
+            roots=roots, started=started, delete_many=ev.delete_many, rehash=ev.rehash
+        )
 
     @step
     async def pump(self, ctx: Context, ev: PathsSurveyed) -> FilesIngested:
         """Send every file through a child run, a bounded number of them at once."""
-        roots = ev.roots.paths
         # A problem with Milvus is reported before one with a ledger beside it.
         await self.catalog.count_chunks()
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, ev.roots.paths) as turn:
+            roots = await self._with_earlier(ev.roots)
             gone, damaged = await self._recover(ctx, roots)
-            run = await self.ingest_all(ctx, ev.roots, gone=gone, damaged=damaged)
-            await journal_failures(run.failed, roots, ledger=self.ledger, now_s=time())
+            run = await self.ingest_all(
+                ctx, roots, gone=gone, damaged=damaged, rehash=ev.rehash, turn=turn
+            )
+            await journal_failures(
+                run.failed, roots.paths, ledger=self.ledger, now_s=time(), earlier=roots.earlier
+            )
         return FilesIngested(
-            survey=ev,
+            survey=ev.model_copy(update={"roots": roots}),
             counts=dict(run.counts),
             failed=run.failed,
             moved=frozenset(run.moved),
@@ -99,8 +115,16 @@ class IngestCorpus(ShardPump):
             seconds=dict(run.seconds),
         )
 
+    async def _with_earlier(self, roots: Roots) -> Roots:
+        """Note what the given paths lead to; return `roots` with what they led to before."""
+        if self.ledger is None:
+            return roots
+        recorded = await self.ledger.root_targets()
+        await self.ledger.record_root_targets(roots.targets)
+        return with_earlier(roots, recorded)
+
     async def _recover(
-        self, ctx: Context, roots: Sequence[Path]
+        self, ctx: Context, roots: Roots
     ) -> tuple[frozenset[str], dict[str, StoredVersion]]:
         """Finish what a killed run left undone.
 
@@ -110,9 +134,9 @@ class IngestCorpus(ShardPump):
         if ledger is not None and await ledger.is_empty() and await self.catalog.count_chunks():
             files = await relearn(catalog=self.catalog, ledger=ledger)
             ctx.write_event_to_stream(LedgerRelearned(files=files))
-        held = await read_index(roots, catalog=self.catalog)
+        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
         damaged = await recover(
-            held, roots, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
+            held, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
         )
         gone = frozenset(source.content_hash for source in held.gone)
         return gone, {one.source.source_id: one for one in damaged}
@@ -124,12 +148,16 @@ class IngestCorpus(ShardPump):
         *,
         gone: frozenset[str] = frozenset(),
         damaged: Collection[str] = (),
+        rehash: bool = False,
+        turn: Turn | None = None,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
             damaged: source ids of files of which the index lacks chunks.
+            rehash: whether files are read that look as they did.
+            turn: of this run; between shards, other runs may have theirs.
         """
         run = IngestionTotals(ctx, roots.files)
         with _reporting_stop(run.progress):
@@ -139,7 +167,9 @@ class IngestCorpus(ShardPump):
                 run,
                 gone=gone,
                 damaged=frozenset(damaged),
+                rehash=rehash,
                 shards_in_flight=self.shards_in_flight,
+                turn=turn,
             )
         return run
 
@@ -149,7 +179,7 @@ class IngestCorpus(ShardPump):
         started = perf_counter()
         roots, files = ev.survey.roots, sum(ev.counts.values())
         progress = IngestProgress(files_done=files, files=files, chunks_written=ev.chunks_written)
-        async with self._exclusive(ctx):
+        async with self._exclusive(ctx, roots.paths, is_short=True):
             with _reporting_stop(lambda: progress):
                 swept = await sweep(
                     roots.paths,
@@ -157,13 +187,22 @@ class IngestCorpus(ShardPump):
                     vector_store=self.vector_store,
                     ledger=self.ledger,
                     moved=ev.moved,
+                    earlier=roots.earlier,
                     empty=roots.empty,
                     delete_many=ev.survey.delete_many,
                 )
             if self.ledger is not None:
                 if swept.source_ids:
                     await self.ledger.forget_sources(swept.source_ids)
-                await forget_leftover(ev.failed, roots.paths, held=swept.held, ledger=self.ledger)
+                await forget_leftover(
+                    ev.failed,
+                    roots.paths,
+                    held=swept.held,
+                    ledger=self.ledger,
+                    earlier=roots.earlier,
+                )
+                if roots.targets:
+                    await self.ledger.settle_root_targets(roots.targets)
         now = perf_counter()
         return IngestReport(
             files=files,
@@ -181,13 +220,35 @@ class IngestCorpus(ShardPump):
         )
 
     @asynccontextmanager
-    async def _exclusive(self, ctx: Context) -> AsyncIterator[None]:
-        """Hold the run lock, and stream pauses."""
-        async with nullcontext() if self.ledger is None else self.ledger.lock("an ingestion"):
+    async def _exclusive(
+        self, ctx: Context, paths: Sequence[Path], *, is_short: bool = False
+    ) -> AsyncIterator[Turn]:
+        """Have a turn, and stream pauses."""
+
+        def waits(is_waiting: bool) -> None:
+            ctx.write_event_to_stream(IngestTurn(is_waiting=is_waiting))
+
+        turns = self._turns.on_this_loop()
+        async with turns.take("an ingestion", paths, is_short=is_short, waits=waits) as turn:
             with self.streaming_pauses(ctx):
                 if self.before_writing is not None:
                     await self.before_writing()
-                yield
+                yield turn
+
+    def exclusive(self, what: str, paths: Sequence[Path]) -> AbstractAsyncContextManager[object]:
+        """Have a turn among the runs, and keep other processes off, while in this context.
+
+        Args:
+            what: for the error of a process that is kept off.
+            paths: the files that are written or deleted.
+
+        Raises:
+            RunInProgress: another process writes, or another workflow of this one.
+        """
+        return self._turns.on_this_loop().take(what, paths)
+
+    def _lock(self, what: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self.ledger is None else self.ledger.lock(what)
 
     def streaming_pauses(self, ctx: Context) -> AbstractContextManager[None]:
         """Stream when Milvus is unavailable, and when it is back, while in this context."""

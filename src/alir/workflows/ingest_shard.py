@@ -13,6 +13,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 from workflows import Context, Workflow, step
 
 from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.thread_stop import stopped_at_exit, to_stoppable_thread
 from alir.events.ingest import (
     ChunksAdded,
     ChunksEmbedded,
@@ -24,15 +25,15 @@ from alir.events.ingest import (
     ShardIngested,
     ShardSplit,
 )
-from alir.models.files import FilePart, SplitPart, generation_after
+from alir.models.files import FileLimits, FilePart, SplitPart, generation_after
 from alir.models.records import SourceRecord
 from alir.ports import ReaderPool, ShardCatalog, ShardLedger
 from alir.steps.ingest.add import add, verify
-from alir.steps.ingest.compare import compare
+from alir.steps.ingest.compare import Comparison, compare, fingerprint
 from alir.steps.ingest.dry_run import DryRunCatalog, DryRunLedger, DryRunStore
 from alir.steps.ingest.embed import embed, reuse
 from alir.steps.ingest.journal import journal
-from alir.steps.ingest.load import confirm, load
+from alir.steps.ingest.load import load
 from alir.steps.ingest.publish import publish
 from alir.steps.ingest.split import batches, split
 
@@ -58,6 +59,7 @@ class IngestShard(Workflow):
         embedding: BaseEmbedding,
         vector_store: BasePydanticVectorStore,
         ledger: ShardLedger | None = None,
+        limits: FileLimits = FileLimits(),  # noqa: B008  frozen
         shard_chars: int = SHARD_CHARS,
         batch_chunks: int = BATCH_CHUNKS,
     ) -> None:
@@ -69,6 +71,7 @@ class IngestShard(Workflow):
         self.embedding = embedding
         self.vector_store = vector_store
         self.ledger = ledger
+        self.limits = limits
         self.shard_chars = shard_chars
         self.batch_chunks = batch_chunks
         self._splitting = PerLoop(asyncio.Lock)
@@ -84,6 +87,7 @@ class IngestShard(Workflow):
             embedding=MockEmbedding(embed_dim=1),
             vector_store=DryRunStore(),
             ledger=None if self.ledger is None else DryRunLedger(self.ledger),
+            limits=self.limits,
             shard_chars=self.shard_chars,
             batch_chunks=self.batch_chunks,
         )
@@ -92,11 +96,11 @@ class IngestShard(Workflow):
     async def compare(self, ev: IngestFiles) -> FilesCompared:
         """Leave out the files that the index holds in their present version."""
         started = perf_counter()
-        known = await self._known(ev.parts)
+        known = {} if ev.rehash else await self._known(ev.parts)
         compared = await compare(
             ev.parts,
-            chunking=self.chunking,
             known=known,
+            fingerprint=self._fingerprint,
             catalog=self.catalog,
             next_generation=self._next_generation,
             gone=ev.gone,
@@ -115,10 +119,16 @@ class IngestShard(Workflow):
     async def load(self, ev: FilesCompared) -> DocumentsLoaded:
         """Read the changed files' text."""
         started = perf_counter()
-        read = await self.readers.run_job(
-            lambda read: load(ev.changed, budget_chars=self.shard_chars, read=read)
-        )
-        read = await asyncio.to_thread(confirm, read)
+        with stopped_at_exit() as check:
+            read = await self.readers.run_job(
+                lambda read: load(
+                    ev.changed,
+                    budget_chars=self.shard_chars,
+                    read=read,
+                    limits=self.limits,
+                    check=check,
+                )
+            )
         seconds = {"compare": ev.seconds, "load": perf_counter() - started}
         return DocumentsLoaded(
             loaded=read.loaded,
@@ -136,7 +146,7 @@ class IngestShard(Workflow):
         for loaded in ev.loaded:
             # One at a time: threads that fight for Python's lock split less than one alone.
             async with self._splitting.on_this_loop():
-                of_part = await asyncio.to_thread(split, loaded, node_parser=self.node_parser)
+                of_part = await to_stoppable_thread(split, loaded, node_parser=self.node_parser)
             chunks += of_part
             parts.append(SplitPart(loaded, len(of_part)))
         shard = ShardSplit(
@@ -232,6 +242,13 @@ class IngestShard(Workflow):
     async def _known(self, parts: Sequence[FilePart]) -> dict[str, SourceRecord]:
         new = [part.source_id for part in parts if not part.version]
         return {} if self.ledger is None else await self.ledger.source_records(new)
+
+    async def _fingerprint(
+        self, parts: Sequence[FilePart], known: Mapping[str, SourceRecord]
+    ) -> Comparison:
+        return await to_stoppable_thread(
+            fingerprint, parts, chunking=self.chunking, known=known, limits=self.limits
+        )
 
     async def _next_generation(self, above: int) -> int:
         """Draw a fencing token; without a ledger the clock is the sequence, of this shard alone."""

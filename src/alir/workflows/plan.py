@@ -1,6 +1,5 @@
 """Plan an ingestion: run its shards with stand-ins for the model and the store."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import perf_counter
@@ -8,13 +7,14 @@ from typing import get_args
 
 from workflows import Context, step
 
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.events.ingest import ChunksAdded, PathsSurveyed, ShardIngested
 from alir.events.plan import FilesPlanned, IndexSeen, IngestPlan, Plan
 from alir.models.files import Action, FileOutcome, FilePlan, Outcome, source_id
-from alir.ports import Catalog
+from alir.ports import Catalog, Ledger
 from alir.steps.ingest.recover import read_index
+from alir.steps.ingest.survey import survey, with_earlier
 from alir.steps.ingest.sweep import refused_deletions
-from alir.steps.ingest.walk import survey
 from alir.workflows.ingest_shard import IngestShard
 from alir.workflows.pump import ShardPump
 
@@ -43,30 +43,37 @@ class PlanIngest(ShardPump):
         *,
         shard: IngestShard,
         catalog: Catalog,
+        ledger: Ledger | None = None,
         check: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(timeout=None)
         self.check = check
         self.shard = shard
         self.catalog = catalog
+        self.ledger = ledger
 
     @step
     async def survey(self, ev: Plan) -> PathsSurveyed:
         """Check the paths and count what is below them."""
         started = perf_counter()
-        roots = await asyncio.to_thread(survey, ev.paths)
-        return PathsSurveyed(roots=roots, started=started, delete_many=ev.delete_many)
+        roots = await to_stoppable_thread(survey, ev.paths)
+        if self.ledger is not None:
+            roots = with_earlier(roots, await self.ledger.root_targets())
+        return PathsSurveyed(
+            roots=roots, started=started, delete_many=ev.delete_many, rehash=ev.rehash
+        )
 
     @step
     async def read_index(self, ev: PathsSurveyed) -> IndexSeen:
         """Read what the index holds, and check which of its files are gone."""
         if self.check is not None:
             await self.check()
-        held = await read_index(ev.roots.paths, catalog=self.catalog)
+        roots = ev.roots
+        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
         return IndexSeen(
             survey=ev,
             gone=held.gone,
-            files_held=len(held.source_ids),
+            files_held=held.files,
             superseded=len(held.superseded),
         )
 
@@ -76,7 +83,12 @@ class PlanIngest(ShardPump):
         run = _PlanTotals(ctx, ev, texts_per_call=self.shard.embedding.embed_batch_size)
         gone = frozenset(run.origins)
         await self.pump_shards(
-            self.shard.dry_run(), ev.survey.roots, run, gone=gone, shards_in_flight=1
+            self.shard.dry_run(),
+            ev.survey.roots,
+            run,
+            gone=gone,
+            rehash=ev.survey.rehash,
+            shards_in_flight=1,
         )
         return run.end()
 

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from workflows import Workflow
 
+from alir.concurrency.thread_stop import stopped_at_exit
+from alir.concurrency.turns import Turn
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -36,27 +39,57 @@ class ShardPump(Workflow):
         *,
         gone: frozenset[str] = frozenset(),
         damaged: frozenset[str] = frozenset(),
+        rehash: bool = False,
         shards_in_flight: int,
+        turn: Turn | None = None,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
 
         Args:
             gone: content hashes of files that the index holds and the folders lost.
             damaged: source ids of files of which the index lacks chunks.
+            rehash: whether files are read that look as they did.
+            turn: of this work; handed on between shards where it is over.
         """
-        files = groups(walk(roots.paths))
+
+        def start(parts: list[FilePart]) -> IngestFiles:
+            return IngestFiles(parts=parts, gone=gone, damaged=damaged, rehash=rehash)
+
+        with stopped_at_exit() as check:
+            files = groups(walk(roots.paths, check=check))
+            await self._pump_groups(
+                shard, files, observer, start, shards_in_flight=shards_in_flight, turn=turn
+            )
+
+    async def _pump_groups(
+        self,
+        shard: IngestShard,
+        files: Iterator[list[FilePart | FileOutcome]],
+        observer: IngestionObserver,
+        start: Callable[[list[FilePart]], IngestFiles],
+        *,
+        shards_in_flight: int,
+        turn: Turn | None,
+    ) -> None:
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
+        has_begun = is_read = False
         try:
             while True:
-                while len(running) < shards_in_flight:
+                # Each turn begins a group at least, however short it is.
+                while len(running) < shards_in_flight and not (has_begun and _is_over(turn)):
                     group = waiting.popleft() if waiting else await _next_group(files, observer)
                     if not group:
+                        is_read = True
                         break
-                    start = IngestFiles(parts=group, gone=gone, damaged=damaged)
-                    running.add(asyncio.create_task(_ingest(shard, start, observer)))
-                if not running:
+                    has_begun = True
+                    running.add(asyncio.create_task(_ingest(shard, start(group), observer)))
+                if not running and is_read and not waiting:
                     break
+                if not running and turn is not None:
+                    await turn.pass_on(_begun(waiting))
+                    has_begun = False
+                    continue
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     ingested = task.result()
@@ -67,6 +100,15 @@ class ShardPump(Workflow):
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _is_over(turn: Turn | None) -> bool:
+    return turn is not None and turn.is_over
+
+
+def _begun(waiting: Iterable[Sequence[FilePart]]) -> Iterator[Path]:
+    """Yield the files of which earlier shards wrote a part."""
+    return (part.path for group in waiting for part in group if part.cursor is not None)
 
 
 async def _next_group(

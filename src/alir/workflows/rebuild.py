@@ -8,6 +8,8 @@ from time import perf_counter
 
 from workflows import Context, Workflow, step
 
+from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.thread_stop import to_stoppable_thread
 from alir.errors import NothingToRebuild, RebuildIncomplete
 from alir.events.rebuild import (
     NewIndexBuilt,
@@ -20,9 +22,10 @@ from alir.models.collection_version import CollectionVersion
 from alir.models.files import FileOutcome, Roots, source_id
 from alir.ports import CollectionVersions, Ledger
 from alir.steps.ingest.recover import prune
+from alir.steps.ingest.survey import survey
 from alir.steps.ingest.sweep import FEW_FILES
-from alir.steps.ingest.walk import is_listed, survey, walk
-from alir.workflows.ingest import IngestCorpus
+from alir.steps.ingest.walk import is_listed, walk
+from alir.workflows.ingest import IngestCorpus, IngestionTotals
 
 MAX_NAMED = 3
 """Files named in an error, at most."""
@@ -46,10 +49,11 @@ class RebuildCorpus(Workflow):
         corpus_at: Callable[[str], IngestCorpus],
         ledger: Ledger,
     ) -> None:
-        super().__init__(timeout=None, num_concurrent_runs=1)
+        super().__init__(timeout=None)
         self.collection_versions = collection_versions
         self.corpus_at = corpus_at
         self.ledger = ledger
+        self._turns = PerLoop(asyncio.Lock)
 
     @step
     async def survey(self, ev: Rebuild) -> OldIndexSurveyed:
@@ -65,7 +69,7 @@ class RebuildCorpus(Workflow):
             }
         there, gone = await asyncio.to_thread(_there_and_gone, held)
         if ev.paths:
-            roots = await asyncio.to_thread(survey, ev.paths)
+            roots = await to_stoppable_thread(survey, ev.paths)
         else:
             roots = Roots(tuple(there), len(there), 0)
         if not roots.files:
@@ -86,11 +90,7 @@ class RebuildCorpus(Workflow):
         async with self._exclusive():
             collection = await self.collection_versions.begin_version()
             corpus = self.corpus_at(collection)
-            with corpus.streaming_pauses(ctx):
-                run = await corpus.ingest_all(ctx, ev.roots)
-                wanted = await asyncio.to_thread(_source_ids, ev.roots)
-                store, catalog = corpus.vector_store, corpus.catalog
-                await prune(wanted, catalog=catalog, vector_store=store)
+            run = await self._ingest_into(corpus, ctx, ev.roots)
         return NewIndexBuilt(
             old=ev,
             collection=collection,
@@ -100,11 +100,22 @@ class RebuildCorpus(Workflow):
         )
 
     @step
-    async def verify(self, ev: NewIndexBuilt) -> NewIndexVerified:
-        """Read the new version back, and check that it lacks nothing of the old one."""
+    async def verify(self, ctx: Context, ev: NewIndexBuilt) -> NewIndexVerified:
+        """Read the new version back, and check that it lacks nothing of the old one.
+
+        A file of which chunks are missing, because Milvus lost them, is ingested once more.
+        """
         started = perf_counter()
         async with self._exclusive():
             audit = await self.collection_versions.audit(ev.collection)
+            if audit.broken:
+                corpus = self.corpus_at(ev.collection)
+                for source in sorted(audit.broken):
+                    await corpus.vector_store.adelete(source)
+                run = await self._ingest_into(corpus, ctx, ev.old.roots)
+                embedded = ev.embedded + run.embedded
+                ev = ev.model_copy(update={"failed": run.failed, "embedded": embedded})
+                audit = await self.collection_versions.audit(ev.collection)
             live = await self._live()
             held = {
                 s.source_id: s.path
@@ -148,6 +159,17 @@ class RebuildCorpus(Workflow):
             seconds={**built.seconds, "total": perf_counter() - built.old.started},
         )
 
+    async def _ingest_into(
+        self, corpus: IngestCorpus, ctx: Context, roots: Roots
+    ) -> IngestionTotals:
+        """Make the collection of `corpus` hold the files below `roots`, and nothing else."""
+        with corpus.streaming_pauses(ctx):
+            run = await corpus.ingest_all(ctx, roots)
+            wanted = await to_stoppable_thread(_source_ids, roots)
+            store, catalog = corpus.vector_store, corpus.catalog
+            await prune(wanted, catalog=catalog, vector_store=store)
+        return run
+
     async def _live(self) -> CollectionVersion:
         live = await self.collection_versions.live_version()
         if live is None:
@@ -175,8 +197,8 @@ class RebuildCorpus(Workflow):
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
-        """Hold the run lock."""
-        async with self.ledger.lock("a rebuild"):
+        """Hold the run lock; a second rebuild on the same event loop waits."""
+        async with self._turns.on_this_loop(), self.ledger.lock("a rebuild"):
             yield
 
 
@@ -188,5 +210,5 @@ def _there_and_gone(paths: Collection[Path]) -> tuple[list[Path], list[Path]]:
     return there, gone
 
 
-def _source_ids(roots: Roots) -> frozenset[str]:
-    return frozenset(source_id(one.path) for one in walk(roots.paths))
+def _source_ids(roots: Roots, *, check: Callable[[], None]) -> frozenset[str]:
+    return frozenset(source_id(one.path) for one in walk(roots.paths, check=check))

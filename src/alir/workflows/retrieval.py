@@ -12,6 +12,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore, Metada
 from workflows import Workflow, step
 
 from alir.errors import (
+    AlirError,
     DependencyError,
     EmptyQuestion,
     InvalidTopK,
@@ -155,7 +156,7 @@ class Retrieval(Workflow):
     ) -> PassagesFused | PassagesRanked | NothingFound:
         """Make one list of the branches' passages; one branch may have failed."""
         started = perf_counter()
-        failures = [branch.failure for branch in ev if branch.failure is not None]
+        failures: list[AlirError] = [one.failure for one in ev if one.failure is not None]
         if len(failures) == len(ev):
             raise RetrievalFailed(failures)
         plan = ev[0].plan
@@ -165,7 +166,11 @@ class Retrieval(Workflow):
             fusion=plan.fusion,
             top_k=_candidates(plan) if plan.is_reranked else plan.top_k,
         )
-        degraded = [f"No {b.branch} search: {b.failure}" for b in branches if b.failure is not None]
+        degraded = [
+            f"No {one.branch} search: {one.failure.told()}"
+            for one in branches
+            if one.failure is not None
+        ]
         seconds = {step: s for branch in branches for step, s in branch.seconds.items()}
         # Without what was excluded there may be nothing, and it may be live by now: see `read`.
         if not passages and not plan.excluded:
@@ -238,11 +243,11 @@ async def _searched(
 ) -> PassagesRetrieved:
     started = perf_counter()
     passages: list[NodeWithScore] = []
-    failure = None
+    failure: AlirError | None = None
     try:
         passages = await search
     except (DependencyError, KeywordSearchUnavailable) as error:
-        failure = str(error)
+        failure = error
     seconds[branch] = perf_counter() - started
     return PassagesRetrieved(
         plan=plan, branch=branch, passages=passages, failure=failure, seconds=seconds

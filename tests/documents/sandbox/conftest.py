@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
 from alir.errors import UnreadableFile
-from alir.models.reading import DocumentPosition
+from alir.models.reading import Cursor, Reading
+from alir.ports import ReadDocument
 
 OBEDIENT_PDF_LIBRARY = """
 class PdfiumError(Exception):
@@ -34,17 +36,37 @@ async def pool() -> AsyncIterator[ParserPool]:
     await pool.aclose()
 
 
+def read_one(read: ReadDocument, path: Path, at: Cursor | None, budget_chars: int) -> Reading:
+    """Read the file at `path`, which is opened here."""
+    with path.open("rb") as file:
+        return read(path, at, budget_chars=budget_chars, descriptor=file.fileno())
+
+
 @pytest.fixture
-def read(pool: ParserPool) -> Callable[..., Awaitable[list[str]]]:
+def ask(pool: ParserPool) -> Callable[..., Awaitable[Reading]]:
+    """Have the pool, or another one, read a part of a file."""
+
+    async def asked(
+        path: Path, at: Cursor | None = None, *, budget_chars: int = 1_000_000, of: Any = pool
+    ) -> Reading:
+        reading: Reading = await of.run_job(lambda read: read_one(read, path, at, budget_chars))
+        return reading
+
+    return asked
+
+
+@pytest.fixture
+def read(ask: Callable[..., Awaitable[Reading]]) -> Callable[..., Awaitable[list[str]]]:
     """Have files read; what is said of each is its text, or why it has none."""
 
-    async def said(*paths: Path, budget_chars: int = 1_000_000) -> list[str]:
-        positions = [DocumentPosition(path) for path in paths]
-        answers = await pool.run_job(lambda read: list(read(positions, budget_chars=budget_chars)))
-        return [
-            one.reason if isinstance(one, UnreadableFile) else "".join(s.text for s in one.segments)
-            for one in answers
-        ]
+    async def said_of(path: Path) -> str:
+        try:
+            return "".join(segment.text for segment in (await ask(path)).segments)
+        except UnreadableFile as error:
+            return error.reason
+
+    async def said(*paths: Path) -> list[str]:
+        return [await said_of(path) for path in paths]
 
     return said
 

@@ -12,17 +12,21 @@ import pytest
 
 # Has a file read for each line it is told; says by whom when it is read, or a second has passed.
 OWNER = """
-import asyncio, signal, sys
+import asyncio, os, signal, sys
+from functools import partial
 from pathlib import Path
-from alir.models.reading import DocumentPosition
 from alir.documents.sandbox.pool import ParserPool
+
+def read(path, descriptor, read):
+    return read(path, None, budget_chars=10_000, descriptor=descriptor)
 
 async def main():
     pool = ParserPool(processes=1)
     while path := sys.stdin.readline().strip():
-        job = lambda read: list(read([DocumentPosition(Path(path))], budget_chars=10_000))
+        with open(path, "rb") as file:
+            job = partial(read, Path(path), os.dup(file.fileno()))
         await asyncio.wait([asyncio.ensure_future(pool.run_job(job))], timeout=1)
-        print(*[one.pid for one in pool._all], flush=True)
+        print(*[one.pid for one in pool._own.in_this_process()._all], flush=True)
 
 signal.signal(signal.SIGINT, lambda *_: None)
 sys.path.insert(0, sys.argv[1])

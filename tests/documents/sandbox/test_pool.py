@@ -3,25 +3,27 @@
 import asyncio
 import os
 import re
+import signal
 import sys
+import time
 import zipfile
 import zlib
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.pool import ParserPool
-from alir.errors import ParserUnavailable
-from alir.models.reading import DocumentPosition
-from alir.ports import ReadGroup
+from alir.errors import ParserUnavailable, UnreadableFile
+from alir.models.reading import Reading
+from alir.ports import ReadDocument
+from tests.forked import in_child
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="all limits hold on Linux alone")
 
+Ask = Callable[..., Coroutine[None, None, Reading]]
 Read = Callable[..., Awaitable[list[str]]]
 Obedient = Callable[[str], Path]
 Parsers = Callable[[], list[psutil.Process]]
@@ -70,20 +72,22 @@ def json_of_lists(path: Path) -> Path:
 
 @pytest.mark.parametrize("bomb", [docx_of_elements, pdf_of_spaces, pdf_of_depth, json_of_lists])
 async def test_a_bomb_fails_alone_and_says_of_what(
-    bomb: Callable[[Path], Path], good: Path, tmp_path: Path
+    bomb: Callable[[Path], Path], good: Path, tmp_path: Path, ask: Ask
 ) -> None:
     kind = bomb.__name__.partition("_")[0]
     path = bomb(tmp_path / f"bomb.{kind}")
     assert path.stat().st_size < 13_000_000
     pool = ParserPool(SandboxLimits(cpu_s=20, memory_mib=200), processes=1)
-    positions = [DocumentPosition(one) for one in (good, path, good)]
 
-    first, failed, last = await pool.run_job(lambda read: list(read(positions, budget_chars=1_000)))
+    first = await ask(good, of=pool)
+    with pytest.raises(UnreadableFile) as failed:
+        await ask(path, of=pool)
+    last = await ask(good, of=pool)
     await pool.aclose()
 
     assert first == last
-    assert "memory" in failed.reason
-    assert "raise ALIR_PARSE_MEMORY_MIB" in failed.reason
+    assert "memory" in failed.value.reason
+    assert "raise ALIR_PARSE_MEMORY_MIB" in failed.value.reason
 
 
 @pytest.mark.parametrize(
@@ -112,15 +116,13 @@ async def test_a_file_that_harms_its_parser_fails_alone_with_a_reason(
 
 
 async def test_a_file_that_waits_instead_of_computing_is_ended_by_the_clock(
-    obedient: Obedient,
+    ask: Ask, obedient: Obedient
 ) -> None:
-    positions = [DocumentPosition(obedient("import time; time.sleep(600)"))]
     pool = ParserPool(SandboxLimits(cpu_s=20, waits=0.05), processes=1)
 
-    [failed] = await pool.run_job(lambda read: list(read(positions, budget_chars=1_000)))
+    with pytest.raises(UnreadableFile, match="takes more than 1 s to read; "):
+        await ask(obedient("import time; time.sleep(600)"), of=pool)
     await pool.aclose()
-
-    assert failed.reason.startswith("takes more than 1 s to read; ")
 
 
 async def test_a_file_is_not_blamed_for_what_an_earlier_one_left_behind(
@@ -142,36 +144,32 @@ async def test_a_process_that_died_while_it_waited_is_replaced_and_nobody_blamed
     assert parsers() != [process]
 
 
-async def test_the_budget_holds_for_a_group_although_its_process_died(
-    read: Read, tmp_path: Path, obedient: Obedient
-) -> None:
-    files = [tmp_path / f"{n}.txt" for n in range(4)]
-    for path in files:
-        path.write_text("ten chars\n")
-    bad = obedient("import os; os._exit(1)")
-
-    said = await read(files[0], bad, *files[1:], budget_chars=20)
-
-    assert [said[0], *said[2:]] == ["ten chars\n"] * 2
-
-
-async def test_a_large_file_goes_on_where_its_last_part_ended(
-    pool: ParserPool, tmp_path: Path
-) -> None:
+async def test_a_large_file_goes_on_where_its_last_part_ended(ask: Ask, tmp_path: Path) -> None:
     path = tmp_path / "large.txt"
     path.write_text("".join(f"зима {n}\n" for n in range(2_000)), "utf-8")
-    text, position = "", DocumentPosition(path)
+    text, at = "", None
     while True:
-        [part] = await pool.run_job(partial(whole, position, budget_chars=5_000))
+        part = await ask(path, at, budget_chars=5_000)
         text += "".join(segment.text for segment in part.segments)
-        if part.next is None:
+        if (at := part.next) is None:
             break
-        position = DocumentPosition(path, part.next)
     assert text == path.read_text("utf-8")
 
 
-def whole(position: DocumentPosition, read: ReadGroup, *, budget_chars: int) -> list[Any]:
-    return list(read([position], budget_chars=budget_chars))
+async def test_the_file_that_was_opened_is_read_whatever_has_its_name_now(
+    pool: ParserPool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(HONEY)
+    (tmp_path / "secret.txt").write_text("Outside.")
+
+    with path.open("rb") as file:
+        path.unlink()
+        path.symlink_to(tmp_path / "secret.txt")
+        options: dict[str, int] = {"budget_chars": 1_000, "descriptor": file.fileno()}
+        reading = await pool.run_job(lambda read: read(path, None, **options))
+
+    assert [one.text for one in reading.segments] == [HONEY]
 
 
 async def test_a_process_that_grew_is_replaced(
@@ -186,18 +184,15 @@ async def test_a_process_that_grew_is_replaced(
 
 
 async def test_the_pool_starts_what_it_needs_and_closing_ends_it_at_once(
-    good: Path, obedient: Obedient, parsers: Parsers
+    ask: Ask, good: Path, obedient: Obedient, parsers: Parsers
 ) -> None:
     pool = ParserPool(processes=2)
     assert parsers() == []
     for _ in range(3):
-        await pool.run_job(lambda read: list(read([DocumentPosition(good)], budget_chars=10)))
+        await ask(good, of=pool)
     assert len(parsers()) == 1
-    endless = [DocumentPosition(obedient("while True: pass"))]
-    runs = [
-        asyncio.create_task(pool.run_job(lambda read: list(read(endless, budget_chars=10))))
-        for _ in range(3)
-    ]
+    endless = obedient("while True: pass")
+    runs = [asyncio.create_task(ask(endless, of=pool)) for _ in range(3)]
     while len(parsers()) < 2:
         await asyncio.sleep(0.02)
     await pool.aclose()
@@ -221,3 +216,66 @@ async def test_a_parser_that_cannot_start_is_no_file_s_fault(
     (library / "pypdfium2" / "raw.py").write_text("raise ImportError")
     with pytest.raises(ParserUnavailable, match="exit code 1"):
         await read(good)
+
+
+async def test_a_closed_pool_reads_again(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    for _ in range(2):
+        assert await _text_of(pool, tmp_path / "a.txt") == HONEY
+        await pool.aclose()
+
+
+def test_a_forked_child_reads_with_processes_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    async def use() -> tuple[str, set[int]]:
+        text = await _text_of(pool, tmp_path / "a.txt")
+        return text, {one.pid for one in psutil.Process().children()}
+
+    async def use_and_close() -> tuple[str, set[int]]:
+        used = await use()
+        await pool.aclose()
+        return used
+
+    text, ours = asyncio.run(use())
+    in_childs, theirs = in_child(lambda: asyncio.run(use_and_close()))
+
+    assert text == in_childs == HONEY
+    assert len(theirs) == 1
+    assert not ours & theirs
+    assert asyncio.run(use_and_close()) == (HONEY, ours), "the child's end did not end ours"
+
+
+def test_the_process_of_a_killed_parent_ends_though_a_child_of_that_lives_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_text(HONEY)
+    pool = ParserPool(processes=1)
+
+    def use_and_be_killed() -> tuple[int, int]:
+        asyncio.run(_text_of(pool, tmp_path / "a.txt"))
+        [parser] = psutil.Process().children()
+        lives_on = os.fork()
+        if not lives_on:
+            time.sleep(120)
+            os._exit(0)
+        return parser.pid, lives_on
+
+    parser, lives_on = in_child(use_and_be_killed)
+    try:
+        psutil.wait_procs([psutil.Process(parser)] if psutil.pid_exists(parser) else [], timeout=20)
+        assert not psutil.pid_exists(parser)
+    finally:
+        os.kill(lives_on, signal.SIGKILL)
+
+
+async def _text_of(pool: ParserPool, path: Path) -> str:
+    def job(read: ReadDocument) -> str:
+        with path.open("rb") as file:
+            reading = read(path, None, budget_chars=1000, descriptor=file.fileno())
+        return "".join(segment.text for segment in reading.segments)
+
+    return await pool.run_job(job)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from alir.documents.sandbox.limits import SandboxLimits
 from alir.documents.sandbox.process import ParserDied, ParserProcess
 from alir.errors import UnreadableFile
-from alir.models.reading import DocumentPosition, Reading, Segment
+from alir.models.reading import Reading, Segment
 
 
 @contextmanager
@@ -23,19 +24,21 @@ def parser() -> Iterator[ParserProcess]:
         process.close()
 
 
-def test_each_document_has_an_answer_in_order_and_a_budget_ends_them(
-    good: Path, tmp_path: Path
-) -> None:
-    positions = [DocumentPosition(path) for path in (tmp_path / "none.txt", good, good)]
+def read(process: ParserProcess, path: Path) -> Reading:
+    with path.open("rb") as file:
+        return process.read(path, None, budget_chars=10_000, descriptor=file.fileno())
+
+
+def test_a_document_has_an_answer_its_text_or_why_it_has_none(good: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.touch()
     with parser() as process:
         assert not process.has_read
 
-        missing, *others = process.read(positions, budget_chars=10_000, spent_chars=0)
-        [first] = process.read(positions[1:], budget_chars=5, spent_chars=0)
+        with pytest.raises(UnreadableFile, match="is empty"):
+            read(process, empty)
 
-        assert isinstance(missing, UnreadableFile)
-        assert others == [Reading([Segment("Bees make honey.", 0)], None)] * 2
-        assert isinstance(first, Reading)
+        assert read(process, good) == Reading([Segment("Bees make honey.", 0)], None)
         assert process.has_read
 
 
@@ -44,13 +47,9 @@ def test_a_document_that_ends_the_process_is_an_error_with_the_exit_code(
 ) -> None:
     bad = obedient("import os; os._exit(7)")
     with parser() as process:
-        answers = process.read(
-            [DocumentPosition(path) for path in (good, bad)], budget_chars=10_000, spent_chars=0
-        )
-
-        assert isinstance(next(answers), Reading)
+        read(process, good)
         with pytest.raises(ParserDied) as died:
-            next(answers)
+            read(process, bad)
     assert died.value.exit_code == 7
 
 
@@ -58,5 +57,15 @@ def test_a_killed_process_ends_the_read(good: Path) -> None:
     with parser() as process:
         process.kill()
         with pytest.raises(ParserDied) as died:
-            list(process.read([DocumentPosition(good)], budget_chars=10, spent_chars=0))
+            read(process, good)
     assert died.value.exit_code == -signal.SIGKILL
+
+
+def test_a_process_holds_no_descriptor_of_what_it_has_read(good: Path) -> None:
+    with parser() as process:
+        read(process, good)
+        held = psutil.Process(process.pid).num_fds()
+        for _ in range(20):
+            read(process, good)
+
+        assert psutil.Process(process.pid).num_fds() == held

@@ -11,7 +11,9 @@ import pytest
 
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings import LocalEmbedding, find_model
+from alir.inference.embeddings.token_batcher import TextKind
 from alir.settings import DEFAULT_MODEL, EmbedBackend
+from tests.forked import in_child
 
 TEXTS = [
     "Cats sleep.",
@@ -147,3 +149,30 @@ def test_auto_takes_what_is_there_and_needs_nothing_else(there: str, missing: st
         """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stdout.split() == ["384", "True"], run.stderr
+
+
+@pytest.mark.parametrize("backend", ["openvino", "torch"])
+@pytest.mark.parametrize("was_closed", [False, True])
+def test_a_forked_child_loads_the_model_itself(backend: EmbedBackend, was_closed: bool) -> None:
+    pytest.importorskip("openvino") if backend == "openvino" else None
+    embedding = LocalEmbedding(find_model(DEFAULT_MODEL), backend=backend)
+    ours = embedding.get_text_embedding_batch(TEXTS)
+    if was_closed:
+        embedding.close()
+
+    theirs = in_child(lambda: embedding.get_text_embedding_batch(TEXTS), patience_s=180)
+
+    np.testing.assert_allclose(theirs, ours, atol=1e-5)
+    np.testing.assert_allclose(embedding.get_text_embedding_batch(TEXTS), ours, atol=1e-5)
+    embedding.close()
+
+
+def test_a_child_that_is_forked_while_the_model_computes_does_not_hang(
+    embedding: LocalEmbedding,
+) -> None:
+    computing = [embedding._submit(TEXTS * 4, TextKind.DOCUMENT) for _ in range(4)]
+
+    theirs = in_child(lambda: embedding.get_query_embedding("Do cats sleep?"), patience_s=180)
+
+    np.testing.assert_allclose(theirs, embedding.get_query_embedding("Do cats sleep?"), atol=1e-5)
+    assert [len(one.result()) for one in computing] == [4 * len(TEXTS)] * 4

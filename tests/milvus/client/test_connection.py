@@ -124,40 +124,6 @@ async def test_an_error_of_a_call_that_nobody_waits_for_any_more_is_not_logged(
     assert caplog.messages == []
 
 
-async def test_a_request_goes_out_before_its_caller_computes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("alir.milvus.client.connection.BEGINS_WITHIN_S", 30)
-    connection = MilvusConnection(str(tmp_path / "new.db"), timeout_s=5)
-    await connection.call_method("list_collections")
-    sent = []
-
-    async def work(client: object) -> None:
-        sent.append(client)
-        await asyncio.sleep(0.05)
-
-    begun = connection.begin("work", work)
-    assert len(sent) == 1, "though nobody has awaited anything yet"
-
-    await begun
-    await connection.close()
-
-
-async def test_a_client_that_is_busy_does_not_hold_up_a_caller() -> None:
-    connection = MilvusConnection("unused.db")
-    free = threading.Event()
-
-    async def keep_busy() -> bool:
-        return free.wait(30)
-
-    busy = connection.on_client_loop(keep_busy())
-    behind = connection.on_client_loop(asyncio.sleep(0))
-    free.set()  # in time only if nobody waited for the client
-
-    assert await busy
-    await behind
-
-
 async def test_milvus_lite_that_still_starts_is_asked_again(tmp_path: Path) -> None:
     connection = MilvusConnection(str(tmp_path / "new.db"), timeout_s=5)
     # As Milvus Lite 2.5.1 says it, to one in fifty where others want the cores.

@@ -13,6 +13,7 @@ from alir.errors import (
     MilvusUnavailable,
 )
 from alir.milvus.client.errors import sentence_of, translate_error
+from alir.models.secret_url import SecretUrl
 
 
 def of_grpc(code: grpc.StatusCode) -> grpc.RpcError:
@@ -41,7 +42,9 @@ def caused_by(cause: BaseException) -> MilvusException:
     ],
 )
 def test_an_error_is_named_by_what_happened(error: Exception, kind: type[AlirError]) -> None:
-    assert type(translate_error(error, "query", uri="milvus.db", timeout_s=3)) is kind
+    assert (
+        type(translate_error(error, "query", address=SecretUrl("milvus.db"), timeout_s=3)) is kind
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def test_an_error_is_named_by_what_happened(error: Exception, kind: type[AlirErr
     ],
 )
 def test_only_what_may_pass_is_tried_again(error: Exception, retryable: bool) -> None:
-    failed = translate_error(error, "query", uri="milvus.db", timeout_s=3)
+    failed = translate_error(error, "query", address=SecretUrl("milvus.db"), timeout_s=3)
 
     assert isinstance(failed, MilvusFailed)
     assert failed.retryable is retryable

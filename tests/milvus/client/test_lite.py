@@ -1,9 +1,17 @@
 """Milvus Lite's process: when it starts, when it ends, and what an idle client costs."""
 
 import asyncio
+import os
+import resource
+import shutil
 import signal
 import sqlite3
+import stat
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -11,16 +19,18 @@ import psutil
 import pytest
 
 from alir import AlirMilvusStore
-from alir.errors import InvalidSetting, StoreInUse
+from alir.errors import AlirError, InvalidSetting, MilvusLiteNotStarted, StoreInUse
+from alir.milvus.client import lite
 from alir.milvus.client.connection import MilvusConnection
+from tests.forked import in_child, skip_where_another_channel_is_open
 from tests.milvus.nodes import fruit
 
 
-def servers_of(path: Path) -> list[psutil.Process]:
+def servers_of(path: Path, of: psutil.Process | None = None) -> list[psutil.Process]:
     return [
         child
-        for child in psutil.Process().children(recursive=True)
-        if str(path.resolve()) in child.cmdline()
+        for child in (of or psutil.Process()).children()
+        if child.name() == "milvus" and str(path.resolve()) in child.cmdline()
     ]
 
 
@@ -137,3 +147,149 @@ async def test_lite_says_that_a_file_in_use_is_in_use(tmp_path: Path) -> None:
     assert b"StoreInUse" in stderr
     assert b"held.db is in use by another process" in stderr
     await store.aclose()
+
+
+FORKS = """
+import os, sys
+from alir import AlirMilvusStore
+from tests.milvus.nodes import fruit
+
+store = AlirMilvusStore(sys.argv[1], collection_name="fruit", dim=4)
+store.add(fruit()[:2])
+if not (child := os.fork()):
+    store.add(fruit()[2:])
+    store.close()
+    sys.exit(0)  # with all that Python does at its end
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(len(store.get_nodes(["apple", "banana", "cherry"])), store.connection.lite_starts)
+"""
+
+
+def test_a_forked_child_uses_its_parents_server_and_leaves_it_alone_also_at_its_end(
+    tmp_path: Path,
+) -> None:
+    program = [sys.executable, "-c", FORKS, str(tmp_path / "shared.db")]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=120, check=True)
+
+    assert ran.stdout.split() == ["3", "1"], "the server was never started again"
+
+
+def test_a_forked_child_starts_its_own_server_when_its_parent_has_ended_its(
+    tmp_path: Path,
+) -> None:
+    skip_where_another_channel_is_open()
+    path = tmp_path / "left.db"
+    store = AlirMilvusStore(str(path), collection_name="fruit", dim=4)
+    store.add(fruit())
+    asking, asked = os.pipe()
+    with ThreadPoolExecutor(1) as other:
+
+        def use_twice() -> list[int]:
+            there = [len(store.get_nodes(["apple"]))]
+            os.write(asked, b"used")
+            while servers_of(path, of=psutil.Process().parent()):
+                time.sleep(0.02)
+            there.append(len(store.get_nodes(["apple"])))
+            store.close()
+            return there
+
+        in_the_child = other.submit(in_child, use_twice)
+        assert os.read(asking, 4) == b"used"
+        store.close()
+
+        assert in_the_child.result() == [1, 1]
+    assert len(store.get_nodes(["apple"])) == 1
+    store.close()
+
+
+def test_nobody_else_can_read_the_file_its_lock_its_logs_or_connect_to_its_socket(
+    tmp_path: Path,
+) -> None:
+    before = os.umask(0)
+    try:
+        store = AlirMilvusStore(str(tmp_path / ".alir" / "private.db"), dim=4)
+        store.add(fruit())
+    finally:
+        os.umask(before)
+
+    [server] = servers_of(tmp_path / ".alir" / "private.db")
+    socket = Path(server.cmdline()[2].removeprefix("unix:"))
+    made = [*(tmp_path / ".alir").iterdir(), *socket.parent.glob("*.log.*")]
+    opened = [Path(one.path) for one in server.open_files()]
+    assert {one.name for one in made} > {"private.db", ".private.db.lock"}
+    assert {stat.S_IMODE(one.stat().st_mode) for one in [*made, *opened]} == {0o600}
+    assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / ".alir").stat().st_mode) == 0o700
+    store.close()
+    assert not socket.parent.exists()
+
+
+def test_a_file_that_others_could_read_is_taken_from_them_and_a_users_folder_stays_open(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "old.db"
+    store = AlirMilvusStore(str(path), dim=4)
+    store.add(fruit())
+    store.close()
+    path.chmod(0o644)
+    tmp_path.chmod(0o755)
+
+    assert len(store.get_nodes(["apple"])) == 1
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    store.close()
+
+
+async def test_a_system_that_gives_no_descriptor_is_an_error_that_names_the_file(
+    tmp_path: Path,
+) -> None:
+    connection = MilvusConnection(str(tmp_path / "none.db"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await connection.on_client_loop(asyncio.to_thread(lite.revive, "unused"))
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        with pytest.raises(MilvusLiteNotStarted, match=r"none\.db.*[Tt]oo many open files"):
+            await connection.call_method("list_collections")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert await connection.call_method("list_collections") == []
+    await connection.close()
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a file system in memory with options of `mount`, where that is allowed."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, check=False).returncode:
+            pytest.skip("this user may mount nothing here")
+        return folder
+
+    yield mount
+    if os.path.ismount(folder):
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ("size=8m,nr_inodes=1", MilvusLiteNotStarted, "No space left"),
+        ("size=8m,ro", InvalidSetting, "Read-only file system"),
+    ],
+)
+async def test_a_disk_without_room_for_a_file_or_read_only_is_an_error_that_names_it(
+    mounted: Callable[[str], Path], options: str, error: type[AlirError], told: str
+) -> None:
+    folder = mounted(options)
+
+    with pytest.raises(error, match=told) as refused:
+        await MilvusConnection(str(folder / "here.db")).call_method("list_collections")
+
+    assert str(folder / "here.db") in str(refused.value)

@@ -28,6 +28,30 @@ async def test_a_key_that_asks_too_often_waits_and_others_do_not(
     assert refused.json()["title"] == "Too Many Requests"
 
 
+def test_a_key_has_so_many_requests_under_way_and_without_keys_there_is_no_limit(
+    desk: Path,
+) -> None:
+    limits = RateLimiter(
+        ServiceDatabase(desk / "x"),
+        requests_per_minute=0,
+        tokens_per_day=0,
+        question_limiter=QuestionLimiter(1, max_waiting=0, wait_timeout_s=1),
+        max_requests_per_key=2,
+    )
+    with limits.request_under_way("a"), limits.request_under_way("a"):
+        with pytest.raises(ProblemException) as refused, limits.request_under_way("a"):
+            pass
+        with limits.request_under_way("b"):
+            pass
+    with limits.request_under_way("a"), limits.request_under_way("a"):
+        pass
+    with limits.request_under_way(""), limits.request_under_way(""), limits.request_under_way(""):
+        pass
+
+    assert refused.value.problem.status == 429
+    assert (refused.value.headers or {})["Retry-After"] == "2"
+
+
 def test_requests_come_back_with_time(desk: Path) -> None:
     now = 0.0
     limits = RateLimiter(
@@ -35,6 +59,7 @@ def test_requests_come_back_with_time(desk: Path) -> None:
         requests_per_minute=60,
         tokens_per_day=0,
         question_limiter=QuestionLimiter(1, max_waiting=0, wait_timeout_s=1),
+        max_requests_per_key=1,
         clock=lambda: now,
     )
     for _ in range(60):

@@ -1,7 +1,10 @@
 """Who is let in: on every route there is."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from alir.storage import keys
 from alir.storage.service_database import open_service_database
@@ -134,3 +137,66 @@ async def test_a_question_of_read_scope_says_that_it_is_one(served: Any) -> None
         "/workflows/handlers/{handler_id}/cancel",
         "/workflows/events/{handler_id}",
     }
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _truncate_and_open(path: Path) -> None:
+    path.write_bytes(b"")
+    with open_service_database(path) as db:  # as `alir keys list` does, which makes its tables
+        keys.list_all(db)
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other.service")
+    with open_service_database(other):
+        pass
+    other.replace(path)
+
+
+def _empty(path: Path) -> None:
+    with open_service_database(path) as db:
+        db.execute("DELETE FROM key")
+
+
+@pytest.mark.parametrize("lose", [_truncate, _truncate_and_open, _replace, _empty, Path.unlink])
+async def test_a_file_that_is_lost_under_a_running_service_does_not_open_it(
+    served: Any, lose: Callable[[Path], object]
+) -> None:
+    client = await served.caller()
+    before = await client.get("/v1/sources")
+    lose(served.path)
+    answers = [await one.get("/v1/sources") for one in (served.client, client)]
+    ready = await served.client.get("/health/ready")
+
+    assert before.status_code == 200
+    assert {answer.status_code for answer in answers} <= {401, 503}
+    assert (ready.status_code, ready.json()["dependencies"]["keys"]["status"]) == (503, "down")
+
+
+async def test_a_file_that_is_put_back_under_a_running_service_is_read(served: Any) -> None:
+    client, other = await served.caller(), await served.caller()
+    await client.get("/v1/sources")
+    copy = served.path.read_bytes()
+    _replace(served.path)
+    lost = await client.get("/v1/sources")
+    served.path.with_name("copy").write_bytes(copy)
+    served.path.with_name("copy").replace(served.path)
+    with open_service_database(served.path) as db:
+        keys.revoke(db, keys.list_all(db)[-1].id)
+    answers = [(await one.get("/v1/sources")).status_code for one in (client, other)]
+
+    assert lost.status_code == 401
+    assert sorted(answers) == [200, 401]
+
+
+async def test_a_running_service_is_opened_by_the_explicit_word_alone(served: Any) -> None:
+    await served.caller()
+    closed = await served.client.get("/v1/sources")
+    with open_service_database(served.path) as db:
+        keys.delete_all(db)
+    opened = await served.client.get("/v1/sources")
+
+    assert (closed.status_code, opened.status_code) == (401, 200)

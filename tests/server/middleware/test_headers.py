@@ -23,20 +23,52 @@ async def test_every_answer_makes_a_browser_careful(served: Any) -> None:
 
 async def test_a_name_that_leads_here_unasked_is_refused(serving: Callable[..., Any]) -> None:
     known = [
-        *("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "known.example"),
-        "localhost:80@evil.example",  # the name is what is before the port
+        *("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]", "known.example"),
     ]
     unknown = [
         *("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "0.0.0.0"),  # noqa: S104
-        *("evil.example:80@localhost", "", "[::1", "known.example.", "xknown.example"),
+        *("known.example.", "xknown.example", "[::2]", "localhost.", "127.0.0.1.", "127.1"),
+    ]
+    malformed = [
+        *("localhost:80@evil.example", "evil.example:80@localhost", "localhost@evil.example", ""),
+        *("[::1", "::1", "[::1]x", "[::1]:80:80", "localhost:", "localhost:x", "localhost:800000"),
+        *(
+            "localhost:1/v1",
+            "localhost/",
+            "localhost?",
+            "localhost#a",
+            "localhost:1#",
+            "a b",
+            "a,b",
+        ),
+        *("localhost:1;a", "localhost\\@evil", "http://localhost", "%6cocalhost", "localhost:-1"),
+        *("localhost:1, evil.example", "[localhost]", "[127.0.0.1]:x", "lo\tcalhost"),
     ]
     async with serving(allowed_hosts="known.example") as served:
         statuses = {
             host: (await served.client.get("/v1/sources", headers={"Host": host})).status_code
-            for host in (*known, *unknown)
+            for host in (*known, *unknown, *malformed)
         }
 
-    assert statuses == dict.fromkeys(known, 200) | dict.fromkeys(unknown, 421)
+    assert statuses == dict.fromkeys(known, 200) | dict.fromkeys(unknown, 421) | dict.fromkeys(
+        malformed, 400
+    )
+
+
+async def test_what_a_proxy_might_say_changes_nothing(served: Any) -> None:
+    said = {
+        "X-Forwarded-For": "10.0.0.1",
+        "X-Forwarded-Host": "localhost",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": "for=10.0.0.1;host=localhost;proto=https",
+        "X-Original-URL": "/health/live",
+        "X-HTTP-Method-Override": "DELETE",
+    }
+    believed = await served.client.get("/v1/sources", headers=said | {"Host": "evil.example"})
+    plain = await served.client.get("/v1/sources", headers=said)
+
+    assert believed.status_code == 421
+    assert plain.json() == {"files": [], "failed": [], "next": None}
 
 
 async def test_another_sites_page_does_nothing_here(served: Any) -> None:

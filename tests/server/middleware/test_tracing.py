@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from alir.models.secret_url import SecretUrl
 from alir.server.middleware.tracing import TracingMiddleware
 from alir.server.telemetry.traces import Traces
 
@@ -18,7 +19,7 @@ async def test_a_request_is_a_span_of_its_clients_trace_and_a_probe_is_none() ->
     async def answer(_: Request) -> Response:
         return Response(status_code=503)
 
-    traces, spans = Traces("http://127.0.0.1:9"), InMemorySpanExporter()
+    traces, spans = Traces(SecretUrl("http://127.0.0.1:9")), InMemorySpanExporter()
     traces._provider.add_span_processor(SimpleSpanProcessor(spans))
     app = Starlette(routes=[Route("/of/{name}", answer), Route("/live", answer)])
     traced = TracingMiddleware(app, traces=traces, untraced=["/live"])

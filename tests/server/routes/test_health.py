@@ -81,4 +81,4 @@ async def test_the_service_says_that_it_lives_and_is_ready(served: Any) -> None:
 
     assert (live.status_code, live.json()) == (200, {"status": "alive"})
     assert ready.status_code == 200
-    assert ready.json()["dependencies"].keys() == {"milvus", "ledger"}
+    assert ready.json()["dependencies"].keys() == {"milvus", "ledger", "keys"}

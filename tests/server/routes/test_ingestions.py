@@ -22,6 +22,17 @@ async def test_a_folder_is_mirrored(served: Any) -> None:
     assert len((await served.client.get("/v1/sources")).json()["files"]) == 2
 
 
+async def test_files_are_read_again_if_asked(served: Any) -> None:
+    (served.root / "a.txt").write_text(TEXT)
+    body = {"paths": ["."], "rehash": True}
+
+    answer = await served.client.post("/v1/ingestions", json=body)
+    ended = await served.ended(served.client, answer.json())
+
+    assert (answer.status_code, answer.json()["rehash"]) == (202, True)
+    assert (ended["rehash"], ended["report"]["added"]) == (True, 1)
+
+
 async def test_progress_comes_as_events_to_the_end(served: Any) -> None:
     (served.root / "a.txt").write_text(TEXT)
     told = await served.begin(".")

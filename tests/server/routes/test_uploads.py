@@ -1,11 +1,18 @@
 """Uploads: whole or not there, under a name that can do no harm."""
 
 import asyncio
-from collections.abc import Callable
+import stat
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from alir.server.routes.uploads import PART_PREFIX
+import pytest
+
+from alir.server.routes.drafts import PREFIX as PART_PREFIX
+from alir.server.routes.drafts import clear_drafts
+from alir.server.routes.uploads import MAX_FIELDS
+from alir.storage import sqlite_file
+from tests.faults.scarce import no_descriptors, no_room, written_elsewhere
 
 TEXT = "The lake of Toba fills a caldera."
 MIB = 1024 * 1024
@@ -156,3 +163,123 @@ async def test_a_link_in_the_folder_is_not_written_through(served: Any, desk: Pa
 
     assert answer.status_code == 409
     assert (desk / "victim.txt").read_text() == "before"
+
+
+async def test_a_full_disk_is_said_and_nothing_is_acknowledged_and_nothing_left(
+    served: Any,
+) -> None:
+    await served.hold(served.client, lake=TEXT)
+    large = form(("lake.txt", "x" * 300_000), ("b.txt", TEXT))
+    with no_room(100_000):
+        full = await served.client.post("/v1/files", files=large)
+    with no_descriptors():
+        starved = await served.client.post("/v1/files", files=form(("lake.txt", "New.")))
+
+    assert (full.status_code, full.json()["title"]) == (507, "Insufficient Storage")
+    assert (starved.status_code, starved.json()["title"]) == (507, "Insufficient Storage")
+    assert [path.name for path in served.root.iterdir()] == ["lake.txt"]
+    assert (served.root / "lake.txt").read_text() == TEXT
+    assert served.service.ingestion_queue.waiting == 0
+
+
+async def test_an_upload_whose_ingestion_cannot_be_written_down_leaves_nothing(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.01)
+    async with serving() as served:
+        await served.hold(served.client, lake=TEXT)
+        with written_elsewhere(served.path):
+            files = form(("lake.txt", "New."), ("b.txt", TEXT))
+            refused = await served.client.post("/v1/files", files=files)
+        left = {path.name: path.read_text() for path in served.root.iterdir()}
+
+    assert refused.status_code == 503
+    assert left == {"lake.txt": TEXT}
+
+
+async def test_an_upload_that_was_cancelled_can_be_deleted_or_tried_again(served: Any) -> None:
+    async with served.alir.ledger.lock("a test"):
+        told = []
+        for name in ("first", "a", "b"):
+            answer = await served.client.post("/v1/files", files=form((f"{name}.txt", TEXT)))
+            told.append(answer.json())
+        cancelled = [
+            (await served.client.delete(f"/v1/ingestions/{one['ingestion']['id']}")).json()
+            for one in told[1:]
+        ]
+        sources = [one["files"][0]["source"] for one in told[1:]]
+        deleted = await served.client.delete(f"/v1/sources/{sources[0]}")
+        again = await served.client.post(f"/v1/sources/{sources[1]}/retry")
+    ended = [await served.ended(served.client, one.json()) for one in (deleted, again)]
+    gone = await served.client.delete(f"/v1/sources/{sources[0]}")
+
+    assert [one["state"] for one in cancelled] == ["cancelled", "cancelled"]
+    assert (deleted.status_code, again.status_code, gone.status_code) == (202, 202, 404)
+    assert [one["state"] for one in ended] == ["done", "done"]
+    assert sorted(path.name for path in served.root.iterdir()) == ["b.txt", "first.txt"]
+    assert await served.alir.catalog.count_files() == 2
+
+
+async def test_another_tenant_can_delete_no_upload_that_was_cancelled(served: Any) -> None:
+    acme, zeta = await served.caller("write", "acme"), await served.caller("write", "zeta")
+    async with served.alir.ledger.lock("a test"):
+        told = (await acme.post("/v1/files", files=form(("a.txt", TEXT)))).json()
+        await acme.delete(f"/v1/ingestions/{told['ingestion']['id']}")
+        where = f"/v1/sources/{told['files'][0]['source']}"
+        refused = await zeta.delete(where)
+        allowed = await (await served.caller("write")).delete(where)
+
+    assert (refused.status_code, allowed.status_code) == (404, 202)
+    assert list((served.root / "acme").iterdir()) == []
+
+
+async def test_another_service_that_starts_leaves_a_running_upload(served: Any) -> None:
+    whole = form(("a.txt", TEXT))
+    request = served.client.build_request("POST", "/v1/files", files=whole)
+    body = request.read()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:-20]
+        async with asyncio.timeout(20):
+            while not list(served.root.glob(f"{PART_PREFIX}*")):
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(clear_drafts, served.root)  # as each start does
+        yield body[-20:]
+
+    answer = await served.client.post(
+        "/v1/files", content=slowly(), headers={"Content-Type": request.headers["content-type"]}
+    )
+
+    assert answer.status_code == 202
+    assert (served.root / "a.txt").read_text() == TEXT
+
+
+async def test_uploads_and_the_folders_of_tenants_are_their_owners_alone(served: Any) -> None:
+    acme = await served.caller("write", "acme")
+    answer = await acme.post("/v1/files", files=form(("a.txt", TEXT)))
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (served.root, served.root / "acme", served.root / "acme" / "a.txt")
+    }
+
+    assert answer.status_code == 202
+    assert modes == {"documents": 0o700, "acme": 0o700, "a.txt": 0o600}
+
+
+async def test_a_form_of_very_many_or_very_large_fields_is_refused(served: Any) -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n%s\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    bodies = [field % b"" * (MAX_FIELDS + 1), field % (b"a" * 100_000)]
+    statuses = [
+        (
+            await served.client.post("/v1/files", content=body + b"--b--\r\n", headers=kind)
+        ).status_code
+        for body in bodies
+    ]
+    some = await served.client.post(
+        "/v1/files", data={f"f{number}": "a" for number in range(50)}, files=form(("a.txt", TEXT))
+    )
+
+    assert statuses == [413, 413]
+    assert some.status_code == 202
+    assert [path.name for path in served.root.iterdir()] == ["a.txt"]

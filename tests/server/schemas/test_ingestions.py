@@ -19,3 +19,9 @@ def test_an_ingestion_is_ended_in_its_final_states() -> None:
 
     assert ended == [False, False, True, True, True]
     assert Ingestion.model_validate_json(begun.model_dump_json()) == begun
+
+
+def test_an_ingestion_that_an_older_alir_kept_goes_on() -> None:
+    kept = '{"id": "i", "kind": "ingest", "state": "queued", "paths": ["."], "begun": "then"}'
+
+    assert Ingestion.model_validate_json(kept).rehash is False

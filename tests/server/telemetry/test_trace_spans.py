@@ -5,13 +5,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
+from alir.models.secret_url import SecretUrl
 from alir.server.telemetry.trace_spans import traced_runs
 from alir.server.telemetry.traces import Traces, current
 from alir.testing import HashEmbedding
 
 
 async def test_a_call_inside_a_trace_is_a_span_with_counts_and_no_text() -> None:
-    traces, spans = Traces("http://127.0.0.1:9"), InMemorySpanExporter()
+    traces, spans = Traces(SecretUrl("http://127.0.0.1:9")), InMemorySpanExporter()
     traces._provider.add_span_processor(SimpleSpanProcessor(spans))
     model: BaseEmbedding = HashEmbedding()
     with traced_runs(traces, roots=[]):

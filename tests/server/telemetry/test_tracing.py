@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from alir.errors import ExtraMissing
+from alir.models.secret_url import SecretUrl
 from alir.server.telemetry.tracing import Tracing
 
 
@@ -13,4 +14,4 @@ def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
 
     with pytest.raises(ExtraMissing, match=r"pip install 'alir\[otel\]'"):
-        Tracing("http://127.0.0.1:4318")
+        Tracing(SecretUrl("http://127.0.0.1:4318"))

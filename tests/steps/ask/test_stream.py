@@ -1,16 +1,19 @@
 """Stream: sentences as they end, source numbers that become citations or go."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from alir.steps.ask.cite import Citations
-from alir.steps.ask.stream import CitedText, Claim
+from alir.steps.ask.stream import STEP_CHARS, STEPS_AT_ONCE, CitedText, Claim, received
 
 BIRDS = "Birds fly south in winter. Fish swim deep."
 CATS = "Cats sleep long hours. Dogs bark at night."
@@ -198,6 +201,20 @@ def test_the_text_may_come_in_any_pieces(text: str, data: Any) -> None:
     assert placed(*pieces) == placed(text)
 
 
+LONG = [
+    *("word " * 290, "a" * 1_480, "a.a" * 480, "`" * 300, "[1," * 130, " " * 480, "1, " * 130),
+    *("\n" * 300, "e.g. " * 60, "3.5 " * 100, "`a. " * 40, "[1] " * 100),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from([*LONG, *LONG, *FRAGMENTS]), max_size=8).map("".join))
+def test_a_sentence_without_end_may_come_letter_by_letter(text: str) -> None:
+    assert cited(*text) == cited(text)
+    assert placed(*text) == placed(text)
+    assert all(len(claim.text) <= 2_500 for claim in streamed(text)[1])
+
+
 def placed(*pieces: str) -> str:
     """The text that is shown, with a mark wherever a claim comes."""
     ready = fed(Citations(PASSAGES, STORED), *pieces)
@@ -219,3 +236,25 @@ def test_only_markers_are_changed_and_every_one_shown_has_its_citation(text: str
     for citation in made.made:
         name = citation.file.removeprefix("/docs/").removesuffix(".txt")
         assert STORED[name][citation.start : citation.end] == citation.quote
+
+
+async def test_the_event_loop_goes_on_while_a_whole_reply_is_taken() -> None:
+    async def responses() -> AsyncIterator[ChatResponse]:
+        for delta in ("a" * 20_000, *("b" * 100), None):
+            yield ChatResponse(message=ChatMessage("all"), delta=delta)
+
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    pieces = [piece async for piece in received(responses())]
+    counting.cancel()
+
+    assert "".join(pieces) == "a" * 20_000 + "b" * 100
+    assert max(map(len, pieces)) == STEP_CHARS
+    assert turns >= len(pieces) // STEPS_AT_ONCE

@@ -10,6 +10,7 @@ from alir.models.answers import Quote
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.stream import Claim
 from alir.steps.ask.support import MIN_SUPPORT, check, score
+from alir.steps.ask.text.passage_text import PassageText
 
 CATS = "Cats sleep in winter. It is cold: 1,500 dogs bark."
 
@@ -49,7 +50,8 @@ async def test_what_is_about_something_else_is_not_supported(embedding: Any) -> 
 
 
 async def supported(sentence: str, quotes: Sequence[str], *texts: str, embedding: Any) -> float:
-    return await score(sentence, quotes, texts, embedding=embedding)
+    passages = [PassageText(text) for text in texts]
+    return await score(sentence, quotes, passages, embedding=embedding)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from alir.errors import LanguageModelFailed
+from alir.errors import LanguageModelFailed, ReplyCut
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.synthesize import synthesize_extractive
@@ -108,6 +108,18 @@ async def test_a_model_that_shows_nothing_leaves_an_extractive_answer_that_says_
 async def test_a_model_that_fails_later_is_an_error(embedding: Any) -> None:
     with pytest.raises(LanguageModelFailed):
         await written(embedding, ScriptedLLM(pieces=["Cats sleep [1]. ", FAILED]))
+
+
+async def test_a_reply_that_was_cut_stays_and_says_so(embedding: Any) -> None:
+    cut = ReplyCut("The language model cut its reply at a limit of its own.")
+
+    half, _ = await written(embedding, ScriptedLLM(pieces=["Cats sleep [1]. And", cut]))
+    none, _ = await written(embedding, ScriptedLLM(pieces=[cut]))
+
+    assert (half.mode, half.text, half.is_cut) == ("llm", "Cats sleep [1]. And", True)
+    assert half.degraded == [f"{cut} The answer breaks off."]
+    assert (none.mode, none.is_cut) == ("extractive", False)
+    assert none.degraded == [f"{cut} This answer is extractive."]
 
 
 async def test_a_model_without_time_is_stopped_and_what_it_wrote_stays(embedding: Any) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
+from alir.errors import OutOfResources
 from alir.models.files import FileContent, FileOutcome, FilePart, StoredSource, digest, head_id
 from alir.models.reading import Cursor
 from alir.models.records import SourceRecord
 from alir.steps.ingest.compare import Comparison, compare, fingerprint, sort_parts
+from tests.faults.scarce import no_descriptors
 
 
 def write(path: Path, text: str) -> FilePart:
@@ -84,7 +86,7 @@ def test_what_is_no_readable_file_fails_with_its_reason_and_the_others_go_on(
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
 def test_a_file_whose_reading_fails_says_what_the_system_said() -> None:
-    read = fingerprint([FilePart(Path("/proc/self/mem"), 0)], chunking="256/32")
+    read = fingerprint([FilePart(Path(f"/proc/{os.getpid()}/mem"), 0)], chunking="256/32")
 
     [outcome] = read.settled
     assert outcome.reason == "cannot be read: input/output error"
@@ -142,7 +144,7 @@ def test_a_new_file_with_the_content_of_one_that_is_gone_was_moved() -> None:
     assert [one.path for one in sorted_.settled] == [C.path], "a file that is there was not"
 
 
-class Sequence:
+class Numbers:
     """Draws fencing tokens, and knows what was read before."""
 
     def __init__(self, last: int = 100) -> None:
@@ -193,10 +195,14 @@ def record(part: FilePart, content_hash: str = "", *, chunking: str = "256/32") 
 
 
 async def compared(
-    catalog: Any, *parts: FilePart, draw: Sequence, known: Mapping[str, SourceRecord] | None = None
+    catalog: Any, *parts: FilePart, draw: Numbers, known: Mapping[str, SourceRecord] | None = None
 ) -> Comparison:
+
+    async def read(new: Sequence[FilePart], known: Mapping[str, SourceRecord]) -> Comparison:
+        return fingerprint(new, chunking="256/32", known=known)
+
     return await compare(
-        parts, chunking="256/32", known=known or {}, catalog=catalog, next_generation=draw
+        parts, known=known or {}, fingerprint=read, catalog=catalog, next_generation=draw
     )
 
 
@@ -206,7 +212,7 @@ async def test_a_new_file_gets_a_token_that_was_drawn_before_it_was_read(
     path = tmp_path / "a.txt"
     part = write(path, "words")
 
-    class Rewriting(Sequence):
+    class Rewriting(Numbers):
         async def __call__(self, above: int) -> int:
             write(path, "other words")
             return await super().__call__(above)
@@ -220,7 +226,7 @@ async def test_a_new_file_gets_a_token_that_was_drawn_before_it_was_read(
 async def test_of_an_unchanged_folder_nothing_is_drawn(
     store: Any, catalog: Any, tmp_path: Path
 ) -> None:
-    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    part, draw = write(tmp_path / "a.txt", "words"), Numbers()
     held(store, part, version(part))
 
     found = await compared(catalog, part, draw=draw, known={part.source_id: record(part)})
@@ -232,7 +238,7 @@ async def test_of_an_unchanged_folder_nothing_is_drawn(
 async def test_a_token_is_above_the_one_that_is_live(
     store: Any, catalog: Any, tmp_path: Path
 ) -> None:
-    part, draw = write(tmp_path / "a.txt", "words"), Sequence(last=100)
+    part, draw = write(tmp_path / "a.txt", "words"), Numbers(last=100)
     held(store, part, "of another machine", generation=5000)
 
     found = await compared(catalog, part, draw=draw)
@@ -244,7 +250,7 @@ async def test_a_token_is_above_the_one_that_is_live(
 async def test_a_wrong_hash_of_the_ledger_is_not_written_into_the_index(
     store: Any, catalog: Any, tmp_path: Path
 ) -> None:
-    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    part, draw = write(tmp_path / "a.txt", "words"), Numbers()
     held(store, part, version(part))
     wrong = record(part, "0" * 64)
 
@@ -257,7 +263,7 @@ async def test_a_wrong_hash_of_the_ledger_is_not_written_into_the_index(
 async def test_what_the_ledger_has_and_the_index_denies_is_asked_for_again(
     store: Any, catalog: Any, tmp_path: Path
 ) -> None:
-    part, draw = write(tmp_path / "a.txt", "words"), Sequence()
+    part, draw = write(tmp_path / "a.txt", "words"), Numbers()
     held(store, part, version(part))
 
     class Once:
@@ -280,7 +286,13 @@ async def test_what_the_ledger_has_and_the_index_denies_is_asked_for_again(
 async def test_the_rest_of_a_file_goes_on_as_it_began(catalog: Any) -> None:
     rest = replace(A, cursor=Cursor(position=100, chars=100), chunks=3, generation=5)
 
-    found = await compared(catalog, rest, draw=Sequence())
+    found = await compared(catalog, rest, draw=Numbers())
 
     assert found.changed == [rest]
     assert catalog.asked == [[]]
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("There.")
+    with no_descriptors(), pytest.raises(OutOfResources, match=r"a\.txt"):
+        fingerprint([FilePart(tmp_path / "a.txt", 6)], chunking="c")

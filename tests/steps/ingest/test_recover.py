@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 async def recovered(store: Any, catalog: Any, root: Path, ledger: Any = None) -> list[Any]:
     held = await read_index([root], catalog=catalog)
-    return await recover(held, [root], catalog=catalog, vector_store=store, ledger=ledger)
+    return await recover(held, catalog=catalog, vector_store=store, ledger=ledger)
 
 
 async def test_a_version_that_a_newer_one_replaced_goes(
@@ -89,7 +89,7 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
 
     assert {one.content_hash for one in held.gone} == {"hash of gone", "hash of gone too"}
     ids = frozenset(source_id(root / f"{name}.txt") for name in ("here", "gone", "gone too"))
-    assert held == IndexState(ids, chunks=6, superseded=[], gone=held.gone)
+    assert held == IndexState((root,), ids, files=3, chunks=6, superseded=[], gone=held.gone)
 
 
 def chunks(name: str, generation: int, *, is_complete: bool = True) -> list[TextNode]:

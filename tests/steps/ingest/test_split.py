@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import MetadataMode, TextNode
 
-from alir.documents.formats import document_text, read_group
+from alir.documents.formats import document_text
+from alir.documents.formats import read as read_document
 from alir.errors import ConfigError
 from alir.models.files import FilePart, LoadedPart, chunk_id, digest, head_id
 from alir.models.reading import Segment
@@ -45,7 +46,7 @@ def ingested(path: Path, *, budget_chars: int, words: int = 20) -> list[TextNode
     part = FilePart(path, path.stat().st_size, version="v1")
     found: list[TextNode] = []
     while True:
-        [loaded] = load([part], budget_chars=budget_chars, read=read_group).loaded
+        [loaded] = load([part], budget_chars=budget_chars, read=read_document).loaded
         chunks = split(loaded, node_parser=splitter(words, overlap=5))
         found += chunks
         if loaded.next is None:

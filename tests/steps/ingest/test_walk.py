@@ -2,23 +2,28 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-from alir.errors import NothingToIngest, PathNotFound
+from alir.errors import OutOfResources
 from alir.models.files import FileOutcome, FilePart
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
     GROUP_FILES,
+    RootLookup,
+    check_listed,
     groups,
     is_listed,
     may_be_listed,
-    survey,
     walk,
 )
+from tests.faults.scarce import no_descriptors
 
 
 @pytest.fixture
@@ -73,100 +78,10 @@ def test_documents_are_found_in_order_and_all_else_is_passed_over(root: Path) ->
     assert all(isinstance(one, FilePart) for one in found)
 
 
-@pytest.mark.timeout(10)
-def test_survey_counts_what_walk_finds(root: Path) -> None:
-    expected = furnish(root)
-
-    roots = survey([root])
-
-    assert roots.paths == (root,)
-    assert (roots.files, roots.size_bytes) == (len(expected), len(expected) * len("words"))
-
-
 def test_a_size_is_in_bytes(root: Path) -> None:
     write(root / "a.txt", "détail")
 
     assert list(walk([root])) == [FilePart(root / "a.txt", 7)]
-
-
-def test_what_is_named_as_a_root_is_found_whatever_its_name(root: Path) -> None:
-    hidden = write(root / ".hidden" / ".secret.txt")
-    photo = write(root / "photo.jpg")
-
-    roots = survey([hidden.parent, photo])
-
-    assert roots.paths == (hidden.parent, photo)
-    assert names(walk([hidden, photo]), root) == [".hidden/.secret.txt", "photo.jpg"]
-
-
-def test_a_root_given_as_a_link_is_what_it_points_to(root: Path) -> None:
-    write(root / "a.txt")
-    link = root.parent / "link"
-    link.symlink_to(root)
-
-    assert survey([link]) == survey([root])
-    assert survey([link / "a.txt"]).paths == (root / "a.txt",)
-
-
-def test_roots_inside_another_count_once(root: Path) -> None:
-    write(root / "a" / "1.txt")
-    write(root / "2.txt")
-
-    roots = survey([root / "a" / "1.txt", root / "a", root, str(root), f"{root}/a/.."])
-
-    assert roots.paths == (root,)
-    assert roots.files == 2
-
-
-def test_a_folder_whose_name_begins_like_another_is_not_inside_it(root: Path) -> None:
-    write(root / "docs" / "1.txt")
-    write(root / "docs-old" / "2.txt")
-
-    assert survey([root / "docs", root / "docs-old"]).files == 2
-    assert is_listed(root / "docs-old" / "2.txt", [root / "docs"]) is None
-
-
-def test_relative_paths_and_the_home_folder_become_absolute(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(root / "docs" / "1.txt")
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("HOME", str(root))
-
-    assert survey(["docs"]).paths == (root / "docs",)
-    assert survey(["~/docs"]).paths == (root / "docs",)
-
-
-@pytest.mark.parametrize("name", ["missing", "missing/a.txt", "~nobody-has-this-name/docs"])
-def test_a_path_that_does_not_exist_is_named_as_it_was_given(
-    root: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    write(root / "a.txt")
-    monkeypatch.chdir(root)
-
-    with pytest.raises(PathNotFound, match=f"^{name} does not exist"):
-        survey(["a.txt", name])
-
-
-def test_a_dangling_link_does_not_exist(root: Path) -> None:
-    (root / "link").symlink_to(root / "nowhere")
-
-    with pytest.raises(PathNotFound, match="link does not exist"):
-        survey([root / "link"])
-
-
-def test_a_folder_without_a_document_is_nothing_to_ingest(root: Path) -> None:
-    write(root / "empty" / "photo.jpg").unlink()
-    write(root / "photos" / "photo.jpg")
-
-    for folder in (root / "empty", root / "photos"):
-        with pytest.raises(NothingToIngest, match=f"^{folder}: hold no file that alir reads"):
-            survey([folder])
-
-
-def test_no_path_at_all_is_nothing_to_ingest() -> None:
-    with pytest.raises(NothingToIngest, match="No path was given"):
-        survey([])
 
 
 def test_a_file_that_vanishes_while_its_folder_is_walked_is_passed_over(root: Path) -> None:
@@ -187,18 +102,110 @@ def test_a_root_that_vanishes_is_passed_over(root: Path) -> None:
     assert names(walk(paths), root) == ["a.txt", "c.txt"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are root's to take on")
 def test_a_folder_that_cannot_be_listed_fails_alone(root: Path) -> None:
+    for name in ("a.txt", "b/1.txt", "c.txt"):
+        write(root / name)
+    for above in (root, *root.parents[:3]):
+        above.chmod(0o755)
+    (root / "b").chmod(0o700)
+    os.seteuid(65_534)
+    try:
+        found = list(walk([root]))
+    finally:
+        os.seteuid(0)
+
+    assert names(found, root) == ["a.txt", "b", "c.txt"]
+    reason = "the folder cannot be listed: permission denied"
+    assert found[1] == FileOutcome(root / "b", "failed", reason)
+
+
+def test_a_folder_that_vanishes_while_its_parent_is_walked_is_passed_over(root: Path) -> None:
     for name in ("a.txt", "b/1.txt", "c.txt"):
         write(root / name)
     found = walk([root])
 
     first = next(found)
     shutil.rmtree(root / "b")
-    rest = list(found)
 
-    assert names([first, *rest], root) == ["a.txt", "b", "c.txt"]
-    reason = "the folder cannot be listed: no such file or directory"
-    assert rest[0] == FileOutcome(root / "b", "failed", reason)
+    assert names([first, *found], root) == ["a.txt", "c.txt"]
+
+
+@pytest.fixture
+def deep() -> Iterator[Callable[[Path, int], Path]]:
+    """Make deep folders, which Python's and pytest's own functions cannot remove."""
+    made: list[Path] = []
+
+    def make(root: Path, levels: int) -> Path:
+        made.append(root)
+        return deepened(root, levels)
+
+    yield make
+    subprocess.run(["rm", "-rf", *made], check=True)
+
+
+def deepened(root: Path, levels: int) -> Path:
+    """Make folders in folders, each with a file; a path may be longer than the system takes."""
+    folder = os.open(root, os.O_RDONLY)
+    path = root
+    for _ in range(levels):
+        os.close(os.open("f.txt", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+        os.mkdir("dir", dir_fd=folder)
+        below = os.open("dir", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder, path = below, path / "dir"
+    os.close(folder)
+    return path
+
+
+def opened_by(act: Callable[[], object]) -> int:
+    """Count the files and folders that are opened in `act`."""
+    count = 0
+
+    def hook(event: str, _: object) -> None:
+        nonlocal count
+        count += event == "open" and counting
+
+    counting = True
+    sys.addaudithook(hook)
+    act()
+    counting = False
+    return count
+
+
+@pytest.mark.timeout(60)
+def test_folders_deeper_than_pythons_stack_and_the_longest_path_are_walked(
+    root: Path, deep: Callable[[Path, int], Path]
+) -> None:
+    deepest = deep(root, 1_500)
+    assert len(str(deepest)) > os.pathconf(root, "PC_PATH_MAX")
+
+    found = list(walk([root]))
+
+    assert len(found) == 1_500
+    assert found[0].path == deepest.parent / "f.txt", "the deepest come first, by their names"
+    assert {listed for _, listed in check_listed(found, [root])} == {True}
+    assert is_listed(deepest / "gone.txt", [root]) is False
+    before = [*Path("/dev/fd").iterdir()]
+    next(walk([root]))
+    assert [*Path("/dev/fd").iterdir()] == before, "what it had open is closed"
+
+
+@pytest.mark.timeout(60)
+def test_the_work_for_a_file_does_not_grow_with_its_depth(
+    root: Path, deep: Callable[[Path, int], Path]
+) -> None:
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    deep(root / "a", 200)
+    deep(root / "b", 800)
+
+    def look(top: Path) -> None:
+        check_listed([*walk([top])], [root])
+
+    less, more = (opened_by(partial(look, root / name)) for name in ("a", "b"))
+
+    assert more < 4 * less * 1.5, "4 times the files"
 
 
 def test_a_folder_that_becomes_a_link_while_its_parent_is_walked_is_not_entered(
@@ -295,12 +302,27 @@ def test_a_path_is_listed_exactly_if_walk_finds_it(root: Path) -> None:
     assert len(everything) > len(found) > 0
 
 
+def test_the_root_of_a_path_is_found_among_many() -> None:
+    paths = ["/", "/a", "/a-b", "/a/b", "/b/c", "/b/c.txt", "/b/c/d", "/é", "/z"]
+    for roots in ([], ["/a", "/a/b", "/b/c"], ["/"], ["/a-b", "/b/c.txt", "/z"], ["/b/c/d", "/é"]):
+        lookup = RootLookup(map(Path, roots))
+        for path in map(Path, paths):
+            outer = [Path(one) for one in sorted(roots) if path.is_relative_to(one)]
+            assert lookup.find(path) == (outer[0] if outer else None), (roots, path)
+
+
 def test_a_named_root_is_listed_whatever_its_name(root: Path) -> None:
     hidden = write(root / ".hidden" / "photo.jpg")
 
     assert is_listed(hidden, [hidden]) is True
     assert is_listed(hidden, [hidden.parent]) is False
     assert is_listed(write(root / ".hidden" / "a.txt"), [hidden.parent]) is True
+
+
+def test_a_folder_whose_name_begins_like_another_holds_none_of_its_files(root: Path) -> None:
+    write(root / "docs-old" / "2.txt")
+
+    assert is_listed(root / "docs-old" / "2.txt", [root / "docs"]) is None
 
 
 def test_a_path_outside_the_roots_is_neither_listed_nor_gone(root: Path) -> None:
@@ -347,3 +369,8 @@ def test_a_change_counts_where_walk_may_look(tmp_path: Path) -> None:
     }
     assert [name for name, may in counts.items() if may] == ["a.txt", "gone", "folder.jpg"]
     assert may_be_listed(root / ".env", [root / ".env"])
+
+
+def test_a_want_of_descriptors_is_no_fault_of_the_folder(root: Path) -> None:
+    with no_descriptors(), pytest.raises(OutOfResources, match=str(root)):
+        list(walk([root]))

@@ -6,29 +6,42 @@ for a PDF its pages joined by form feeds. Every offset alir stores counts in tha
 
 import errno
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from alir.documents.formats import csv, docx, html, json, office, pdf, signature, text
 from alir.documents.formats.source import OpenDocument, opened
 from alir.errors import UnreadableFile
 from alir.models.file_kinds import kind
-from alir.models.reading import Cursor, DocumentPosition, Reading
+from alir.models.reading import Cursor, Reading
 
-__all__ = ["document_text", "read", "read_group"]
+__all__ = ["document_text", "read"]
+
+CHARS_PER_BYTE = 50
+LEAST_CHARS = 4_000_000
+"""Text that a document may make of each of its bytes, and whatever its size."""
 
 
-def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -> Reading:
+def read(
+    path: Path,
+    at: Cursor | None = None,
+    *,
+    budget_chars: int = 500_000,
+    descriptor: int | None = None,
+) -> Reading:
     """Return the next part of the document at `path`, about `budget_chars` characters at most.
 
     A page of a PDF and a row of a table are never cut for the budget. Segments that are only white
     space are left out. Blocks; call it from a worker thread.
 
+    Args:
+        descriptor: open on the document, which is then not opened by its name.
+
     Raises: UnreadableFile.
     """
     position = at
     while True:
-        reading = _part(path, position, max(budget_chars, 1))
+        reading = _part(path, position, max(budget_chars, 1), descriptor)
         segments = [segment for segment in reading.segments if not segment.text.isspace()]
         if segments or reading.next is None:
             break
@@ -36,28 +49,6 @@ def read(path: Path, at: Cursor | None = None, *, budget_chars: int = 500_000) -
     if not segments and at is None:
         raise UnreadableFile(path, "holds no text; leave it out")
     return Reading(segments, reading.next)
-
-
-def read_group(
-    positions: Sequence[DocumentPosition], *, budget_chars: int, spent_chars: int = 0
-) -> Iterator[Reading | UnreadableFile]:
-    """Yield the text at each position, in order, or why it cannot be read.
-
-    Ends early when little is left of `budget_chars` characters for all of them, `spent_chars` of
-    which are gone. Blocks at each.
-    """
-    left = budget_chars - spent_chars
-    for position in positions:
-        # With little left, a part would end in the middle of a word.
-        if left < budget_chars / 10:
-            return
-        try:
-            reading = read(position.path, position.at, budget_chars=left)
-        except UnreadableFile as error:
-            yield error
-            continue
-        left -= sum(len(segment.text) for segment in reading.segments)
-        yield reading
 
 
 def document_text(path: Path) -> str:
@@ -81,23 +72,41 @@ _Reader = Callable[[OpenDocument, Cursor | None, int], Reading]
 _BY_KIND: dict[str | None, _Reader] = {"html": html.read, "csv": csv.read, "json": json.read}
 
 
-def _part(path: Path, at: Cursor | None, budget_chars: int) -> Reading:
+def _part(
+    path: Path, at: Cursor | None, budget_chars: int, descriptor: int | None = None
+) -> Reading:
     """Return the next part with its blank segments; the parts together are the whole text."""
-    with opened(path) as source:
-        reader = _reader(source)
-        try:
-            return reader(source, at, budget_chars)
-        except (UnreadableFile, MemoryError):
+    with opened(path, descriptor) as source:
+        reading = _read(source, _reader(source), at, budget_chars)
+        _check_proportion(source, reading)
+        return reading
+
+
+def _read(source: OpenDocument, reader: _Reader, at: Cursor | None, budget_chars: int) -> Reading:
+    try:
+        return reader(source, at, budget_chars)
+    except (UnreadableFile, MemoryError):
+        raise
+    except Exception as exc:
+        # The parsers of these formats promise no set of exceptions, and a damaged file must
+        # not stop its siblings. An error in our own plain-text readers is ours and goes on;
+        # so does a disk's, but a seek to a nonsensical position is the file's own.
+        disk = isinstance(exc, OSError) and exc.errno != errno.EINVAL
+        if disk or reader not in (pdf.read, docx.read, html.read):
             raise
-        except Exception as exc:
-            # The parsers of these formats promise no set of exceptions, and a damaged file must
-            # not stop its siblings. An error in our own plain-text readers is ours and goes on;
-            # so does a disk's, but a seek to a nonsensical position is the file's own.
-            disk = isinstance(exc, OSError) and exc.errno != errno.EINVAL
-            if disk or reader not in (pdf.read, docx.read, html.read):
-                raise
-            detail = " ".join(f"{type(exc).__name__}: {exc}".split())[:200]
-            raise source.refuse(f"cannot be parsed and may be damaged ({detail})") from exc
+        detail = " ".join(f"{type(exc).__name__}: {exc}".split())[:200]
+        raise source.refuse(f"cannot be parsed and may be damaged ({detail})") from exc
+
+
+def _check_proportion(source: OpenDocument, reading: Reading) -> None:
+    """Raise `UnreadableFile` for a small file that makes a flood of text."""
+    chars = max((one.start + len(one.text) for one in reading.segments[-1:]), default=0)
+    most = max(LEAST_CHARS, CHARS_PER_BYTE * source.size_bytes)
+    if chars > most:
+        raise source.refuse(
+            f"makes more than {most:,} characters of text, the most that alir reads of a file of "
+            f"{source.size_bytes:,} bytes; leave it out"
+        )
 
 
 def _reader(source: OpenDocument) -> _Reader:

@@ -15,12 +15,15 @@ from alir.models.reading import Cursor, Reading
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 16_384
 _SAMPLE_ROWS = 50
+_NAME_CHARS = 80
+"""Longest name of a column before a value: it stands there in each row."""
 
 
 def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
     """Return the next rows, at most `budget_chars` but at least one; the first is the header.
 
-    An empty cell is left out, and a line end within one becomes a space.
+    An empty cell is left out, and a line end within one becomes a space. Names of columns that are
+    shortened in the rows stand in full before the first.
     """
     encoding = (at or beginning(source)).encoding
     if encoding in RESTARTABLE_NOWHERE:
@@ -37,8 +40,12 @@ def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
         rows = _Rows(source, TextStream(source, at), delimiter)
     start = at.chars if at else 0
     lines: list[str] = []
+    names = [_shortened(name) for name in header]
+    if names != header and not at:
+        lines.append("; ".join(header) + "\n")
+        budget_chars -= len(lines[0])
     for row in rows:
-        line = _line(header, row) + "\n"
+        line = _line(names, row) + "\n"
         if lines and len(line) > budget_chars:
             text = "".join(lines)
             return Reading([*blocks.segments(text, start)], rows.put_back(start + len(text)))
@@ -47,6 +54,10 @@ def read(source: OpenDocument, at: Cursor | None, budget_chars: int) -> Reading:
     if not lines and at is None:
         lines = ["; ".join(header)]
     return Reading([*blocks.segments("".join(lines), start)], None)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else f"{name[: _NAME_CHARS - 1]}…"
 
 
 def _line(header: list[str], row: list[str]) -> str:

@@ -53,7 +53,7 @@ def read(source: OpenDocument, _at: Cursor | None, _budget_chars: int) -> Readin
 def _document(source: OpenDocument, archive: zipfile.ZipFile) -> Iterator[str]:
     (main,) = _related(source, archive, "", ("/officeDocument",))
     yield from _lines(_xml(source, archive, main))
-    for notes in _related(source, archive, main, _NOTES):
+    for notes in dict.fromkeys(_related(source, archive, main, _NOTES)):
         yield from _lines(_xml(source, archive, notes))
 
 

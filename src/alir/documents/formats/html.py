@@ -35,6 +35,9 @@ _CONFIG = ParserConfig(
     # It pads table cells to the width of the widest: 0.6 MB of HTML can make 40 MB of spaces.
     custom_html_tag_handler_mapping=CustomHtmlTagHandlerMapping(_TABLE_TAGS, _TABLE_TAGS),
 )
+# Each list in a list is indented further: without an end to that, 0.4 MB can make 70 MB of spaces.
+_MAX_INDENT = 40
+_DEEP_LINE = re.compile(rf"^ {{{_MAX_INDENT + 1},}}", re.MULTILINE)
 _TOO_DEEP = "nests its elements too deeply to be read"
 
 
@@ -64,7 +67,8 @@ def _visible(source: OpenDocument, markup: str) -> str:
         body = Inscriptis(page, _CONFIG).get_text()
     except RecursionError as exc:
         raise source.refuse(_TOO_DEEP) from exc
-    text = "\n".join(line.rstrip() for line in body.split("\n")).strip("\n")
+    lines = (line.rstrip() for line in _DEEP_LINE.sub(" " * _MAX_INDENT, body).split("\n"))
+    text = "\n".join(lines).strip("\n")
     title = _title(page)
     return text if title in text else f"{title}\n\n{text}"
 

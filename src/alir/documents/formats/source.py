@@ -37,19 +37,25 @@ class OpenDocument:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OpenDocument]:
+def opened(path: Path, descriptor: int | None = None) -> Iterator[OpenDocument]:
     """Open the file at `path`; a device, pipe or folder is never opened.
+
+    Args:
+        descriptor: open on the file already; it stays open.
 
     Raises: UnreadableFile, also for a system error while the file is being read.
     """
     if "\0" in str(path):
         raise UnreadableFile(path, "has a name no file can have")
     try:
-        _check_regular(path, path.stat().st_mode)
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+        if descriptor is None:
+            _check_regular(path, path.stat().st_mode)
+        own = os.open(path, _FLAGS) if descriptor is None else os.dup(descriptor)
+        with os.fdopen(own, "rb") as file:
             # A pipe may have taken the file's place between the two looks.
             status = os.fstat(file.fileno())
             _check_regular(path, status.st_mode)
+            file.seek(0)
             head = file.read(HEAD_BYTES)
             if not head:
                 raise UnreadableFile(path, "is empty; fill it or leave it out")

@@ -15,6 +15,7 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 
 from alir.concurrency.loop_bridge import LoopBridge
 from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.per_process import PerProcess
 from alir.errors import ModelUnavailable
 from alir.inference.embeddings.model_folder import ModelFolder
 from alir.inference.embeddings.model_threads import Encoder, ModelThreads
@@ -28,7 +29,7 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 
 
 class LocalEmbedding(BaseEmbedding):
-    """A sentence-transformers model on this machine, loaded at first use.
+    """A sentence-transformers model on this machine, loaded at first use in each process.
 
     Concurrent calls of all callers are computed together in batches of similar length, on
     threads of its own: documents on some, questions on others, which the system lets go first.
@@ -42,7 +43,7 @@ class LocalEmbedding(BaseEmbedding):
             is installed, the model is a BERT and there is no GPU.
     """
 
-    _threads: dict[TextKind, ModelThreads] = PrivateAttr()
+    _threads: PerProcess[dict[TextKind, ModelThreads]] = PrivateAttr()
     _texts_are: TextKind = PrivateAttr(default=TextKind.DOCUMENT)
     _bridges: PerLoop[LoopBridge] = PrivateAttr(default_factory=lambda: PerLoop(LoopBridge))
 
@@ -51,25 +52,7 @@ class LocalEmbedding(BaseEmbedding):
     ) -> None:
         # LlamaIndex's own batching would hide the lengths from ours.
         super().__init__(model_name=model.name, embed_batch_size=2048)
-        load = _once_where_shared(lambda: _loaded(model, backend))
-
-        def threads(kind: TextKind, name: str) -> ModelThreads:
-            return ModelThreads(
-                load,
-                lengths=model.lengths,
-                max_texts=batch_size,
-                threads=_cores(),
-                name=name,
-                niceness=NICENESS[kind],
-            )
-
-        questions = threads(TextKind.QUESTION, "alir-questions")
-        documents = threads(TextKind.DOCUMENT, "alir-documents")
-        self._threads = {
-            TextKind.QUESTION: questions,
-            TextKind.SENTENCE: questions,
-            TextKind.DOCUMENT: documents,
-        }
+        self._threads = PerProcess(lambda: _threads(model, batch_size, backend))
 
     @classmethod
     def class_name(cls) -> str:
@@ -86,11 +69,12 @@ class LocalEmbedding(BaseEmbedding):
     def waiting(self) -> dict[str, int]:
         """Texts that no thread has taken yet, for questions and for documents."""
         kinds = {"questions": TextKind.QUESTION, "documents": TextKind.DOCUMENT}
-        return {name: self._threads[kind].waiting for name, kind in kinds.items()}
+        threads = self._threads.in_this_process()
+        return {name: threads[kind].waiting for name, kind in kinds.items()}
 
     def close(self) -> None:
-        """Cancel what waits; return when the threads have ended."""
-        for threads in self._threads.values():
+        """Cancel what waits; return when the threads have ended. A later call loads it again."""
+        for threads in (self._threads.take() or {}).values():
             threads.close()
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
@@ -114,7 +98,30 @@ class LocalEmbedding(BaseEmbedding):
         )[0]
 
     def _submit(self, texts: list[str], kind: TextKind) -> Future[list[list[float]]]:
-        return self._threads[kind].submit(texts, kind)
+        return self._threads.in_this_process()[kind].submit(texts, kind)
+
+
+def _threads(
+    model: ModelFolder, batch_size: int, backend: EmbedBackend
+) -> dict[TextKind, ModelThreads]:
+    load = _once_where_shared(lambda: _loaded(model, backend))
+
+    def threads(kind: TextKind, name: str) -> ModelThreads:
+        return ModelThreads(
+            load,
+            lengths=model.lengths,
+            max_texts=batch_size,
+            threads=_cores(),
+            name=name,
+            niceness=NICENESS[kind],
+        )
+
+    questions = threads(TextKind.QUESTION, "alir-questions")
+    return {
+        TextKind.QUESTION: questions,
+        TextKind.SENTENCE: questions,
+        TextKind.DOCUMENT: threads(TextKind.DOCUMENT, "alir-documents"),
+    }
 
 
 def _result(vectors: Future[list[list[float]]]) -> list[list[float]]:

@@ -1,15 +1,9 @@
-"""The connection to one Milvus, from any thread or event loop, with a timeout on every call.
-
-`AsyncMilvusClient` belongs to the event loop that first used it. All clients of a process
-therefore live on one loop of their own, on a daemon thread: a caller's loop is never blocked by
-serialization, and a script may call `asyncio.run` as often as it likes.
-"""
+"""The connection to one Milvus, from any thread or event loop, with a timeout on every call."""
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -17,61 +11,29 @@ import grpc
 from pymilvus import AsyncMilvusClient
 from pymilvus.exceptions import ConnectionConfigException, MilvusException
 
-from alir.errors import AlirError, InvalidSetting, MilvusFailed, MilvusUnavailable
+from alir.concurrency.per_loop import PerLoop
+from alir.concurrency.per_process import keep_for_ever
+from alir.errors import (
+    AlirError,
+    ForkedInUse,
+    InvalidSetting,
+    MilvusFailed,
+    MilvusUnavailable,
+)
 from alir.milvus.client import lite, wire
+from alir.milvus.client.client_loop import CLIENT_LOOP, parent_in_use
 from alir.milvus.client.errors import sentence_of, translate_error
 from alir.milvus.client.retries import Retrier, always
+from alir.models.secret_url import SecretUrl
 
 T = TypeVar("T")
 
 # Every failed call is logged with its full traceback by pymilvus, and raised as well.
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
 # After an outage gRPC waits 4 to 7 s before it tries again; this makes it 0.1 to 1 s.
+RESTING_STEP_S = 0.002
+_in_a_call: ContextVar[bool] = ContextVar("_in_a_call", default=False)
 BACKOFF = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
-BEGINS_WITHIN_S = 0.002
-"""How long a caller waits at most for the client's thread to send its request."""
-SENT_AFTER_TURNS = 2
-"""Turns of the client's loop from a call's begin until gRPC has its request."""
-
-
-class _ClientLoop:
-    """The event loop, on its own thread, that owns every Milvus client of the process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def get(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=self._loop.run_forever, name="alir-milvus", daemon=True
-                ).start()
-            return self._loop
-
-    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Begin `work` from another thread, and wait until its request is sent.
-
-        A caller that goes on computing would keep Python's lock: for each call of the system the
-        client's thread gives it away, and gets it back only after 5 ms, five times in a request.
-        """
-        loop = self.get()
-        begun = asyncio.run_coroutine_threadsafe(_waited_for(work), loop)
-        sent = threading.Event()
-
-        def turn(left: int) -> None:
-            if left:
-                loop.call_soon(turn, left - 1)
-            else:
-                sent.set()
-
-        loop.call_soon_threadsafe(turn, SENT_AFTER_TURNS)
-        sent.wait(BEGINS_WITHIN_S)
-        return begun
-
-
-_CLIENT_LOOP = _ClientLoop()
 
 
 class NamedCollection(Protocol):
@@ -97,28 +59,31 @@ class MilvusConnection:
 
     def __init__(
         self,
-        uri: str,
+        uri: str | SecretUrl,
         token: str = "",
         *,
         timeout_s: float = 10.0,
         outage_s: float = 0.0,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.uri = uri
+        self._address = SecretUrl.of(uri)
+        self.uri = str(self._address)
+        """Without credentials."""
         self.timeout_s = timeout_s
         self._options = dict(options or {})
         self._token = token
         self._client: AsyncMilvusClient | None = None
         self._lite_path: str | None = None
-        self._connecting: asyncio.Lock | None = None
+        self._connecting = PerLoop(asyncio.Lock)
         self._is_connected = False
+        self._calls = 0
         self._lite_may_be_dead = False
         self._retries = Retrier(outage_s=outage_s)
         self.outages = self._retries.outages
         """The times when calls wait for Milvus to come back."""
         self.failures = self._retries.failures
         """Calls that failed, each attempt, by the name of the error."""
-        self.is_lite = "://" not in uri
+        self.is_lite = "://" not in self._address.get_secret_value()
         """Whether this is a Milvus Lite file, not a server."""
         self.lite_starts = 1
         """How often Milvus Lite's process was started; a new one has no collection loaded."""
@@ -218,18 +183,30 @@ class MilvusConnection:
 
     def on_client_loop(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
         """Begin `work` now, on the loop that owns the client; return its result to await."""
-        loop = _CLIENT_LOOP.get()
-        if asyncio.get_running_loop() is loop:
+        clients = CLIENT_LOOP.in_this_process()
+        if asyncio.get_running_loop() is clients.get():
             return work
-        return asyncio.wrap_future(_CLIENT_LOOP.begin(work))
+        return asyncio.wrap_future(clients.begin(work))
 
     def run_blocking(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` on the client's loop and block until it is done (never on that loop)."""
-        return asyncio.run_coroutine_threadsafe(work, _CLIENT_LOOP.get()).result()
+        loop = CLIENT_LOOP.in_this_process().get()
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
 
     async def close(self) -> None:
         """Close the client; a later call connects again."""
         await self.on_client_loop(self._close())
+
+    async def rest(self) -> None:
+        """Close the client once no call is under way; the next call opens it again."""
+        while self._calls:  # noqa: ASYNC110  forks are rare; an event would cost every call
+            await asyncio.sleep(RESTING_STEP_S)
+        await self._disconnect()
+
+    def abandon(self) -> None:
+        """Keep what this forked child has of its parent's client for ever."""
+        keep_for_ever(self._client)
+        self._client, self._lite_path = None, None
 
     async def stop_waiting(self) -> None:
         """Stop all calls from waiting for Milvus to come back, until this is closed."""
@@ -246,6 +223,15 @@ class MilvusConnection:
     async def _perform(
         self, operation: str, work: Callable[[AsyncMilvusClient], Awaitable[T]]
     ) -> T:
+        if parent := parent_in_use():
+            raise ForkedInUse(parent)
+        clients = CLIENT_LOOP.in_this_process()
+        # What a call calls in turn goes on: a fork waits for the whole of it.
+        while clients.is_resting and not _in_a_call.get():  # noqa: ASYNC110  as in `rest`
+            await asyncio.sleep(RESTING_STEP_S)
+        in_a_call = _in_a_call.set(True)
+        self._calls += 1
+        clients.open.add(self)
         try:
             # pymilvus has deadlines of its own; this one also bounds its retries and connecting.
             async with asyncio.timeout(self.timeout_s):
@@ -253,32 +239,35 @@ class MilvusConnection:
         except AlirError:
             raise
         except (MilvusException, grpc.RpcError, TimeoutError) as error:
-            translated = translate_error(error, operation, uri=self.uri, timeout_s=self.timeout_s)
+            translated = translate_error(
+                error, operation, address=self._address, timeout_s=self.timeout_s
+            )
             if self.is_lite and isinstance(translated, MilvusUnavailable):
                 self._lite_may_be_dead = True
             raise translated from error
+        finally:
+            self._calls -= 1
+            _in_a_call.reset(in_a_call)
 
     async def _connected(self) -> AsyncMilvusClient:
-        if self._connecting is None:
-            self._connecting = asyncio.Lock()
-        async with self._connecting:
+        async with self._connecting.on_this_loop():
+            if self._lite_may_be_dead and self._lite_path is not None:
+                self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
+                self._lite_may_be_dead = False
             if self._client is None:
                 self._client = await asyncio.to_thread(self._new_client)
                 self._is_connected = False
-            elif self._lite_may_be_dead and self._lite_path is not None:
-                self.lite_starts += await asyncio.to_thread(lite.revive, self._lite_path)
-                self._lite_may_be_dead = False
             if not self._is_connected:
                 await wire.connect(self._client)
                 self._is_connected = True
             return self._client
 
     def _new_client(self) -> AsyncMilvusClient:
-        if self.is_lite:
+        if self.is_lite and self._lite_path is None:
             self._lite_path = lite.acquire(self.uri)
         try:
             return AsyncMilvusClient(
-                uri=self._lite_path or self.uri,
+                uri=self._lite_path or self._address.get_secret_value(),
                 token=self._token,
                 timeout=self.timeout_s,
                 dedicated=True,
@@ -296,26 +285,22 @@ class MilvusConnection:
         except (ConnectionConfigException, ValueError) as error:
             raise InvalidSetting(
                 "ALIR_MILVUS_URI",
-                f"{self.uri!r} is not usable: {sentence_of(error)}",
+                f"{self.uri!r} is not usable: {self._address.redact(sentence_of(error))}",
                 "Correct it.",
             ) from error
 
-    async def _close(self) -> None:
+    async def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        if self._client is None and not self._calls:
+            CLIENT_LOOP.in_this_process().open.discard(self)
+        # A forked child may find that its parent, which started it, has ended it.
+        self._lite_may_be_dead = True
+
+    async def _close(self) -> None:
+        await self._disconnect()
         path, self._lite_path = self._lite_path, None
         if path is not None:
             await asyncio.to_thread(lite.release, path)
         self._retries.wait_again()
-
-
-async def _waited_for(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work`; report a failure after a cancellation as that: no caller awaits it any more."""
-    try:
-        return await work
-    except Exception as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError from error
-        raise

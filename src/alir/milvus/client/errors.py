@@ -12,6 +12,7 @@ from alir.errors import (
     MilvusTimeout,
     MilvusUnavailable,
 )
+from alir.models.secret_url import SecretUrl
 
 PASSING = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED}
 PASSING_ANSWERS = {ErrorCode.RATE_LIMIT, 4, 101, 103, 203, 401, 503, 901, 902, 903}
@@ -22,10 +23,10 @@ LITE_STARTS = "has not been init"
 
 
 def translate_error(
-    error: BaseException, operation: str, *, uri: str, timeout_s: float
+    error: BaseException, operation: str, *, address: SecretUrl, timeout_s: float
 ) -> AlirError:
     """Return the error of alir that an error of pymilvus or gRPC stands for."""
-    chain = _chain(error)
+    uri, chain = str(address), _chain(error)
     codes = {one.code() for one in chain if isinstance(one, grpc.RpcError)}
     if grpc.StatusCode.UNAUTHENTICATED in codes:
         return AccessRefused(f"Milvus at {uri}", "ALIR_MILVUS_TOKEN")
@@ -38,7 +39,7 @@ def translate_error(
     return MilvusFailed(
         uri,
         operation,
-        sentence_of(error),
+        address.redact(sentence_of(error)),
         retryable=bool(codes & PASSING) or _may_pass(error),
     )
 

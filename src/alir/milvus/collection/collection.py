@@ -5,7 +5,7 @@ alias is looked up again and means another one that fits, it is that one: see `_
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from llama_index.core.vector_stores.types import MetadataFilters
 from pymilvus import AsyncMilvusClient
 
+from alir.concurrency.per_loop import PerLoop
 from alir.errors import CollectionMismatch, MilvusFailed
 from alir.milvus.client import wire
 from alir.milvus.client.connection import MilvusConnection
@@ -24,6 +25,9 @@ from alir.milvus.rows import ID_FIELD, Row
 
 LOOKS_AGAIN_S = 2.0
 """Seconds after which a search looks an alias up again."""
+
+_Chosen = tuple[str, ExistingCollection]
+"""A collection's own name, and what it is like."""
 
 
 class Collection:
@@ -56,7 +60,7 @@ class Collection:
         self._found: ExistingCollection | None = None
         self._opened_at_start = 0
         self._look_at = 0.0
-        self._one_at_a_time: asyncio.Lock | None = None
+        self._one_at_a_time = PerLoop(asyncio.Lock)
 
     def call_method(self, operation: str, *, waits: bool = False, **kwargs: Any) -> Awaitable[Any]:
         """Begin the client's method `operation`, one that may be repeated, on this collection."""
@@ -66,8 +70,11 @@ class Collection:
     async def find_again(self) -> bool:
         """Look after a failed call if the collection was renamed or dropped behind an alias.
 
-        Return whether to make the call again, by the name that this collection has now.
+        Or if Milvus Lite was started again and has not loaded it. Return whether to make the call
+        again, by the name that this collection has now.
         """
+        if self._opened_at_start and self.found is None:
+            return await self._open(self._layout.dim, create=False) is not None
         if self._aliases is None or await self._aliases.live_collection() == self.name:
             return False
         # Its name may be an alias by now, and then of another.
@@ -171,8 +178,7 @@ class Collection:
         if (found := self.found) is not None:
             return found
         opening = partial(self._open, self._layout.dim, create=False)
-        await self.connection.begin_attempts(opening, waits=waits)
-        return self.found
+        return await self.connection.begin_attempts(opening, waits=waits)
 
     async def open_current(self) -> ExistingCollection | None:
         """Open the collection as `open_existing` does; look its alias up now and then.
@@ -192,8 +198,8 @@ class Collection:
         """
         if self._aliases is None:
             return await self.open_existing(waits=True)
-        await self.connection.begin_attempts(partial(self._look_again, only_live=True), waits=True)
-        return self.found
+        looking = partial(self._look_again, only_live=True)
+        return await self.connection.begin_attempts(looking, waits=True)
 
     async def scan(
         self,
@@ -292,50 +298,55 @@ class Collection:
         await self.connection.close()
 
     async def _open_or_create(self, dim: int | None) -> ExistingCollection:
-        await self._open(self._layout.dim or dim, create=True)
-        if self.found is None:
+        found = await self._open(self._layout.dim or dim, create=True)
+        if found is None:
             problem = f"the collection {self._layout.collection!r} vanished"
             raise MilvusFailed(self.connection.uri, "open", problem, retryable=True)
-        return self.found
+        return found
 
-    def _alone(self) -> asyncio.Lock:
-        if self._one_at_a_time is None:
-            self._one_at_a_time = asyncio.Lock()
-        return self._one_at_a_time
-
-    async def _open(self, dim: int | None, *, create: bool) -> None:
-        async with self._alone():
-            if self.found is not None:
-                return
+    async def _open(self, dim: int | None, *, create: bool) -> ExistingCollection | None:
+        """Open the collection, or make it; None only where Milvus says that there is none."""
+        async with self._one_at_a_time.on_this_loop():
+            if (found := self.found) is not None:
+                return found
             if self._overwrite:
                 await self._drop()
-            life = self.connection.lite_starts
-            chosen = await self._choose()
-            if chosen is None and create:
-                chosen = await self._create(dim)
+            chosen = await self._in_one_life(partial(self._choose_or_create, dim, create=create))
             if chosen is not None or create:
                 # Only now: a failed creation must not leave a later call to drop what exists.
                 self._overwrite = False
-            self._take(chosen, life)
+            return chosen
 
-    async def _look_again(self, *, only_live: bool = False) -> None:
-        async with self._alone():
+    async def _choose_or_create(self, dim: int | None, *, create: bool) -> _Chosen | None:
+        chosen = await self._choose()
+        return await self._create(dim) if chosen is None and create else chosen
+
+    async def _look_again(self, *, only_live: bool = False) -> ExistingCollection | None:
+        async with self._one_at_a_time.on_this_loop():
+            found = self.found
+            is_live = found and self._aliases and await self._aliases.live_collection() == self.name
+            if not is_live:
+                found = await self._in_one_life(partial(self._choose, only_live=only_live))
+            self._look_at = monotonic() + LOOKS_AGAIN_S
+            return found
+
+    async def _in_one_life(
+        self, choose: Callable[[], Awaitable[_Chosen | None]]
+    ) -> ExistingCollection | None:
+        """Choose a collection, again if Milvus Lite was started again meanwhile, and take it."""
+        life = 0
+        while life != self.connection.lite_starts:
             life = self.connection.lite_starts
-            is_open = self.found is not None
-            if not (
-                is_open and self._aliases and await self._aliases.live_collection() == self.name
-            ):
-                self._take(await self._choose(only_live=only_live), life)
-            self._look_at = monotonic() + LOOKS_AGAIN_S
-
-    def _take(self, chosen: tuple[str, ExistingCollection] | None, life: int) -> None:
+            chosen = await choose()
         self._found = None
-        if chosen is not None:
-            self.name, self._found = chosen
-            self._opened_at_start = life
-            self._look_at = monotonic() + LOOKS_AGAIN_S
+        if chosen is None:
+            return None
+        self.name, self._found = chosen
+        self._opened_at_start = life
+        self._look_at = monotonic() + LOOKS_AGAIN_S
+        return self._found
 
-    async def _choose(self, *, only_live: bool = False) -> tuple[str, ExistingCollection] | None:
+    async def _choose(self, *, only_live: bool = False) -> _Chosen | None:
         """Open the live collection and return its name with it; None if there is none.
 
         If the live one was made with another model, the one that was open already is kept, by its
@@ -356,9 +367,7 @@ class Collection:
                 raise
         return await self._choose(only_live=only_live)  # it was renamed or dropped meanwhile
 
-    async def _first_that_suits(
-        self, names: Sequence[str | None]
-    ) -> tuple[str, ExistingCollection] | None:
+    async def _first_that_suits(self, names: Sequence[str | None]) -> _Chosen | None:
         refused: CollectionMismatch | None = None
         for name in dict.fromkeys(names):
             try:
@@ -372,7 +381,7 @@ class Collection:
             raise refused
         return None
 
-    async def _create(self, dim: int | None) -> tuple[str, ExistingCollection] | None:
+    async def _create(self, dim: int | None) -> _Chosen | None:
         name = self.name if self._aliases is None else await self._aliases.first_collection()
         if not await self._exists(name):
             await self._opener.create_collection(name, dim)

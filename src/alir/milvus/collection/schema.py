@@ -171,10 +171,11 @@ class ExistingCollection:
     def node_expression(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> str:
         """Return the expression of the nodes that have one of `node_ids` and match `filters`."""
         ids = among(ID_FIELD, node_ids) if node_ids is not None else ""
+        matching = to_expression(filters, self.dialect)
         tenant = self.tenants.only_tenant(filters) if self.tenants and filters else None
         # Beside the filters, not instead of them: so Milvus looks in that tenant's partition alone.
         partition = among(TENANT_FIELD, [tenant]) if tenant else ""
-        return both(ids, partition, to_expression(filters, self.dialect))
+        return both(ids, partition, matching)
 
 
 def check_collection(

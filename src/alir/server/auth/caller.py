@@ -42,8 +42,19 @@ class Caller:
     scope: Scope
     tenant: Tenant
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether it may know the service's addresses, files and processes."""
+        return self.scope == "admin" and not self.tenant.name
+
 
 def caller(request: Request) -> Caller:
     """Return the caller of an authenticated request."""
     found: Caller = request.state.caller
+    return found
+
+
+def found_caller(request: Request) -> Caller | None:
+    """Return the caller; None if the request has not been authenticated."""
+    found: Caller | None = request.scope.get("state", {}).get("caller")
     return found

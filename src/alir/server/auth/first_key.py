@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alir.errors import InvalidSetting
 from alir.storage import keys
+from alir.storage.keys_mark import clear_mark, mark_of, path_of
 
 NAME = "first"
 _MOST_BYTES = 200
@@ -23,6 +24,7 @@ def make_first_key(db: sqlite3.Connection, file: Path) -> bool:
     Raises:
         InvalidSetting: The file cannot be written, or exists and holds something else.
     """
+    was_marked = mark_of(path_of(db)).exists()
     db.execute("BEGIN IMMEDIATE")  # two that start at once make one
     try:
         is_first = not keys.check_secret(db, None).any_exist
@@ -30,6 +32,8 @@ def make_first_key(db: sqlite3.Connection, file: Path) -> bool:
             _write(file, keys.add(db, NAME, "admin"))
     except BaseException:
         db.execute("ROLLBACK")
+        if not was_marked:
+            clear_mark(path_of(db))
         raise
     db.execute("COMMIT")
     return is_first
@@ -41,7 +45,7 @@ def _write(file: Path, secret: str) -> None:
         if os.path.lexists(file) and not _holds_a_secret(file):
             problem = "there is a file of that name, with something else in it"
             raise InvalidSetting(f"--first-key {file}", problem, "Name another.")
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
                 new.write(f"{secret}\n")

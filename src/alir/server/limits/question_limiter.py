@@ -52,7 +52,7 @@ class QuestionLimiter:
         Raises:
             TooManyQuestions: No slot came free in time, or the queue is full.
         """
-        if self.active < self.allowed:
+        if self._admits(key):
             self._acquire(key)
         else:
             await self._wait(key)
@@ -67,7 +67,7 @@ class QuestionLimiter:
         Running questions stay. The limit falls by a quarter and rises by one: additive increase,
         multiplicative decrease.
         """
-        if lag_s > LATE_S and self.active >= self.allowed > MIN_ALLOWED:
+        if lag_s > LATE_S and self._is_full and self.allowed > MIN_ALLOWED:
             self.allowed = max(MIN_ALLOWED, self.allowed * 3 // 4)
         elif lag_s < LATE_S / 2 and self.allowed < self._max_active:
             self.allowed += 1
@@ -106,6 +106,24 @@ class QuestionLimiter:
         if not turn.cancelled():
             turn.set_exception(self._busy())
 
+    def _admits(self, key: str) -> bool:
+        """Return whether a question of a key may start now.
+
+        The last eighth of the slots is for keys that have none: one key cannot hold them all.
+        Without keys everybody is the same caller.
+        """
+        has_one = bool(key) and key in self._active_by_key
+        return self.active < self.allowed - (self._reserved if has_one else 0)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether no question starts of a key that has one under way."""
+        return self.active >= self.allowed - self._reserved
+
+    @property
+    def _reserved(self) -> int:
+        return max(1, self.allowed // 8) if self.allowed > 1 else 0
+
     def _acquire(self, key: str) -> None:
         self.active += 1
         self._active_by_key[key] += 1
@@ -119,9 +137,9 @@ class QuestionLimiter:
 
     def _dispatch(self) -> None:
         """Give the free slots to waiting questions."""
-        while self._queues and self.active < self.allowed:
+        while waiting := [key for key in self._queues if self._admits(key)]:
             # The first among equals; the key that is served goes to the end.
-            following = min(self._queues, key=lambda one: self._active_by_key[one])
+            following = min(waiting, key=lambda one: self._active_by_key[one])
             queue = self._queues.pop(following)
             self._queues[following] = queue
             turn = queue.popleft()

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,9 @@ from alir.server.problems import refusal
 from alir.steps.agent.budget_tracker import count_tokens
 from alir.storage import keys
 from alir.storage.service_database import ServiceDatabase
+
+BUSY_RETRY_AFTER = "2"
+"""Seconds, after a refusal because too much is under way."""
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class RateLimiter:
         requests_per_minute: Limit for each key, also for one burst; 0 is no limit.
         tokens_per_day: Limit on the cost of a key's questions, from midnight UTC; 0 is no limit.
         question_limiter: Limits the questions that run at once.
+        max_requests_per_key: Limit on the requests of one key that are under way; open streams,
+            for example. Without keys everybody is the same caller, and has no such limit.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class RateLimiter:
         requests_per_minute: int,
         tokens_per_day: int,
         question_limiter: QuestionLimiter,
+        max_requests_per_key: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -48,6 +54,8 @@ class RateLimiter:
         self._per_day = tokens_per_day
         self.question_limiter = question_limiter
         self._clock = clock
+        self._max_per_key = max_requests_per_key
+        self._under_way: Counter[str] = Counter()
         self._buckets: dict[str, _TokenBucket] = {}
         self.refused: Counter[str] = Counter()
         """Refused requests by the limit that was reached."""
@@ -70,6 +78,25 @@ class RateLimiter:
             detail = f"A key may make {self._per_minute} requests a minute."
             raise refusal(429, "Too Many Requests", detail, Retry_After=str(wait_s))
         bucket.left -= 1
+
+    @contextmanager
+    def request_under_way(self, key: str) -> Iterator[None]:
+        """Count a request of a key until it ends.
+
+        Raises:
+            ProblemException: As many of the key are under way as may be.
+        """
+        if key and self._under_way[key] >= self._max_per_key:
+            self.refused["requests"] += 1
+            detail = f"A key may have {self._max_per_key} requests under way."
+            raise refusal(429, "Too Many Requests", detail, Retry_After=BUSY_RETRY_AFTER)
+        self._under_way[key] += 1
+        try:
+            yield
+        finally:
+            self._under_way[key] -= 1
+            if not self._under_way[key]:
+                del self._under_way[key]
 
     @asynccontextmanager
     async def question_slot(self, caller: Caller) -> AsyncIterator[None]:

@@ -42,7 +42,7 @@ class McpTransport:
     caller: Callable[[Context], Caller]
     question_slot: Callable[[Caller], AbstractAsyncContextManager[None]]
     """Holds a slot for a question, and counts its tokens."""
-    error_text: Callable[[AlirError], str]
+    error_text: Callable[[AlirError, Caller], str]
     """Returns the text of an error for a host, in a sentence or two."""
 
 
@@ -102,14 +102,14 @@ async def _call(
         arguments = tool.arguments.model_validate_json(json.dumps(given))
     except ValidationError as error:
         return _failed(_invalid_arguments(error))
+    caller = transport.caller(context)
     try:
-        caller = transport.caller(context)
         async with transport.question_slot(caller) if tool.is_question else nullcontext():
             found = await tool.call(arguments, caller.tenant, report)
     except ProblemException as refused:
         return _failed(_refusal_text(refused))
     except AlirError as error:
-        return _failed(transport.error_text(error))
+        return _failed(transport.error_text(error, caller))
     except Exception:  # noqa: BLE001  the SDK may send its text to the host
         _log.exception("A tool failed")
         return _failed(DEFECT)

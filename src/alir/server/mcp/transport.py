@@ -29,7 +29,9 @@ class McpHttpTransport:
 
     def __init__(self, app: Alir, rate_limiter: RateLimiter) -> None:
         transport = McpTransport(
-            _caller, rate_limiter.question_slot, lambda error: problem_of(error).detail
+            _caller,
+            rate_limiter.question_slot,
+            lambda error, caller: problem_of(error, caller).detail,
         )
         server = mcp_server(app, transport)
         server.middleware.append(CancellationMiddleware())

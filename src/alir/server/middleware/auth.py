@@ -50,7 +50,8 @@ class AuthMiddleware:
         caller = await self._find_caller(Headers(scope=scope))
         scope.setdefault("state", {})["caller"] = caller
         self._rate_limiter.count_request(caller.key)
-        await self._app(scope, receive, send)
+        with self._rate_limiter.request_under_way(caller.key):
+            await self._app(scope, receive, send)
 
     async def _find_caller(self, headers: Headers) -> Caller:
         secret = _secret(headers.get("authorization", ""))

@@ -1,13 +1,15 @@
 """Answers for errors that are raised on the way to the routes."""
 
+import asyncio
 import logging
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alir.errors import AlirError
-from alir.server.problems import ProblemException, handle_error
+from alir.server.problems import RETRY_AFTER_S, STOPPING, ProblemException, handle_error
 
+_AGAIN = {"Retry-After": str(RETRY_AFTER_S)}
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +35,10 @@ class ErrorMiddleware:
             await self._app(scope, receive, sent)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # Only a stop of the service cancels a request, when ALIR_DRAIN_S has passed.
+            if not has_begun:
+                await STOPPING.response(Request(scope), _AGAIN)(scope, receive, send)
         except Exception as error:  # noqa: BLE001  the last place to answer
             if not isinstance(error, ProblemException | AlirError):
                 _log.exception("A request failed")

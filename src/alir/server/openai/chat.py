@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +11,18 @@ from secrets import token_hex
 from typing import Any
 
 from llama_index.core.llms import LLM
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from workflows.handler import WorkflowHandler
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import AlirError
 from alir.events.agent import AskAgent
 from alir.events.ask import Answer, Ask, Token
 from alir.models.kept_answers import KeptAnswer
-from alir.server.auth.caller import caller
+from alir.server.answer_stream import answer_stream
+from alir.server.auth.caller import Caller, caller
 from alir.server.openai.conversation import Conversation, read_conversation
 from alir.server.openai.reply_text import ReplyText
 from alir.server.openai.requests import ChatCompletionRequest
@@ -35,12 +35,12 @@ from alir.server.openai.schemas import (
     Choice,
     ChoiceDelta,
     ChunkChoice,
+    FinishReason,
     Usage,
 )
 from alir.server.openai.tokens import encoding
 from alir.server.problems import ProblemException, problem_of, refusal
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.questions import PING_S
 from alir.server.schemas.problems import Problem, openai_error
 from alir.server.schemas.requests import read_body
 from alir.steps.agent.budget_tracker import count_tokens
@@ -58,13 +58,16 @@ class _Reply:
 
     body: ChatCompletionRequest
     conversation: Conversation
-    tenant: str
+    caller: Caller
     text: ReplyText
     id: str = field(default_factory=lambda: f"chatcmpl-{token_hex(12)}")
     created: int = field(default_factory=lambda: int(time.time()))
 
     def degraded(self, answer: Answer) -> list[str]:
         return [*self.conversation.degraded, *answer.degraded]
+
+    def finish_reason(self, answer: Answer) -> FinishReason:
+        return "length" if answer.is_cut else self.text.finish_reason
 
     def below(self, answer: Answer) -> str:
         """Return what stands below an answer: its citations, and what was not looked at."""
@@ -76,7 +79,7 @@ class _Reply:
 
     def last_piece(self, answer: Answer) -> ServerSentEvent:
         delta = ChoiceDelta(citations=answer.citations, degraded=self.degraded(answer))
-        choice = ChunkChoice(delta=delta, finish_reason=self.text.finish_reason)
+        choice = ChunkChoice(delta=delta, finish_reason=self.finish_reason(answer))
         return self._event([choice], ignored=self.body.ignored)
 
     async def usage(self, text: str) -> Usage:
@@ -136,17 +139,17 @@ class ChatRoutes:
         if body.max_answer_tokens is not None:
             await asyncio.to_thread(encoding)
         question = await _alone(conversation.question, conversation.earlier, llm=self._app.llm)
-        tenant = caller(request).tenant
-        filters = tenant.filters
+        filters = caller(request).tenant.filters
         run = (
             self._app.ask.run(start_event=Ask(question=question, filters=filters))
             if body.model == ASK_MODEL
             else self._app.agent.run(start_event=AskAgent(question=question, filters=filters))
         )
         text = ReplyText(max_tokens=body.max_answer_tokens, stops=body.stops)
-        reply = _Reply(body, conversation, tenant.name, text)
+        reply = _Reply(body, conversation, caller(request), text)
         if body.stream:
-            return EventSourceResponse(self._streamed(run, reply), ping=PING_S)
+            drain_s = self._app.settings.drain_s
+            return answer_stream(self._streamed(run, reply), run, drain_s=drain_s)
         async for _ in events(run):
             pass
         answer = _whole(await run)
@@ -159,7 +162,7 @@ class ChatRoutes:
             id=reply.id,
             created=reply.created,
             model=body.model,
-            choices=[Choice(message=message, finish_reason=text.finish_reason)],
+            choices=[Choice(message=message, finish_reason=reply.finish_reason(answer))],
             usage=await reply.usage(content),
             ignored=body.ignored,
         )
@@ -167,7 +170,7 @@ class ChatRoutes:
 
     async def _streamed(
         self, run: WorkflowHandler, reply: _Reply
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> AsyncGenerator[ServerSentEvent, None]:
         passed: list[str] = []
         try:
             yield reply.piece(role="assistant", content="")
@@ -185,8 +188,8 @@ class ChatRoutes:
             options = reply.body.stream_options
             if options is not None and options.include_usage:
                 yield await reply.usage_event("".join(passed))
-        except AlirError as error:
-            yield ServerSentEvent(json.dumps(openai_error(problem_of(error))))
+        except Exception as error:  # noqa: BLE001  no stream ends without its last event
+            yield ServerSentEvent(json.dumps(openai_error(problem_of(error, reply.caller))))
         yield ServerSentEvent("[DONE]")
 
     def _keep(self, reply: _Reply, answer: Answer) -> None:
@@ -198,7 +201,7 @@ class ChatRoutes:
             mode=answer.mode,
             citations=answer.citations,
         )
-        self._answers.keep(reply.id, reply.tenant, kept)
+        self._answers.keep(reply.id, reply.caller.tenant.name, kept)
 
 
 async def _alone(question: str, earlier: Sequence[str], *, llm: LLM | None) -> str:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from alir.errors import AlirError
-from alir.server.problems import problem_of
+from alir.server.problems import title_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 
@@ -41,11 +41,20 @@ class DependencyStatus(ApiModel):
     """The kind of problem; the service's log has the rest."""
 
 
+class IngestionsStatus(ApiModel):
+    """The ingestions that have not ended."""
+
+    waiting: int
+    problem: str | None = None
+    """The kind of problem that holds one up; it is tried again."""
+
+
 class ReadinessResponse(ApiModel):
     """Whether the service can answer questions."""
 
     status: Literal["ready", "not ready"]
     dependencies: dict[str, DependencyStatus]
+    ingestions: IngestionsStatus | None = None
 
 
 class HealthRoutes:
@@ -53,10 +62,16 @@ class HealthRoutes:
 
     Args:
         checks: Functions by name; each raises an `AlirError` if its dependency is down.
+        ingestions: Returns the present status of the ingestions.
     """
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        ingestions: Callable[[], IngestionsStatus | None] = lambda: None,
+    ) -> None:
         self._checks = checks
+        self._ingestions = ingestions
         self._last: dict[str, DependencyStatus] = {}
         self._lock = asyncio.Lock()
         self._checked_s = -FRESH_S
@@ -95,7 +110,9 @@ class HealthRoutes:
                 self._checked_s = monotonic()
         is_ready = all(one.status == "up" for one in self._last.values())
         ready = ReadinessResponse(
-            status="ready" if is_ready else "not ready", dependencies=self._last
+            status="ready" if is_ready else "not ready",
+            dependencies=self._last,
+            ingestions=self._ingestions(),
         )
         status = 200 if is_ready else 503
         return JSONResponse(ready.model_dump(exclude_none=True), status_code=status)
@@ -109,7 +126,7 @@ class HealthRoutes:
             problem = detail = f"It has not answered for {TIMEOUT_S:g} s."
         except AlirError as error:
             # Addresses and paths are not for those without a key.
-            problem, detail = problem_of(error).title, str(error)
+            problem, detail = title_of(error), str(error)
         last = self._last.get(name)
         status: Literal["up", "down"] = "down" if problem else "up"
         if last is not None and last.status == status:

@@ -7,11 +7,12 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from alir.server.answer_stream import PING_S
 from alir.server.auth.caller import caller
 from alir.server.auth.tenant_files import resolve_path
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.routes.endpoint import Endpoint
-from alir.server.routes.questions import PING_S, accepts_events
+from alir.server.routes.questions import accepts_events
 from alir.server.schemas.ingestions import Ingestion, IngestionRequest
 from alir.server.schemas.requests import read_body
 
@@ -63,11 +64,12 @@ class IngestionRoutes:
         """
         tenant = caller(request).tenant
         body = await read_body(request, IngestionRequest)
-        self._queue.check_capacity()
+        self._queue.check_capacity(tenant)
         files = await asyncio.to_thread(lambda: [resolve_path(path, tenant) for path in body.paths])
-        return accepted(
-            await self._queue.submit(tenant, "ingest", files, delete_many=body.delete_many)
+        queued = await self._queue.submit(
+            tenant, "ingest", files, delete_many=body.delete_many, rehash=body.rehash
         )
+        return accepted(queued)
 
     async def get_ingestion(self, request: Request) -> Response:
         """Return an ingestion; as server-sent events, one for each change, until it ends."""

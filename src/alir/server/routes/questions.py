@@ -1,23 +1,23 @@
 """Questions: answered as one JSON object, or streamed as server-sent events."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from secrets import token_hex
 
 from pydantic import BaseModel
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 from workflows.handler import WorkflowHandler
 
 from alir.app.application import Alir
 from alir.app.streaming import events
-from alir.errors import AlirError
 from alir.events.agent import AgentAnswer, AskAgent, MeaningAsked
 from alir.events.ask import Answer, Ask
 from alir.models.kept_answers import AnswerKind, KeptAnswer
-from alir.server.auth.caller import caller
+from alir.server.answer_stream import answer_stream
+from alir.server.auth.caller import Caller, caller
 from alir.server.problems import problem_of
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.meanings import MeaningRoutes
@@ -30,9 +30,6 @@ from alir.storage.answers import AnswerStore
 ToClientEvent = Callable[[object], tuple[str, BaseModel] | None]
 """Returns the name and the object of an event of a run; None if it is not for clients."""
 
-PING_S = 15
-"""Between comments on a silent stream, so that no proxy takes it for dead."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Question:
@@ -40,10 +37,15 @@ class _Question:
 
     kind: AnswerKind
     body: AskRequest | AgentRequest
-    tenant: str
+    caller: Caller
     run: WorkflowHandler
     id: str = field(default_factory=lambda: token_hex(16))
     """Of its run and of its answer."""
+
+    @property
+    def tenant(self) -> str:
+        """The name of the caller's tenant."""
+        return self.caller.tenant.name
 
 
 class QuestionRoutes:
@@ -89,7 +91,7 @@ class QuestionRoutes:
         tenant = caller(request).tenant
         start = Ask(question=body.question, top_k=body.top_k, filters=tenant.filters)
         run = self._app.ask.run(start_event=start)
-        return await self._answered(_Question("ask", body, tenant.name, run), request)
+        return await self._answered(_Question("ask", body, caller(request), run), request)
 
     async def ask_agent(self, request: Request) -> Response:
         """Answer a question of several parts, searching for each until enough is found.
@@ -111,17 +113,18 @@ class QuestionRoutes:
             may_ask=body.may_ask,
         )
         run = self._app.agent.run(start_event=start)
-        return await self._answered(_Question("agent", body, tenant.name, run), request)
+        return await self._answered(_Question("agent", body, caller(request), run), request)
 
     async def _answered(self, question: _Question, request: Request) -> Response:
         if accepts_events(request):
-            return EventSourceResponse(self._streamed(question), ping=PING_S)
+            drain_s = self._app.settings.drain_s
+            return answer_stream(self._streamed(question), question.run, drain_s=drain_s)
         async for _ in events(question.run):  # a client that goes away ends it
             pass
         answer = self._kept(question, await question.run)
         return Response(answer.model_dump_json(), media_type="application/json")
 
-    async def _streamed(self, question: _Question) -> AsyncIterator[ServerSentEvent]:
+    async def _streamed(self, question: _Question) -> AsyncGenerator[ServerSentEvent, None]:
         try:
             # Closed with this: a client that goes while it is sent something ends the run, too.
             async with aclosing(events(question.run, steps=question.body.steps)) as happening:
@@ -131,8 +134,8 @@ class QuestionRoutes:
                         yield sse_event(name, value.model_dump_json())
             answer = self._kept(question, await question.run)
             yield sse_event("answer", answer.model_dump_json())
-        except AlirError as error:
-            problem = problem_of(error)
+        except Exception as error:  # noqa: BLE001  no stream ends without its last event
+            problem = problem_of(error, question.caller)
             yield sse_event("problem", problem.model_dump_json(exclude_defaults=True))
         finally:
             self._meanings.stop_waiting(question.id)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,9 @@ from alir.models.files import StoredSource, source_id
 from alir.models.path_filters import both
 from alir.models.records import FailedFile
 from alir.server.auth.caller import Tenant, caller
-from alir.server.auth.tenant_files import is_inside
+from alir.server.auth.tenant_files import find_upload, is_inside
 from alir.server.ingestion_queue import IngestionQueue
-from alir.server.problems import refusal
+from alir.server.problems import ProblemException, refusal
 from alir.server.routes.endpoint import Endpoint
 from alir.server.routes.ingestions import accepted
 from alir.server.schemas.base import ApiModel
@@ -182,22 +183,41 @@ class SourceRoutes:
         return PlainTextResponse(_joined(chunks))
 
     async def delete_source(self, request: Request) -> Response:
-        """Delete a file below the caller's folder at once; its chunks are deleted in their turn."""
+        """Delete a file below the caller's folder at once; its chunks are deleted in their turn.
+
+        Also an upload that was cancelled, or waits for its turn.
+        """
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._queue.check_capacity()
-        return accepted(await self._queue.submit(tenant, "delete", [file]))
+        self._queue.check_capacity(tenant)
+        try:
+            deletion = await self._queue.submit(
+                tenant, "delete", [file], change=partial(file.unlink, missing_ok=True)
+            )
+        except OSError as error:
+            detail = "The service may not remove it from its disk; it stays in the index."
+            raise refusal(409, "Cannot Be Deleted", detail) from error
+        return accepted(deletion)
 
     async def retry_source(self, request: Request) -> Response:
-        """Ingest a failed file again."""
+        """Ingest a file again that failed, or whose upload was cancelled."""
         tenant = caller(request).tenant
         file = await self._own(request, tenant)
-        self._queue.check_capacity()
+        self._queue.check_capacity(tenant)
         return accepted(await self._queue.submit(tenant, "ingest", [file]))
 
     async def _own(self, request: Request, tenant: Tenant) -> Path:
         """Return the requested file, which must be below the tenant's folder."""
-        file = _path(*await self._found(request))
+        try:
+            file = _path(*await self._found(request))
+        except ProblemException:
+            id_ = request.path_params["id"]
+            if not _ID.fullmatch(id_):
+                raise
+            uploaded = await asyncio.to_thread(find_upload, id_, tenant)
+            if uploaded is None:
+                raise
+            file = uploaded
         if not await asyncio.to_thread(is_inside, file, tenant):
             detail = "The file is not below the service's folder: it can only be done there."
             raise refusal(409, "Not The Service's", detail)

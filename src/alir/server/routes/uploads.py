@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,15 @@ from alir.server.auth.tenant_files import is_inside, safe_name
 from alir.server.ingestion_queue import IngestionQueue
 from alir.server.limits.disk_quota import DiskQuota
 from alir.server.problems import ProblemException, refusal
+from alir.server.routes.drafts import open_draft
 from alir.server.routes.endpoint import Endpoint
 from alir.server.schemas.base import ApiModel
 from alir.server.schemas.ingestions import Ingestion
 from alir.settings import Settings
 
 PATH = "/v1/files"
-PART_PREFIX = ".alir-upload-"
-"""The prefix of a draft; it is hidden, so no ingestion reads it."""
+MAX_FIELDS = 100
+"""Fields of a form besides its files; they are ignored."""
 _FORM_BYTES = 64 * 1024
 """The bytes of a form besides those of its files."""
 _MIB = 1024 * 1024
@@ -106,7 +106,7 @@ class UploadRoutes:
         file is refused, none is stored.
         """
         tenant = caller(request).tenant
-        self._queue.check_capacity()
+        self._queue.check_capacity(tenant)
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
@@ -125,16 +125,16 @@ class UploadRoutes:
                 raise refusal(400, "Bad Request", "The form has no end.")
             if not form.parts:
                 raise refusal(422, "Invalid Body", "The form has no file.")
-            await asyncio.to_thread(form.commit)
+            await asyncio.to_thread(form.sync)
             paths = [part.path for part in form.parts]
-            ingestion = await self._queue.submit(tenant, "ingest", paths)
+            ingestion = await self._queue.submit(tenant, "ingest", paths, change=form.place)
         except FormParserError as error:
             detail = "The form is damaged."
             raise refusal(400, "Bad Request", detail) from error
         except OSError as error:
             raise _disk_failed(error) from error
         finally:
-            await asyncio.to_thread(form.discard)
+            form.discard()
         files = [
             UploadedFile(file=one.path.name, source=source_id(one.path), size_bytes=one.size_bytes)
             for one in form.parts
@@ -162,6 +162,8 @@ class _Form:
         self._limits = limits
         self._quota = quota
         self._size_bytes = 0
+        self._fields = self._field_bytes = 0
+        """Parts that are no files, and the bytes of their contents."""
         self._header = ("", "")
         self._disposition = ""
         self._current: _Part | None = None
@@ -192,6 +194,10 @@ class _Form:
         _, options = parse_options_header(self._disposition)
         given = options.get(b"filename")
         if given is None:
+            self._fields += 1
+            if self._fields > MAX_FIELDS:
+                detail = f"A form may bring {MAX_FIELDS} fields besides its files."
+                raise refusal(413, "Content Too Large", detail)
             return
         if len(self.parts) == self._limits.files:
             detail = f"A request may bring {self._limits.files} files."
@@ -202,17 +208,19 @@ class _Form:
             raise refusal(422, "Unusable Name", f"Two files are called {path.name}.")
         if path.is_dir() or path.is_symlink():
             raise refusal(409, "Unusable Name", f"{path.name} exists, and is not a file.")
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._quota.count_replaced(path)
-        draft = self._folder / f"{PART_PREFIX}{secrets.token_hex(8)}"
-        # Exclusive: an existing file is never written to.
-        self._current = _Part(path, draft, draft.open("xb"))
+        self._current = _Part(path, *open_draft(self._folder))
         self.parts.append(self._current)
 
     def write(self, piece: bytes) -> None:
         """Write to the draft of the part."""
         part = self._current
         if part is None:
+            self._field_bytes += len(piece)
+            if self._field_bytes > _FORM_BYTES:
+                detail = f"The fields of a form have at most {_FORM_BYTES} bytes."
+                raise refusal(413, "Content Too Large", detail)
             return
         part.size_bytes += len(piece)
         if part.size_bytes > self._limits.file_bytes:
@@ -226,32 +234,30 @@ class _Form:
         """End the form."""
         self.is_whole = True
 
-    def commit(self) -> None:
-        """Give every file its name, once all are complete and synced to the disk."""
+    def sync(self) -> None:
+        """Write every draft to the disk."""
         for part in self.parts:
             part.file.flush()
             os.fsync(part.file.fileno())
-            part.file.close()
         self._quota.check_folder()
+
+    def place(self) -> None:
+        """Give every file its name."""
         for part in self.parts:
             part.draft.replace(part.path)
         _sync_folder(self._folder)
         _sync_folder(self._folder.parent)
 
     def discard(self) -> None:
-        """Delete the drafts."""
+        """Delete the drafts; it does not wait for the disk, nor for a thread that may be refused.
+
+        First the names: what is not written yet need not be.
+        """
         for part in self.parts:
-            part.file.close()
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 part.draft.unlink()
-
-
-def clear_drafts(root: Path) -> None:
-    """Delete the drafts of interrupted uploads in `root` and in the folders of tenants."""
-    for pattern in (f"{PART_PREFIX}*", f"*/{PART_PREFIX}*"):
-        for draft in root.glob(pattern):
-            with suppress(FileNotFoundError):
-                draft.unlink()
+            with suppress(OSError):  # a full disk does not take the rest
+                part.file.close()
 
 
 def _parser(boundary: bytes, form: _Form) -> MultipartParser:

@@ -19,6 +19,8 @@ class IngestionRequest(RequestModel):
     """Below the caller's folder; "." is all of it."""
     delete_many: bool = False
     """Whether more than half of the indexed files may be deleted."""
+    rehash: bool = False
+    """Whether files are read that have the size and times that they had."""
 
 
 class Ingestion(ApiModel):
@@ -32,6 +34,7 @@ class Ingestion(ApiModel):
     paths: list[str]
     """Files and folders, below the caller's own."""
     delete_many: bool = False
+    rehash: bool = False
     begun: str
     """When it was requested, in ISO 8601."""
     ended: str | None = None

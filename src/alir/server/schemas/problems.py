@@ -29,9 +29,10 @@ class Problem(ApiModel):
 
     def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
         """Return the response, in the shape that the request's path needs."""
-        if speaks_openai(request.url.path):
+        path: str = request.scope["path"]  # request.url is made of the Host, too
+        if speaks_openai(path):
             return JSONResponse(openai_error(self), _openai_status(self.status), headers=headers)
-        if request.url.path == MCP_PATH:
+        if path == MCP_PATH:
             return JSONResponse(_mcp_error(self), self.status, headers=headers)
         return JSONResponse(
             self.model_dump(exclude_defaults=True),

@@ -1,6 +1,7 @@
 """The bodies and query parameters of requests, read and validated."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -17,9 +18,10 @@ MAX_JSON_SIZE = 100_000
 """Of a body, as `json_size` counts. More would keep the event loop for over 50 ms."""
 UNCOUNTED_BYTES = 256 * 1024
 """Of a body that is read without a look at its size: it cannot hold so much."""
-
 MAX_ERRORS = 20
-"""Told of a request; there may be one for each of its values."""
+"""Invalid fields that a problem names."""
+MAX_PARAMETERS = 100
+"""Query parameters of a request."""
 
 B = TypeVar("B", bound="RequestModel")
 
@@ -63,7 +65,7 @@ def _parsed(content: bytes, kind: type[B]) -> B:
             ) from error
         body = from_json(content)
         found = [(_pointer(one["loc"], body), one["msg"]) for one in first[:MAX_ERRORS]]
-        raise _invalid("Body", found) from error
+        raise _invalid("Body", found, total=len(first)) from error
 
 
 def read_query(request: Request, kind: type[B]) -> B:
@@ -73,8 +75,10 @@ def read_query(request: Request, kind: type[B]) -> B:
         ProblemException: A parameter is unknown, repeated, or does not fit the model.
     """
     given = request.query_params.multi_items()
-    names = [name for name, _ in given]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if len(given) > MAX_PARAMETERS:
+        raise _invalid("Query", [("", f"It has more than {MAX_PARAMETERS} parameters")])
+    counts = Counter(name for name, _ in given)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
         raise _invalid("Query", [(name, "It is there more than once") for name in twice])
     try:
         return kind.model_validate(dict(given))
@@ -90,9 +94,12 @@ def invalid_request(
     return _invalid(what, [(at, problem)])
 
 
-def _invalid(what: str, found: Sequence[tuple[str, str]]) -> ProblemException:
-    errors = [{"at": at, "problem": problem} for at, problem in found]
+def _invalid(what: str, found: Sequence[tuple[str, str]], *, total: int = 0) -> ProblemException:
+    errors = [{"at": at, "problem": problem} for at, problem in found[:MAX_ERRORS]]
     detail = f"{errors[0]['at'] or f'The {what.lower()}'}: {errors[0]['problem']}."
+    total = max(total, len(found))
+    if total > MAX_ERRORS:
+        detail += f" {total - MAX_ERRORS} more are wrong, and not named."
     return ProblemException(
         Problem(title=f"Invalid {what}", status=422, detail=detail, errors=errors)
     )

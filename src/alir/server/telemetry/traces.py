@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,6 +20,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.util.types import AttributeValue
+
+from alir.models.secret_url import SecretUrl
 
 FLUSH_S = 3.0
 """Longest wait, at the end, until the last spans are sent."""
@@ -91,13 +94,13 @@ class Traces:
     """Sends the traces of one service to a collector, in the background.
 
     Args:
-        endpoint: the collector's address; `/v1/traces` is put after it.
+        endpoint: the collector's address; `/v1/traces` is put after its path.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self._exporter = OTLPSpanExporter(
-            f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_TIMEOUT_S
-        )
+    def __init__(self, endpoint: SecretUrl) -> None:
+        parts = urlsplit(endpoint.get_secret_value())
+        address = parts._replace(path=f"{parts.path.rstrip('/')}/v1/traces").geturl()
+        self._exporter = OTLPSpanExporter(address, timeout=EXPORT_TIMEOUT_S)
         named = {SERVICE_NAME: "alir", SERVICE_VERSION: version("alir")}
         self._provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))

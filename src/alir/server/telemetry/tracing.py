@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from workflows import Workflow
 
 from alir.errors import ExtraMissing
+from alir.models.secret_url import SecretUrl
 
 if TYPE_CHECKING:
     from alir.server.telemetry.traces import Traces
@@ -23,7 +24,7 @@ class Tracing:
         ExtraMissing: Tracing is on, and OpenTelemetry is not installed.
     """
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, endpoint: SecretUrl | None) -> None:
         self._traces: Traces | None = None
         if endpoint is not None:
             try:

@@ -10,7 +10,7 @@ from workflows.handler import WorkflowHandler
 from alir.errors import AlirError
 from alir.server.workflow_runs.store import RunStore
 
-STOP_S = 5.0
+STOP_S = 2.0
 """Longest wait, at a stop, for the work of runs to end."""
 
 _log = logging.getLogger(__name__)

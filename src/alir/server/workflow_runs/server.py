@@ -23,11 +23,11 @@ from starlette.types import Message
 from workflows.plugins.basic import BasicRuntime
 
 from alir.app.application import Alir
+from alir.server.answer_stream import PING_S
 from alir.server.auth.caller import caller
 from alir.server.limits.rate_limiter import RateLimiter
 from alir.server.problems import ProblemException, internal_problem, refusal
 from alir.server.routes.meanings import MeaningRoutes
-from alir.server.routes.questions import PING_S
 from alir.server.schemas.problems import Problem
 from alir.server.schemas.requests import read_body
 from alir.server.workflow_runs.database import RunDatabase

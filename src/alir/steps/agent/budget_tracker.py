@@ -87,7 +87,7 @@ class BudgetTracker:
             await self.run_out_of_time()
             return []
         except LanguageModelFailed as error:
-            await self.note(f"{error} Rules decided instead.")
+            await self.note(f"{error.told()} Rules decided instead.")
             return []
         await self.count_reply(reply)
         return reply

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from llama_index.core.llms import LLM, ChatMessage, MessageRole
 
+from alir.steps.ask.stream import received
+
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -21,6 +23,6 @@ def messages(instructions: str, asked: str) -> list[ChatMessage]:
 
 async def consult(asked: Sequence[ChatMessage], *, llm: LLM) -> list[str]:
     """Return the lines of the model's reply, without bullets, quotation marks and empty ones."""
-    pieces = [response.delta or "" async for response in await llm.astream_chat(asked)]
+    pieces = [piece async for piece in received(await llm.astream_chat(asked))]
     lines = [_LIST_MARK.sub("", line).strip(" \t\"'“”") for line in "".join(pieces).splitlines()]
     return [line for line in lines if line]

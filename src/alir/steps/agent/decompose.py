@@ -5,12 +5,13 @@ question may be two questions joined by "and". What the rules do not know stays 
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 
 from llama_index.core.llms import ChatMessage
 
 from alir.steps.agent.consult import messages
-from alir.steps.agent.restate import leans
+from alir.steps.agent.restate import leans_from
 
 MAX_PARTS = 5
 
@@ -80,14 +81,19 @@ def topic(question: str) -> str:
 
     The report's name helps to find it, and would then choose the sentences in which it is named.
     """
-    said = _SAID.fullmatch(question.rstrip("?？. "))
+    said = _matched(_SAID, question.rstrip("?？. "))
     return said["topic"] if said else question
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    # No pattern passes a line's end, but it takes the square of the length to find that out.
+    return None if "\n" in text else pattern.fullmatch(text)
 
 
 def _compared(asked: str) -> list[str]:
     """The two sides of a comparison; none if it is none, or they cannot be told apart."""
     text = asked.strip().rstrip("?？.! ")
-    comparison = _COMPARED.fullmatch(text)
+    comparison = _matched(_COMPARED, text)
     if comparison is None:
         sides = _VERSUS.split(text)
         return _worded(*sides) if len(sides) == 2 and not _CLAUSE.match(text) else []
@@ -114,7 +120,7 @@ def _worded(first: str, second: str) -> list[str]:
 def _as_question(side: str) -> str:
     """Make "what the essay says about it" a question; what is no clause stays a phrase."""
     side = side.strip()
-    saying = _SAYING.fullmatch(side)
+    saying = _matched(_SAYING, side)
     if saying:
         does = "did" if saying["past"] == "ed" else "does" if saying["past"] else "do"
         side = f"what {does} {saying['who']} {saying['verb']} {saying['of']}"
@@ -125,11 +131,14 @@ def _as_question(side: str) -> str:
 def _clauses(asked: str) -> list[str]:
     """The questions that "and" joins; one that leans on the one before ("when did he") stays."""
     text = asked.strip()
+    joints = [*_NEXT_CLAUSE.finditer(text)]
+    asking = [word.start() for word in _ASKS.finditer(text)] if joints else []
     parts: list[str] = []
     start = 0
-    for joint in _NEXT_CLAUSE.finditer(text):
-        clause = text[joint.end() :]
-        if _ASKS.search(text[start : joint.start()]) and not leans(clause):
+    leaning = leans_from(text, [joint.end() for joint in joints])
+    for joint, is_leaning in zip(joints, leaning, strict=True):
+        is_asking = bisect(asking, joint.start() - 1) > bisect(asking, start - 1)
+        if is_asking and not is_leaning:
             parts.append(text[start : joint.start()])
             start = joint.end()
     parts.append(text[start:])

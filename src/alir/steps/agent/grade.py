@@ -1,12 +1,13 @@
 """Grade: how well passages fit a question, to decide whether to search again."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
-from alir.steps.ask.text.sentences import content_words
+from alir.steps.ask.text.sentences import content_words, content_words_of
 
 GRADED = 3
 """Passages that are looked at: the first ones are the best, and each costs a core 10 ms or so."""
@@ -33,5 +34,6 @@ async def grade(
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
     words = content_words(question)
-    shares = [len(words & content_words(text)) / max(len(words), 1) for text in texts]
+    stated = await asyncio.to_thread(content_words_of, texts)
+    shares = [len(words & own) / max(len(words), 1) for own in stated]
     return max(0.0, float((vectors @ asked + WORDS_WEIGHT * np.asarray(shares)).max()))

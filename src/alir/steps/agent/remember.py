@@ -15,4 +15,4 @@ async def remember(
     try:
         await sessions.add_turn(inquiry.session, inquiry.question, answer)
     except SessionsFailed as error:
-        await tracker.note(f"This question is not remembered. {error}")
+        await tracker.note(f"This question is not remembered. {error.told()}")

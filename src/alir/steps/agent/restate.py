@@ -20,16 +20,23 @@ without the others: say whom and what its pronouns mean. Keep its words otherwis
 understood as it is, repeat it.
 Reply with the question alone, on one line."""
 
-_LEANS = re.compile(
+_REFERS = re.compile(
     r"\b(?:he|she|it|they|him|her|them|his|hers|its|their|theirs|this|these|those|dia|ia|mereka|"
-    r"itu|ini|tersebut|\w{3,}nya)\b|^(?:and|what about|how about|dan|bagaimana dengan)\b",
+    r"itu|ini|tersebut|\w{3,}nya)\b",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"(?:and|what about|how about|dan|bagaimana dengan)\b", re.IGNORECASE)
 
 
 def leans(question: str) -> bool:
     """Return whether the words of `question` refer to an earlier one."""
-    return bool(_LEANS.search(question))
+    return bool(_GOES_ON.match(question) or _REFERS.search(question))
+
+
+def leans_from(text: str, positions: Sequence[int]) -> list[bool]:
+    """Return for each of `positions` whether the words of `text` from there on lean so."""
+    last = max((word.start() for word in _REFERS.finditer(text)), default=-1)
+    return [at <= last or bool(_GOES_ON.match(text, at)) for at in positions]
 
 
 def restate(question: str, earlier: Sequence[str]) -> str | None:

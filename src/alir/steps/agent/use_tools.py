@@ -106,5 +106,5 @@ async def _chosen(
     except TimeoutError:
         await tracker.run_out_of_time()
     except LanguageModelFailed as error:
-        await tracker.note(f"{error} No tool was used.")
+        await tracker.note(f"{error.told()} No tool was used.")
     return []

@@ -6,12 +6,13 @@ does not hold is removed from the answer and counted.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
 from alir.models.answers import Citation, Quote, SourcePassage, Span
-from alir.steps.ask.text.normalize import find
-from alir.steps.ask.text.sentences import UNSPACED, content_words, sentences
+from alir.steps.ask.text.passage_text import PassageText
+from alir.steps.ask.text.sentences import UNSPACED, content_words
 
 MIN_SHARE = 0.2
 """Least share of a sentence's content words that the sentence it cites must have."""
@@ -19,8 +20,9 @@ MIN_QUOTED_WORDS = 3
 """A shorter text in quotation marks is a name or a term, not a quotation."""
 MIN_QUOTED_LETTERS = 6
 """The same, of a script without spaces between its words."""
+MAX_QUOTATIONS = 5
+"""Of one sentence; further ones are not looked for."""
 
-MARKER = re.compile(r"\s?\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _QUOTATION = re.compile(r"\"([^\"]+)\"|“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|「([^「」]+)」")
 
 
@@ -53,9 +55,21 @@ class Citations:
         self.made: list[Citation] = []
         self.removed = 0
         self._passages = passages
+        self._read = [
+            PassageText(one.node.get_content(metadata_mode=MetadataMode.NONE)) for one in passages
+        ]
+        self._numbers: dict[Citation, int] = {}
         self._cited: list[int] = []
         """The passage of each citation."""
         self._stored = stored
+        self._sentence = ""
+        self._supports: dict[int, Span | None] = {}
+        """By number, what `_sentence`, the last one, rests on."""
+
+    def prepare(self) -> None:
+        """Read the passages, before a model's numbers are checked. Blocks; call it off the loop."""
+        for passage in self._read:
+            passage.prepare()
 
     def cite(self, quote: Quote) -> int | None:
         """Return the number of the citation of `quote`; None, and counted, if it does not hold."""
@@ -63,10 +77,11 @@ class Citations:
         if citation is None:
             self.removed += 1
             return None
-        if citation not in self.made:
+        if citation not in self._numbers:
             self.made.append(citation)
             self._cited.append(quote.passage)
-        return self.made.index(citation) + 1
+            self._numbers[citation] = len(self.made)
+        return self._numbers[citation]
 
     def cite_number(self, number: int, sentence: str) -> int | None:
         """Return the citation of source `number` (from 1) for `sentence`, a language model's.
@@ -77,22 +92,23 @@ class Citations:
         if not 1 <= number <= len(self._passages):
             self.removed += 1
             return None
-        span = _support(sentence, self._text(number - 1))
+        if sentence != self._sentence:
+            self._sentence, self._supports = sentence, {}
+        if number not in self._supports:
+            self._supports[number] = _support(sentence, self._read[number - 1])
+        span = self._supports[number]
         if span is None:
             self.removed += 1
             return None
         return self.cite(Quote(number - 1, span.start, span.end))
 
-    def passage(self, number: int) -> str:
+    def passage(self, number: int) -> PassageText:
         """Return the text of the passage that citation `number` (from 1) is of."""
-        return self._text(self._cited[number - 1])
-
-    def _text(self, passage: int) -> str:
-        return self._passages[passage].node.get_content(metadata_mode=MetadataMode.NONE)
+        return self._read[self._cited[number - 1]]
 
     def _checked(self, quote: Quote) -> Citation | None:
         node = self._passages[quote.passage].node
-        text = self._text(quote.passage)[quote.start : quote.end]
+        text = self._read[quote.passage].text[quote.start : quote.end]
         stored = self._stored.get(node.node_id, "")
         if not text or stored[quote.start : quote.end] != text:
             return None
@@ -106,21 +122,14 @@ class Citations:
         )
 
 
-def _support(sentence: str, text: str) -> Span | None:
-    """The stretch of `text` that `sentence` rests on; None if there is none."""
-    quotations = [words for words in _quotations(sentence) if _is_quotation(words)]
+def _support(sentence: str, passage: PassageText) -> Span | None:
+    """The stretch of `passage` that `sentence` rests on; None if there is none."""
+    quotations = [*islice(filter(_is_quotation, _quotations(sentence)), MAX_QUOTATIONS)]
     if quotations:
-        spans = [find(words.rstrip(".,;"), text) for words in quotations]
+        spans = (passage.normalized.find(words.rstrip(".,;")) for words in quotations)
         return next((span for span in spans if span is not None), None)
-    words = content_words(sentence)
-    best, best_share = None, 0.0
-    for span in sentences(text):
-        share = len(words & content_words(text[span.start : span.end])) / max(len(words), 1)
-        if share > best_share:
-            best, best_share = span, share
-        if best_share == 1.0:  # none has more; and to find sentences takes longer than this loop
-            break
-    return best if best_share >= MIN_SHARE else None
+    best, share = passage.most_alike(content_words(sentence))
+    return best if share >= MIN_SHARE else None
 
 
 def _quotations(sentence: str) -> list[str]:

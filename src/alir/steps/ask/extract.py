@@ -1,5 +1,6 @@
 """Extract: an answer of the documents' own sentences, for when there is no language model."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,22 +72,14 @@ async def compare(
     A word of the question counts the more, the fewer of the sentences have it. The words of a
     file's name stand in each of its sentences.
     """
-    texts = [passage.node.get_content(metadata_mode=MetadataMode.NONE) for passage in passages]
-    names = content_words_of([_name(passage) for passage in passages])
-    found = _sentences(texts)
-    worded = zip(found.items(), content_words_of(found), strict=True)
-    candidates = [
-        (quote, sentence, words | names[quote.passage])
-        for (sentence, quote), words in worded
-        if len(words) >= MIN_WORDS
-    ]
+    # Passages may be long and odd, and to read such takes long.
+    candidates, within = await asyncio.to_thread(_candidates, passages)
     if not candidates:
         nothing = np.zeros(0, np.float32)
         return SentenceScores([], nothing, nothing, nothing)
     quotes, compared, words = zip(*candidates, strict=True)
     vectors = np.asarray(await embedding.aget_text_embedding_batch([*compared]), dtype=np.float32)
     asked = np.asarray(await embedding.aget_query_embedding(question), dtype=np.float32)
-    within = [own | name for own, name in zip(content_words_of(texts), names, strict=True)]
     rarity = _rarity(content_words(question) - _OF_DOCUMENTS, words)
     return SentenceScores(
         quotes,
@@ -113,6 +106,23 @@ def scored(compared: SentenceScores, weights: ExtractionWeights) -> NDArray[np.f
     words = weights.words * compared.shares + weights.passage_words * compared.passage_shares
     scores: NDArray[np.float32] = compared.cosines + words
     return scores
+
+
+def _candidates(
+    passages: Sequence[NodeWithScore],
+) -> tuple[list[tuple[Quote, str, set[str]]], list[set[str]]]:
+    """Return the sentences that may answer, with their words; and the words of each passage."""
+    texts = [passage.node.get_content(metadata_mode=MetadataMode.NONE) for passage in passages]
+    names = content_words_of([_name(passage) for passage in passages])
+    found = _sentences(texts)
+    worded = zip(found.items(), content_words_of(found), strict=True)
+    candidates = [
+        (quote, sentence, words | names[quote.passage])
+        for (sentence, quote), words in worded
+        if len(words) >= MIN_WORDS
+    ]
+    within = [own | name for own, name in zip(content_words_of(texts), names, strict=True)]
+    return candidates, within
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

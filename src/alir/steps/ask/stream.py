@@ -1,26 +1,22 @@
 """Stream: a language model's text as it comes, cut into sentences, its numbers made citations."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 
-from alir.steps.ask.cite import MARKER, Citations
+from llama_index.core.llms import ChatResponse
+
+from alir.steps.ask.cite import Citations
+from alir.steps.ask.text.code import outside_code
+from alir.steps.ask.text.markers import MARKER, numbers_of
+from alir.steps.ask.text.open_sentence import OpenSentence
 from alir.steps.ask.text.sentences import content_words
 
-_CODE = re.compile(r"(?P<ticks>`+)[^`\n]+(?P=ticks)")
-_MARKER_OR_CODE = re.compile(f"{MARKER.pattern}|{_CODE.pattern}")
-_UNFINISHED = re.compile(r"\s*(?:\[[\d\s,]{0,400})?\Z")
-_STOP = re.compile(r"[.!?。！？][\"'”’)]*|\n")
-_NUMBERS = r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]"
-_TRAILING = re.compile(rf"(?:[ \t]*{_NUMBERS})*")
-_LINES_OF_NUMBERS = re.compile(
-    rf"(?:[ \t]*\n\s*{_NUMBERS}(?:[ \t]*{_NUMBERS})*(?=[ \t]*(?:\n|\Z)))*"
-)
-_MAY_GO_ON = re.compile(rf"[\"'”’)]*\s*(?:{_NUMBERS}\s*)*(?:\[[\d\s,]{{0,400}})?\Z")
-_LAST_WORD = re.compile(r"[^\s(\"'“‘]*\Z")
-_ABBREVIATIONS = frozenset(
-    re.findall(r"\w+", "al approx co corp dept dr fig inc jr ltd messrs mr mrs ms prof sr st vs")
-)
-_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+STEP_CHARS = 64
+"""Taken at once: not many sentences end in them."""
+STEPS_AT_ONCE = 8
+"""Then the event loop goes on with others."""
 _NO_CLAIM = (":", "?", "：", "？")
 
 
@@ -46,146 +42,100 @@ class CitedText:
 
     def __init__(self, citations: Citations) -> None:
         self._citations = citations
-        self._held = ""
-        """The present sentence, from its beginning."""
+        self._sentence = OpenSentence()
         self._given = 0
         """How much of it was given out."""
-        self._in_code = False
+        self._space: list[str] = []
+        """White space behind the last sentence: it belongs to none."""
+        self._in_fence = False
 
     def feed(self, text: str) -> list[str | Claim]:
         """Take the next piece; return what can be shown, and the sentences that ended."""
-        self._held += text
-        return self._ready(final=False)
+        return [one for step in steps(text) for one in self._ready(step, final=False) if one]
 
     def finish(self) -> list[str | Claim]:
         """Return what is left when the text has ended."""
-        return self._ready(final=True)
+        return [one for one in (*self._ready("", final=True), *self._space) if one]
 
-    def _ready(self, *, final: bool) -> list[str | Claim]:
-        ready: list[str | Claim] = []
+    def _ready(self, text: str, *, final: bool) -> Iterator[str | Claim]:
         while True:
-            if not self._given:
-                ready.append(self._space(final=final))
-            end = _sentence_end(self._held, final=final)
+            yield self._take(text)
+            end = self._sentence.end(final=final)
             if not end:
                 break
-            sentence, self._held = self._held[:end], self._held[end:]
-            shown, claim = self._cited(sentence)
-            ready += [shown[self._given :], *([] if claim is None else [claim])]
-            self._given = 0
-        safe = _safe(self._held)
-        if safe > self._given:
-            ready.append(self._held[self._given : safe])
-            self._given = safe
-        return [piece for piece in ready if piece]
+            written = self._sentence.text
+            shown, claim = self._cited(written[:end])
+            yield shown[self._given :]
+            if claim is not None:
+                yield claim
+            self._sentence, self._given, text = OpenSentence(), 0, written[end:]
+        showable = self._sentence.showable()
+        if showable > self._given:
+            yield self._sentence.text[self._given : showable]
+            self._given = showable
 
-    def _space(self, *, final: bool) -> str:
-        """Take the white space between two sentences: it belongs to neither."""
-        text = self._held.lstrip()
-        if not text and not final:
+    def _take(self, text: str) -> str:
+        """Add `text` to the sentence; return the white space before, if the sentence begins."""
+        if self._sentence.text:
+            self._sentence.text += text
             return ""
-        space = self._held[: len(self._held) - len(text)]
-        self._held = text
+        self._sentence.text = text.lstrip()
+        self._space.append(text[: len(text) - len(self._sentence.text)])
+        if not self._sentence.text:
+            return ""
+        space = "".join(self._space)
+        self._space.clear()
         return space
 
     def _cited(self, sentence: str) -> tuple[str, Claim | None]:
         # What stands between fences is code, which may go on over many lines.
         pieces = sentence.split("```")
-        prose = pieces[self._in_code :: 2]
+        prose = pieces[self._in_fence :: 2]
         words = MARKER.sub("", "".join(prose)).strip()
         found: dict[int, None] = {}
 
         def cite(marker: re.Match[str]) -> str:
-            if marker[1] is None:  # an index in code
-                return marker[0]
-            cited = [self._citations.cite_number(int(n), words) for n in marker[1].split(",")]
+            cited = [self._citations.cite_number(n, words) for n in numbers_of(marker)]
             numbers = dict.fromkeys(number for number in cited if number is not None)
             found.update(numbers)
             lead = marker[0].partition("[")[0]
             return lead + "".join(f"[{number}]" for number in numbers) if numbers else ""
 
-        pieces[self._in_code :: 2] = [_MARKER_OR_CODE.sub(cite, one) for one in prose]
-        self._in_code ^= len(pieces) % 2 == 0
+        pieces[self._in_fence :: 2] = [
+            # A number in code is an index.
+            "".join(
+                one if is_code else MARKER.sub(cite, one) for one, is_code in outside_code(piece)
+            )
+            for piece in prose
+        ]
+        self._in_fence ^= len(pieces) % 2 == 0
         claim = Claim(words, tuple(found)) if _claims(words) else None
         return "```".join(pieces), claim
+
+
+async def received(responses: AsyncIterable[ChatResponse]) -> AsyncIterator[str]:
+    """Yield the text of a model's responses, in pieces that are small enough to be taken at once.
+
+    One response may hold a whole reply, and hundreds may have come in one read of the connection:
+    the event loop goes on after a few of them.
+    """
+    taken = 0
+    async for response in responses:
+        for step in steps(response.delta or ""):
+            yield step
+            taken += 1
+            if taken % STEPS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+
+def steps(text: str) -> Iterator[str]:
+    """Cut `text` into pieces that are small enough to be taken at once."""
+    for start in range(0, len(text), STEP_CHARS):
+        yield text[start : start + STEP_CHARS]
 
 
 def _claims(sentence: str) -> bool:
     if sentence.startswith("#") or sentence.rstrip("*_\"'”’)").endswith(_NO_CLAIM):
         return False
-    words = content_words(_CODE.sub(" ", sentence))
-    return any(letter.isalpha() for word in words for letter in word)
-
-
-def _safe(text: str) -> int:
-    """How much of an unfinished sentence can be shown: up to a number, or to code not closed.
-
-    White space waits, too: behind the sentence's end it is not its own.
-    """
-    waiting = MARKER.search(text) or _UNFINISHED.search(text)
-    safe = len(text[: waiting.start()].rstrip()) if waiting else len(text)
-    line = text.rfind("\n") + 1
-    opened = _CODE.sub(lambda code: " " * len(code[0]), text[line:]).find("`")
-    return safe if opened < 0 else min(safe, line + opened)
-
-
-def _sentence_end(text: str, *, final: bool) -> int:
-    """Where the first sentence of `text` ends, markers behind it or on the next line included.
-
-    0 while that is not known: a further marker, or the rest of a number, may follow.
-    """
-    for stop in _STOP.finditer(text):
-        is_line = stop[0] == "\n"
-        code = not is_line and _in_code(text, stop.start())
-        if code is None and not final:
-            return 0
-        if code:
-            continue
-        end = _behind(_LINES_OF_NUMBERS, text, stop.start()) if is_line else stop.end()
-        if not is_line:
-            end = _behind(_LINES_OF_NUMBERS, text, _behind(_TRAILING, text, end))
-        if not final and _MAY_GO_ON.match(text, end):
-            return 0
-        if is_line or end > stop.end() or stop[0][0] in "。！？" or _ends(text, stop):
-            return end
-    return len(text.rstrip()) if final else 0
-
-
-def _behind(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
-def _ends(text: str, stop: re.Match[str]) -> bool:
-    """Whether a stop of this kind, white space behind it, ends the sentence."""
-    follows = text[stop.end() :]
-    if not follows.strip():
-        return True
-    if not follows[0].isspace():
-        return False
-    if "\n" in follows[: len(follows) - len(follows.lstrip())]:
-        return True
-    if follows.lstrip()[0].islower():
-        return False
-    return stop[0] != "." or not _abbreviates(text[: stop.start()])
-
-
-def _abbreviates(text: str) -> bool:
-    """Whether the last word is an abbreviation, an initial, or the number of a list's item."""
-    found = _LAST_WORD.search(text)
-    word = found[0] if found else ""
-    is_item = word.isdecimal() and not text[: -len(word)].rpartition("\n")[2].strip("*_ \t")
-    return is_item or word.casefold() in _ABBREVIATIONS or bool(_INITIALS.fullmatch(word))
-
-
-def _in_code(text: str, position: int) -> bool | None:
-    """Whether a position stands between backticks on its line; None while only one is there."""
-    start = text.rfind("\n", 0, position) + 1
-    end = text.find("\n", position)
-    line = text[start:] if end < 0 else text[start:end]
-    position -= start
-    spans = [code.span() for code in _CODE.finditer(line)]
-    if any(left < position < right for left, right in spans):
-        return True
-    outside = _CODE.sub(lambda code: " " * len(code[0]), line)
-    return None if end < 0 and "`" in outside[:position] else False
+    said = "".join(" " if is_code else one for one, is_code in outside_code(sentence))
+    return any(letter.isalpha() for word in content_words(said) for letter in word)

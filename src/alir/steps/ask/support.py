@@ -1,6 +1,5 @@
 """Support: how far the passages that a sentence cites support it."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.stream import Claim
+from alir.steps.ask.text.passage_text import PassageText, numbers
 from alir.steps.ask.text.sentences import content_words
 
 MIN_SUPPORT = 0.55
@@ -17,7 +17,6 @@ UNSUPPORTED = "[unsupported]"
 """What stands behind such a sentence in the answer."""
 
 _STOPS = ".!?…。！？\"'”’ "
-_NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
 
 
 async def check(claim: Claim, citations: Citations, *, embedding: BaseEmbedding) -> CheckedSentence:
@@ -31,7 +30,11 @@ async def check(claim: Claim, citations: Citations, *, embedding: BaseEmbedding)
 
 
 async def score(
-    sentence: str, quotes: Sequence[str], passages: Sequence[str], *, embedding: BaseEmbedding
+    sentence: str,
+    quotes: Sequence[str],
+    passages: Sequence[PassageText],
+    *,
+    embedding: BaseEmbedding,
 ) -> float:
     """Return the support for `sentence`, from 0 to 1.
 
@@ -39,8 +42,7 @@ async def score(
     sentence's content words that stand in the passages; 0 if a number of it stands in none. A
     sentence that is one of the quotes has full support, and costs no call of the model.
     """
-    stated = " ".join(passages)
-    if not _numbers(sentence) <= _numbers(stated):
+    if not numbers(sentence) <= set[str]().union(*(passage.numbers for passage in passages)):
         return 0.0
     texts = [" ".join(text.split()) for text in (sentence, *quotes)]
     if texts[0].rstrip(_STOPS) in {text.rstrip(_STOPS) for text in texts[1:]}:
@@ -48,11 +50,7 @@ async def score(
     vectors = np.asarray(await embedding.aget_text_embedding_batch(texts), dtype=np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     words = content_words(sentence)
-    share = len(words & content_words(stated)) / max(len(words), 1)
+    stated = set[str]().union(*(passage.words for passage in passages))
+    share = len(words & stated) / max(len(words), 1)
     cosine = max(float((vectors[1:] @ vectors[0]).max()), 0.0)
     return (cosine + share) / 2
-
-
-def _numbers(text: str) -> set[str]:
-    """Return the numbers of `text` as they are written, without the commas of thousands."""
-    return {number.replace(",", "") for number in _NUMBER.findall(text)}

@@ -1,5 +1,6 @@
 """Synthesize: passages to an answer, piece by piece, every citation checked."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -7,11 +8,12 @@ from llama_index.core.llms import LLM, ChatMessage, MessageRole
 from llama_index.core.schema import MetadataMode, NodeWithScore
 
 from alir.models.answers import CheckedSentence, Quote
-from alir.steps.ask.cite import MARKER, Citations
+from alir.steps.ask.cite import Citations
 from alir.steps.ask.extract import extract
-from alir.steps.ask.stream import CitedText, Claim
+from alir.steps.ask.stream import CitedText, Claim, received
 from alir.steps.ask.support import UNSUPPORTED, check
 from alir.steps.ask.text.fence import fenced
+from alir.steps.ask.text.markers import MARKER
 
 NOT_ANSWERED = "The documents do not answer this."
 
@@ -76,8 +78,11 @@ async def synthesize_with_llm(
                     yield f" {UNSUPPORTED}"
                 yield sentence
 
-    async for response in await llm.astream_chat(prompt(question, passages)):
-        async for piece in checked(cited.feed(response.delta or "")):
+    # To read passages takes long where they are long and odd.
+    await asyncio.to_thread(citations.prepare)
+    asked = await asyncio.to_thread(prompt, question, passages)
+    async for step in received(await llm.astream_chat(asked)):
+        async for piece in checked(cited.feed(step)):
             yield piece
     async for piece in checked(cited.finish()):
         yield piece

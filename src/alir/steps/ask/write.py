@@ -9,11 +9,14 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.llms import LLM
 from llama_index.core.schema import NodeWithScore
 
-from alir.errors import LanguageModelFailed
+from alir.errors import LanguageModelFailed, ReplyCut
 from alir.models.answers import CheckedSentence
 from alir.steps.ask.cite import Citations
 from alir.steps.ask.synthesize import synthesize_with_llm
-from alir.steps.ask.text.inert import InertText, inert
+from alir.steps.ask.text.inert import InertText
+
+BREAKS_OFF = "The answer breaks off."
+"""The end of the sentence that says why."""
 
 Show = Callable[[str | CheckedSentence], None]
 """Shows the next piece of an answer's text, or a sentence of it that was checked."""
@@ -32,6 +35,8 @@ class SynthesizedAnswer:
     citations: Citations
     degraded: list[str]
     sentences: list[CheckedSentence]
+    is_cut: bool = False
+    """Whether the model's reply ended before its end."""
 
 
 async def write(
@@ -60,11 +65,14 @@ async def write(
             async with asyncio.timeout(within_s):
                 await shown.stream(pieces)
         except LanguageModelFailed as error:
-            if shown.pieces:
+            if shown.pieces and isinstance(error, ReplyCut):
+                degraded.append(f"{error.told()} {BREAKS_OFF}")
+            elif shown.pieces:
                 raise
-            degraded.append(f"{error} This answer is extractive.")
+            else:
+                degraded.append(f"{error.told()} This answer is extractive.")
         except TimeoutError:
-            ending = "The answer breaks off." if shown.pieces else "This answer is extractive."
+            ending = BREAKS_OFF if shown.pieces else "This answer is extractive."
             degraded.append(f"No time was left for the language model. {ending}")
         else:
             if not shown.text.strip():
@@ -73,7 +81,8 @@ async def write(
         if shown.pieces:
             degraded += _removals(citations, shown.inert.removed)
             text = shown.text.strip()
-            return SynthesizedAnswer(text, "llm", citations, degraded, shown.sentences)
+            sentences, is_cut = shown.sentences, any(one.endswith(BREAKS_OFF) for one in degraded)
+            return SynthesizedAnswer(text, "llm", citations, degraded, sentences, is_cut)
     citations, shown = Citations(passages, texts), _ShownText(addresses, show)
     await shown.stream(extract(citations=citations))
     degraded += _removals(citations, shown.inert.removed)
@@ -108,7 +117,7 @@ class _ShownText:
                 if isinstance(piece, CheckedSentence):
                     self._add(self.inert.settle())
                     self._flush()
-                    sentence = replace(piece, text=inert(piece.text, self.inert.sources))
+                    sentence = replace(piece, text=self.inert.apart(piece.text))
                     self.sentences.append(sentence)
                     self._show(sentence)
                 else:

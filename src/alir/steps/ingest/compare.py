@@ -1,23 +1,36 @@
 """Compare: find the files that the index does not hold in their present version."""
 
-import asyncio
-import hashlib
-import os
-import stat
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Protocol
 
 from alir.errors import UnreadableFile
-from alir.models.files import FileContent, FileOutcome, FilePart, StoredSource, digest
+from alir.models.files import (
+    FileContent,
+    FileLimits,
+    FileOutcome,
+    FilePart,
+    StoredSource,
+    digest,
+)
 from alir.models.records import SourceRecord
 from alir.ports import ShardCatalog
+from alir.steps.ingest.open_file import OpenFolders
+from alir.steps.ingest.read_file import content
 
 NextGeneration = Callable[[int], Awaitable[int]]
 """Draws a fencing token above a number."""
-TICK_NS = 2_000_000_000
-"""Resolution of the coarsest file system clock: FAT."""
+NOT_KNOWN: Mapping[str, SourceRecord] = {}
+
+
+class Fingerprint(Protocol):
+    """Gives parts their versions, as `fingerprint` does, off the event loop."""
+
+    async def __call__(
+        self, parts: Sequence[FilePart], known: Mapping[str, SourceRecord]
+    ) -> "Comparison":
+        """Return the parts with their versions, and those that could not be read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +44,44 @@ class Comparison:
 
 
 def fingerprint(
-    parts: Sequence[FilePart], *, chunking: str, known: Mapping[str, SourceRecord] | None = None
+    parts: Sequence[FilePart],
+    *,
+    chunking: str,
+    known: Mapping[str, SourceRecord] | None = None,
+    limits: FileLimits = FileLimits(),  # noqa: B008  frozen
+    check: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Give each new part its version: a hash of the file's path, its content and `chunking`.
 
     Reads every file whole, in bounded memory, except those with the size and times of their record
     in `known` (by source id). A part that has a version keeps it. Blocks.
+
+    Args:
+        check: called often; may end it by raising.
     """
     comparison = Comparison()
-    for part in parts:
-        if part.version:
-            comparison.changed.append(part)
-            continue
-        try:
-            seen = content(part.path, (known or {}).get(part.source_id))
-        except UnreadableFile as error:
-            comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
-        else:
-            version = digest(part.source_id, seen.hash, chunking)
-            comparison.changed.append(replace(part, version=version, content=seen))
+    with OpenFolders() as folders:
+        for part in parts:
+            check()
+            if part.version:
+                comparison.changed.append(part)
+                continue
+            record = (known or {}).get(part.source_id)
+            try:
+                seen = content(part.path, record, folders=folders, limits=limits, check=check)
+            except UnreadableFile as error:
+                comparison.settled.append(FileOutcome(part.path, "failed", error.reason))
+            else:
+                version = digest(part.source_id, seen.hash, chunking)
+                comparison.changed.append(replace(part, version=version, content=seen))
     return comparison
 
 
 async def compare(
     parts: Sequence[FilePart],
     *,
-    chunking: str,
     known: Mapping[str, SourceRecord],
+    fingerprint: Fingerprint,
     catalog: ShardCatalog,
     next_generation: NextGeneration,
     gone: Collection[str] = (),
@@ -77,7 +101,7 @@ async def compare(
     new = [part for part in parts if not part.version]
     # Of an unchanged folder the ledger knows every file, and nothing is drawn.
     drawn = 0 if all(part.source_id in known for part in new) else await next_generation(0)
-    found = await asyncio.to_thread(fingerprint, new, chunking=chunking, known=known)
+    found = await fingerprint(new, known)
     live = await _live(found.changed, known, catalog=catalog)
     compared = sort_parts(found.changed, live, gone=gone, damaged=damaged)
     settled = found.settled + compared.settled
@@ -88,7 +112,7 @@ async def compare(
     if unsure:
         held = [live[part.source_id].generation for part in unsure if part.source_id in live]
         drawn = await next_generation(max(held, default=0))
-        again = await asyncio.to_thread(fingerprint, _unread(unsure), chunking=chunking)
+        again = await fingerprint(_unread(unsure), NOT_KNOWN)
         compared_again = sort_parts(again.changed, live, gone=gone, damaged=damaged)
         sure += [replace(part, generation=drawn) for part in compared_again.changed]
         settled += again.settled + compared_again.settled
@@ -155,60 +179,3 @@ def _is_unsure(part: FilePart, drawn: int, live: Mapping[str, StoredSource]) -> 
 
 def _unread(parts: Sequence[FilePart]) -> list[FilePart]:
     return [replace(part, version="", content=FileContent()) for part in parts]
-
-
-def content(path: Path, known: SourceRecord | None = None) -> FileContent:
-    """Return the file's content; without reading it if its size and times are those of `known`.
-
-    Raises:
-        UnreadableFile: it is no regular file, or the system does not let it be read.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        raise UnreadableFile(path, "has a name that is not UTF-8; rename it") from error
-    try:
-        status = path.lstat()
-        # A pipe or a device would block for ever on opening, a link leads out of the root.
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile(path, "is not a regular file; leave it out")
-        if known is not None and known.content_hash and _is_as(known, status):
-            return _seen(known.content_hash, status, is_old=True, is_known=True)
-        now_ns = time.time_ns()
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-        # A write within a tick of the file system's clock may leave the times as they are.
-        is_old = max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - TICK_NS
-        return _seen(content_hash, status, is_old=is_old)
-    except FileNotFoundError as error:
-        raise UnreadableFile(path, "vanished while it was read") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UnreadableFile(path, f"cannot be read: {reason}") from error
-
-
-def is_unchanged(path: Path, seen: FileContent) -> bool:
-    """Return whether the content is still `seen`; reads the file only if its times may mislead.
-
-    Raises:
-        UnreadableFile: it is gone, or the system does not let it be read.
-    """
-    try:
-        if seen.is_old:
-            return _is_as(seen, path.lstat())
-    except OSError:
-        pass
-    return content(path).hash == seen.hash
-
-
-def _is_as(known: SourceRecord | FileContent, status: os.stat_result) -> bool:
-    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return (known.size_bytes, known.mtime_ns, known.ctime_ns) == now
-
-
-def _seen(
-    content_hash: str, status: os.stat_result, *, is_old: bool, is_known: bool = False
-) -> FileContent:
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return FileContent(content_hash, status.st_size, *times, is_old, is_known)

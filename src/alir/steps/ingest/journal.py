@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
-from alir.models.files import FileOutcome, FilePart
+from alir.models.files import EarlierRoots, FileOutcome, FilePart
 from alir.models.records import SourceRecord, Stage
 from alir.ports import Catalog, Ledger, ShardLedger
-from alir.steps.ingest.walk import check_listed
+from alir.steps.ingest.walk import NO_EARLIER, check_listed
 
 
 async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedger | None) -> None:
@@ -17,7 +17,12 @@ async def journal(parts: Sequence[FilePart], stage: Stage, *, ledger: ShardLedge
 
 
 async def journal_failures(
-    failed: Sequence[FileOutcome], roots: Sequence[Path], *, ledger: Ledger | None, now_s: float
+    failed: Sequence[FileOutcome],
+    roots: Sequence[Path],
+    *,
+    ledger: Ledger | None,
+    now_s: float,
+    earlier: EarlierRoots = NO_EARLIER,
 ) -> None:
     """Record the files that failed, and forget the other failures below `roots`."""
     if ledger is None:
@@ -26,7 +31,7 @@ async def journal_failures(
     if reasons:
         await ledger.record_failures(reasons, now_s)
     others = [one for one in await ledger.failed_files() if one.path not in reasons]
-    known = await asyncio.to_thread(check_listed, others, roots)
+    known = await asyncio.to_thread(check_listed, others, roots, earlier)
     settled = [one.path for one, is_there in known if is_there is not None]
     if settled:
         await ledger.forget_failures(settled)
@@ -38,6 +43,7 @@ async def forget_leftover(
     *,
     held: Collection[str],
     ledger: Ledger,
+    earlier: EarlierRoots = NO_EARLIER,
 ) -> None:
     """Forget what the ledger knows below `roots` of failed and of gone files that are not `held`.
 
@@ -50,10 +56,10 @@ async def forget_leftover(
     failures = {one.path for one in failed}
     leftover = [
         one
-        async for one in ledger.sources_below(roots)
+        async for one in ledger.sources_below((*roots, *earlier.paths))
         if one.stage != "settled" or one.source_id not in held
     ]
-    known = await asyncio.to_thread(check_listed, leftover, roots)
+    known = await asyncio.to_thread(check_listed, leftover, roots, earlier)
     over = [one.source_id for one, is_there in known if is_there is False or one.path in failures]
     if over:
         await ledger.forget_sources(over)

@@ -1,13 +1,15 @@
 """Load: read the text of files, a bounded amount at a time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from alir.errors import UnreadableFile
-from alir.models.files import Failure, FilePart, LoadedPart
-from alir.models.reading import DocumentPosition
-from alir.ports import ReadGroup
-from alir.steps.ingest.compare import is_unchanged
+from alir.models.files import Failure, FileLimits, FilePart, LoadedPart
+from alir.models.reading import Reading
+from alir.ports import ReadDocument
+from alir.steps.ingest.open_file import OpenFolders, open_file
+from alir.steps.ingest.read_file import check_unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,48 +22,63 @@ class LoadResult:
     failures: list[Failure] = field(default_factory=list)
 
 
-def load(parts: Sequence[FilePart], *, budget_chars: int, read: ReadGroup) -> LoadResult:
+def load(
+    parts: Sequence[FilePart],
+    *,
+    budget_chars: int,
+    read: ReadDocument,
+    limits: FileLimits = FileLimits(),  # noqa: B008  frozen
+    check: Callable[[], None] = lambda: None,
+) -> LoadResult:
     """Read `parts`, in order, until about `budget_chars` characters of text.
 
-    A file that cannot be read fails alone. Blocks; call it off the event loop.
+    A file that cannot be read fails alone, and so does one that changed since its version was made:
+    its text may be of no version that the file ever had. Blocks; call it off the event loop.
+
+    Args:
+        check: called often; may end it by raising.
     """
     result = LoadResult()
-    positions = [DocumentPosition(part.path, part.cursor) for part in parts]
-    answered = 0
-    for part, reading in zip(parts, read(positions, budget_chars=budget_chars), strict=False):
-        answered += 1
-        if isinstance(reading, UnreadableFile):
-            result.failures.append(Failure(part, reading.reason))
-        else:
-            result.loaded.append(LoadedPart(part, reading.segments, reading.next))
-    result.untouched.extend(parts[answered:])
+    left = budget_chars
+    with OpenFolders() as folders:
+        for number, part in enumerate(parts):
+            # With little left, a part would end in the middle of a word.
+            if left < budget_chars / 10:
+                result.untouched.extend(parts[number:])
+                break
+            check()
+            try:
+                reading = _read(part, left, folders, read=read, limits=limits, check=check)
+            except UnreadableFile as error:
+                result.failures.append(Failure(part, error.reason))
+            else:
+                left -= sum(len(segment.text) for segment in reading.segments)
+                result.loaded.append(LoadedPart(part, reading.segments, reading.next))
     return result
 
 
-_CHANGED = "changed while it was read; the next run reads it again"
-
-
-def confirm(read: LoadResult) -> LoadResult:
-    """Fail the files that changed since their version was made.
-
-    Their text may be of no version that the file ever had. Checks each file once, when its end was
-    read. Blocks; call it off the event loop.
-    """
-    loaded, failures = [], list(read.failures)
-    for one in read.loaded:
-        if one.next is None and (reason := _change(one.part)):
-            failures.append(Failure(one.part, reason))
-        else:
-            loaded.append(one)
-    return replace(read, loaded=loaded, failures=failures)
-
-
-def _change(part: FilePart) -> str:
-    """Return why the file is not what it was; empty if it is, or was never compared."""
-    if not part.content.hash:
-        return ""
-    try:
-        same = is_unchanged(part.path, part.content)
-    except UnreadableFile as error:
-        return error.reason
-    return "" if same else _CHANGED
+def _read(
+    part: FilePart,
+    budget_chars: int,
+    folders: OpenFolders,
+    *,
+    read: ReadDocument,
+    limits: FileLimits,
+    check: Callable[[], None],
+) -> Reading:
+    if too_many := limits.too_many(part.chunks):
+        raise UnreadableFile(part.path, too_many)
+    with open_file(part.path, folders) as descriptor:
+        before = os.fstat(descriptor)
+        reading = read(part.path, part.cursor, budget_chars=budget_chars, descriptor=descriptor)
+        if part.content.hash:
+            check_unchanged(
+                part.path,
+                descriptor,
+                before,
+                part.content,
+                is_end=reading.next is None,
+                limits=limits,
+                check=check,
+            )
+    return reading

@@ -18,10 +18,10 @@ from llama_index.core.vector_stores.types import (
     MetadataFilters,
 )
 
-from alir.models.files import StoredSource, StoredVersion, head_id
+from alir.models.files import EarlierRoots, StoredSource, StoredVersion, head_id
 from alir.models.records import SourceRecord
 from alir.ports import Catalog, Ledger
-from alir.steps.ingest.walk import listed
+from alir.steps.ingest.walk import NO_EARLIER, listed
 
 VERSIONS_PER_DELETE = 500
 ABANDONED_US = 3_600_000_000
@@ -32,7 +32,11 @@ ABANDONED_US = 3_600_000_000
 class IndexState:
     """The versions that the index holds of the files below some paths."""
 
+    below: tuple[Path, ...]
+    """The paths."""
     source_ids: frozenset[str]
+    """Of all files that it holds there."""
+    files: int
     chunks: int
     """Of the versions that stay."""
     superseded: list[StoredSource]
@@ -41,26 +45,38 @@ class IndexState:
     """Versions of files that are gone; a new file with the content of one was moved there."""
 
 
-async def read_index(roots: Sequence[Path], *, catalog: Catalog) -> IndexState:
-    """Read what the index holds below `roots`, and check which of its files are gone."""
+async def read_index(
+    roots: Sequence[Path], *, catalog: Catalog, earlier: EarlierRoots = NO_EARLIER
+) -> IndexState:
+    """Read what the index holds below `roots`, and check which of its files are gone.
+
+    Files that went with `earlier` roots are gone.
+    """
+    below = (*roots, *earlier.paths)
     newest: dict[str, StoredSource] = {}
     superseded: list[StoredSource] = []
-    gone: dict[str, StoredSource] = {}
-    async for source, is_there in listed(catalog.complete_versions(below=roots), roots):
+    there: set[str] = set()
+    gone: dict[str, None] = {}
+    async for source, is_there in listed(catalog.complete_versions(below=below), roots, earlier):
         other = newest.setdefault(source.source_id, source)
         if other is not source:
             older, newer = sorted((other, source), key=lambda one: one.generation)
             newest[source.source_id] = newer
             superseded.append(older)
-        if is_there is False:
-            gone[source.source_id] = newest[source.source_id]
-    chunks = sum(source.chunks for source in newest.values())
-    return IndexState(frozenset(newest), chunks, superseded, [*gone.values()])
+        if is_there is not None:
+            (there.add if is_there else gone.setdefault)(source.source_id)
+    return IndexState(
+        below=below,
+        source_ids=frozenset(newest),
+        files=len(there) + len(gone),
+        chunks=sum(source.chunks for source in newest.values()),
+        superseded=superseded,
+        gone=[newest[one] for one in gone],
+    )
 
 
 async def recover(
     held: IndexState,
-    roots: Sequence[Path],
     *,
     catalog: Catalog,
     vector_store: BasePydanticVectorStore,
@@ -71,9 +87,9 @@ async def recover(
     Return the live versions that have lost chunks: their files are to be ingested again.
     """
     await delete_versions(held.superseded, vector_store=vector_store)
-    if await catalog.count_chunks(below=roots) == held.chunks:
+    if await catalog.count_chunks(below=held.below) == held.chunks:
         return []
-    stored = await catalog.stored_versions(below=roots)
+    stored = await catalog.stored_versions(below=held.below)
     leftover, damaged = await sort_versions(stored, catalog=catalog, ledger=ledger)
     await delete_versions(leftover, vector_store=vector_store)
     return damaged
@@ -132,6 +148,18 @@ async def delete_versions(
             _one_of("doc_id", [one.source_id for one in sources]),
             _one_of("version", [one.version for one in sources]),
             MetadataFilter(key="generation", value=generation),
+        ]
+        await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))
+
+
+async def delete_older(
+    source_ids: Sequence[str], generation: int, *, vector_store: BasePydanticVectorStore
+) -> None:
+    """Delete the versions of these files that were begun before `generation` was drawn."""
+    for start in range(0, len(source_ids), VERSIONS_PER_DELETE):
+        filters = [
+            _one_of("doc_id", source_ids[start : start + VERSIONS_PER_DELETE]),
+            MetadataFilter(key="generation", value=generation, operator=FilterOperator.LT),
         ]
         await vector_store.adelete_nodes(filters=MetadataFilters(filters=[*filters]))
 

@@ -1,6 +1,6 @@
 """Split: cut text into chunks that fit the embedding model, with their offsets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document, NodeRelationship, RelatedNodeInfo, TextNode
@@ -20,24 +20,29 @@ _NOT_FOR_THE_LLM = [
 _NOT_EMBEDDED = [*_NOT_FOR_THE_LLM, "file_name", "page_label"]
 
 
-def split(loaded: LoadedPart, *, node_parser: NodeParser) -> list[TextNode]:
+def split(
+    loaded: LoadedPart, *, node_parser: NodeParser, check: Callable[[], None] = lambda: None
+) -> list[TextNode]:
     """Cut a part's segments into chunks, in reading order. Blocks; call it off the event loop.
 
-    A chunk's `start_char_idx` and `end_char_idx` are offsets in the whole document; its metadata
-    holds `file_path`, `file_name`, `page_label` (PDF), `version`, `generation`, `chunk_index`
-    (from 0) and `text_hash`. Ids are deterministic. Only the text is embedded.
+    A chunk's `start_char_idx` and `end_char_idx` are offsets in the whole document, and its text is
+    what stands there, whatever the parser made of it; its metadata holds `file_path`, `file_name`,
+    `page_label` (PDF), `version`, `generation`, `chunk_index` (from 0) and `text_hash`. Ids are
+    deterministic. Only the text is embedded.
+
+    Args:
+        check: called for each segment; may end it by raising.
     """
     part = loaded.part
     chunks: list[TextNode] = []
     for segment in loaded.segments:
-        found = node_parser.get_nodes_from_documents([Document(text=segment.text)])
-        nodes = [one for one in found if isinstance(one, TextNode) and one.text.strip()]
-        # A parser gives the next offset of a text, which may be before the one it was cut at.
-        starts = place([node.text for node in nodes], segment.text)
-        starts = starts or [node.start_char_idx or 0 for node in nodes]
-        for node, start in zip(nodes, starts, strict=True):
+        check()
+        nodes = node_parser.get_nodes_from_documents([Document(text=segment.text)])
+        texts = [one.text for one in nodes if isinstance(one, TextNode) and one.text.strip()]
+        for span in place(texts, segment.text):
+            text = segment.text[span.start : span.end]
             index = part.chunks + len(chunks)
-            chunks.append(_chunk(part, node.text, segment.start + start, segment.page, index))
+            chunks.append(_chunk(part, text, segment.start + span.start, segment.page, index))
     return chunks
 
 

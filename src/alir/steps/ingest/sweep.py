@@ -7,9 +7,10 @@ from pathlib import Path
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 from alir.errors import TooManyDeletions
-from alir.models.files import FileOutcome, StoredVersion
+from alir.models.files import EarlierRoots, FileOutcome, StoredVersion
 from alir.ports import Catalog, Ledger
 from alir.steps.ingest.recover import delete_versions, read_index, recover
+from alir.steps.ingest.walk import NO_EARLIER
 
 FEW_FILES = 10
 """A run may always delete this many."""
@@ -39,6 +40,7 @@ async def sweep(
     vector_store: BasePydanticVectorStore,
     ledger: Ledger | None = None,
     moved: Collection[str] = (),
+    earlier: EarlierRoots = NO_EARLIER,
     empty: Collection[Path] = (),
     delete_many: bool = False,
 ) -> SweepResult:
@@ -51,26 +53,25 @@ async def sweep(
     Args:
         ledger: knows which incomplete versions are its own runs'.
         moved: content hashes of files that were found elsewhere.
+        earlier: what roots led to before: its files go, wherever they may still lie.
         empty: the folders of `roots` without a file, such as one where no disk is mounted.
         delete_many: whether more than half of the files held of `roots`, and more than ten, may go.
 
     Raises:
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
-    held = await read_index(roots, catalog=catalog)
+    held = await read_index(roots, catalog=catalog, earlier=earlier)
     swept = SweepResult()
     for source in held.gone:
         swept.source_ids.append(source.source_id)
         is_elsewhere = source.content_hash in moved
         (swept.moved if is_elsewhere else swept.deleted).append(source.path)
-    refused = refused_deletions(swept.deleted, held=len(held.source_ids), empty=empty)
+    refused = refused_deletions(swept.deleted, held=held.files, empty=empty)
     if refused is not None and not delete_many:
         raise refused
     await delete_versions(held.gone, vector_store=vector_store)
     staying = replace(held, chunks=held.chunks - sum(source.chunks for source in held.gone))
-    damaged = await recover(
-        staying, roots, catalog=catalog, vector_store=vector_store, ledger=ledger
-    )
+    damaged = await recover(staying, catalog=catalog, vector_store=vector_store, ledger=ledger)
     return replace(
         swept,
         held=held.source_ids.difference(swept.source_ids),

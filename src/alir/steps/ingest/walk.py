@@ -3,20 +3,24 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
-from functools import cache, partial
+from bisect import bisect_right
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from alir.errors import NothingToIngest, PathNotFound
 from alir.models.file_kinds import kind
-from alir.models.files import FileOutcome, FilePart, Roots
+from alir.models.files import EarlierRoots, FileOutcome, FilePart
+from alir.steps.ingest.open_file import OpenFolders, check_want, is_behind_a_link, reason
 
 GROUP_FILES = 64
 GROUP_BYTES = 500_000
 """A larger file is a group of its own."""
 PATHS_PER_CHECK = 1000
-"""Paths checked in one call: it bounds memory, and how long a folder's real path is cached."""
+"""Paths checked in one call: it bounds memory, and how long a folder stays open."""
+
+_HIDDEN = frozenset({"__pycache__", "node_modules"})
+NO_EARLIER = EarlierRoots()
 
 
 class HasPath(Protocol):
@@ -31,48 +35,21 @@ class HasPath(Protocol):
 F = TypeVar("F", bound=HasPath)
 
 
-def survey(paths: Sequence[str | Path]) -> Roots:
-    """Check that every path exists and count the files below them.
-
-    Raises:
-        PathNotFound: one of `paths` does not exist.
-        NothingToIngest: there is no file to read.
-    """
-    if not paths:
-        raise NothingToIngest("No path was given", "there is nothing to ingest")
-    # `Path.expanduser` raises for a user the system does not know.
-    absolute = [Path(os.path.realpath(os.path.expanduser(path))) for path in paths]  # noqa: PTH111
-    for given, path in zip(paths, absolute, strict=True):
-        if not os.path.exists(path):  # noqa: PTH110  `Path.exists` raises where it may not look
-            raise PathNotFound(Path(given))
-    distinct = sorted(set(absolute))
-    roots = tuple(path for path in distinct if not any(other in path.parents for other in distinct))
-    files = size_bytes = 0
-    empty = []
-    for root in roots:
-        before = files
-        for part in walk([root]):
-            files += 1
-            size_bytes += part.size_bytes if isinstance(part, FilePart) else 0
-        if files == before:
-            empty.append(root)
-    if not files:
-        raise NothingToIngest(", ".join(str(path) for path in paths))
-    return Roots(roots, files, size_bytes, tuple(empty))
-
-
-def walk(roots: Sequence[Path]) -> Iterator[FilePart | FileOutcome]:
-    """Yield every file below `roots`, sorted within each folder.
+def walk(
+    roots: Sequence[Path], *, check: Callable[[], None] = lambda: None
+) -> Iterator[FilePart | FileOutcome]:
+    """Yield every file below `roots`, which are real paths, sorted within each folder.
 
     Hidden files and folders and files of kinds that hold no text are passed over, unless named
     as a root themselves. Links are not followed: what they point to is ingested where it is. A
-    folder that cannot be listed comes as a failed outcome.
+    folder that cannot be listed comes as a failed outcome. Each level costs the same, however deep.
+
+    Args:
+        check: called for each folder; may end the walk by raising.
     """
-    for root in roots:
-        if os.path.isdir(root):  # noqa: PTH112  as above
-            yield from _below(root)
-        else:
-            yield from _file(root, root.stat)
+    with OpenFolders() as folders:
+        for root in roots:
+            yield from _below(root, folders, check)
 
 
 def groups(
@@ -93,41 +70,78 @@ def groups(
 
 
 async def listed(
-    found: AsyncIterable[F], roots: Sequence[Path]
+    found: AsyncIterable[F], roots: Sequence[Path], earlier: EarlierRoots = NO_EARLIER
 ) -> AsyncIterator[tuple[F, bool | None]]:
     """Yield each of `found` with the result of `is_listed`; checks off the event loop."""
     page: list[F] = []
     async for one in found:
         page.append(one)
         if len(page) == PATHS_PER_CHECK:
-            for pair in await asyncio.to_thread(check_listed, page, roots):
+            for pair in await asyncio.to_thread(check_listed, page, roots, earlier):
                 yield pair
             page = []
-    for pair in await asyncio.to_thread(check_listed, page, roots):
+    for pair in await asyncio.to_thread(check_listed, page, roots, earlier):
         yield pair
 
 
+class RootLookup:
+    """Tells which of some roots a path is below; of nested ones, which of the outer. Its cost does
+    not grow with their number.
+    """
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._roots: list[Path] = []
+        self._keys: list[str] = []
+        for key, root in sorted((_key(root), root) for root in roots):
+            if not self._keys or not _is_below(key, self._keys[-1]):
+                self._roots.append(root)
+                self._keys.append(key)
+
+    def find(self, path: Path) -> Path | None:
+        """Return the root that is `path` or holds it; None if none does."""
+        key = _key(path)
+        # Between a root and what is below it, only what is below it is sorted.
+        before = bisect_right(self._keys, key) - 1
+        return self._roots[before] if before >= 0 and _is_below(key, self._keys[before]) else None
+
+
+def _key(path: Path) -> str:
+    # The separator before all other characters: "a/b" directly after "a", before "a-b".
+    return str(path).rstrip("/").replace("/", "\0")
+
+
+def _is_below(key: str, root: str) -> bool:
+    return key == root or key.startswith(f"{root}\0")
+
+
 def is_listed(
-    path: Path, roots: Sequence[Path], *, realpath: Callable[[Path], str] = os.path.realpath
+    path: Path,
+    roots: Sequence[Path] | RootLookup,
+    earlier: EarlierRoots = NO_EARLIER,
+    *,
+    folders: OpenFolders | None = None,
 ) -> bool | None:
     """Return whether `walk(roots)` yields `path`; None when `path` is below none of them.
 
-    False only if the file system reports that it does not exist: a path that cannot be checked
-    counts as listed.
+    False only if the file system reports that it does not exist, or if it went with an earlier
+    root: a path that cannot be checked counts as listed.
+
+    Args:
+        earlier: what roots led to before; it is not looked at.
+        folders: folders that are open already; near them a look is cheap.
     """
-    root = next((root for root in roots if root == path or root in path.parents), None)
+    root = (roots if isinstance(roots, RootLookup) else RootLookup(roots)).find(path)
     if root is None:
-        return None
+        return False if earlier.holds(path) else None
     try:
-        is_file = stat.S_ISREG(path.lstat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+        with nullcontext(folders) if folders else OpenFolders() as opened:
+            is_file = stat.S_ISREG(opened.status(path).st_mode)
+    except FileNotFoundError:
         return False
-    except OSError:
-        return True
-    between = path.relative_to(root).parts
-    passed_over = any(map(_is_hidden, between)) or (between and kind(path) is None)
-    # Below a folder that has become a link, the path leads somewhere else.
-    return is_file and not passed_over and realpath(path.parent) == str(path.parent)
+    except OSError as error:
+        # Below a folder that has become a link, the path leads somewhere else.
+        return not is_behind_a_link(error)
+    return is_file and (path == root or not (_is_in_hidden(path, root) or kind(path) is None))
 
 
 def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
@@ -135,51 +149,97 @@ def may_be_listed(path: Path, roots: Sequence[Path]) -> bool:
 
     What is gone may have been a folder, whatever its name.
     """
-    for root in roots:
-        if root == path:
-            return True
-        if root in path.parents:
-            hidden = any(map(_is_hidden, path.relative_to(root).parts))
-            return not hidden and (kind(path) is not None or not os.path.isfile(path))  # noqa: PTH113  as above
-    return False
+    root = RootLookup(roots).find(path)
+    if root is None or root == path:
+        return root is not None
+    hidden = _is_in_hidden(path, root)
+    return not hidden and (kind(path) is not None or not os.path.isfile(path))  # noqa: PTH113  `Path.is_file` raises where it may not look
 
 
-def check_listed(page: Sequence[F], roots: Sequence[Path]) -> list[tuple[F, bool | None]]:
+def check_listed(
+    page: Sequence[F], roots: Sequence[Path], earlier: EarlierRoots = NO_EARLIER
+) -> list[tuple[F, bool | None]]:
     """Return each of `page` with the result of `is_listed`. Blocks."""
-    # One folder's files share the look at what leads to it; the next page looks again.
-    realpath = cache(os.path.realpath)
-    return [(one, is_listed(one.path, roots, realpath=realpath)) for one in page]
+    lookup = RootLookup(roots)
+    found: dict[int, bool | None] = {}
+    # In the order of the paths: what lies near the path before is cheap to reach.
+    with OpenFolders() as folders:
+        for number in sorted(range(len(page)), key=lambda one: _key(page[one].path)):
+            found[number] = is_listed(page[number].path, lookup, earlier, folders=folders)
+    return [(one, found[number]) for number, one in enumerate(page)]
 
 
-def _below(folder: Path) -> Iterator[FilePart | FileOutcome]:
-    if Path(os.path.realpath(folder)) != folder:
-        return  # it, or one above it, has become a link since it was listed
+def _below(
+    root: Path, folders: OpenFolders, check: Callable[[], None]
+) -> Iterator[FilePart | FileOutcome]:
+    """Yield what is below `root`, or `root` itself if it is no folder."""
     try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+        is_folder = stat.S_ISDIR(folders.status(root).st_mode)
+    except FileNotFoundError:
+        return  # it vanished since it was given
     except OSError as error:
-        reason = f"the folder cannot be listed: {(error.strerror or str(error)).lower()}"
-        yield FileOutcome(folder, "failed", reason)
+        check_want(root, error)
+        yield FileOutcome(root, "failed", reason(error))
         return
-    for entry in listed:
-        if _is_hidden(entry.name) or entry.is_symlink():
-            continue
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(path)
-        elif entry.is_file(follow_symlinks=False) and kind(path) is not None:
-            yield from _file(path, partial(entry.stat, follow_symlinks=False))
+    # A list, where calls of each other would be simpler: Python's stack is not as deep as folders.
+    levels = [iter([(root, is_folder)])]
+    while levels:
+        for path, is_folder in levels[-1]:
+            if not is_folder:
+                yield from _file(path, folders)
+                continue
+            check()
+            try:
+                levels.append(_entries(path, folders))
+            except OSError as error:
+                yield from _unlisted(path, error)
+            else:
+                break
+        else:
+            levels.pop()
 
 
-def _file(path: Path, status: Callable[[], os.stat_result]) -> Iterator[FilePart | FileOutcome]:
+def _entries(folder: Path, folders: OpenFolders) -> Iterator[tuple[Path, bool]]:
+    """Return what to look at in `folder`, in order, and whether each is a folder."""
+    found: list[tuple[str, bool]] = []
+    descriptor = folders.open_folder(folder)
     try:
-        yield FilePart(path, status().st_size)
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if _is_hidden(entry.name):
+                    continue
+                is_folder = entry.is_dir(follow_symlinks=False)
+                is_file = entry.is_file(follow_symlinks=False)
+                if is_folder or (is_file and kind(Path(entry.name)) is not None):
+                    found.append((entry.name, is_folder))
+    finally:
+        os.close(descriptor)
+    return ((folder / name, is_folder) for name, is_folder in sorted(found))
+
+
+def _unlisted(folder: Path, error: OSError) -> Iterator[FileOutcome]:
+    check_want(folder, error)
+    if not isinstance(error, FileNotFoundError) and not is_behind_a_link(error):
+        why = (error.strerror or str(error)).lower()
+        yield FileOutcome(folder, "failed", f"the folder cannot be listed: {why}")
+    # Else it vanished, or became a link, since it was listed.
+
+
+def _file(path: Path, folders: OpenFolders) -> Iterator[FilePart | FileOutcome]:
+    try:
+        yield FilePart(path, folders.status(path).st_size)
     except FileNotFoundError:
         return  # it vanished since it was listed
     except OSError as error:
-        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
-        yield FileOutcome(path, "failed", reason)
+        check_want(path, error)
+        yield FileOutcome(path, "failed", reason(error))
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in {"__pycache__", "node_modules"}
+    return name.startswith(".") or name in _HIDDEN
+
+
+def _is_in_hidden(path: Path, root: Path) -> bool:
+    """Return whether one of the parts below `root` is hidden; searched in one string."""
+    between = f"{_key(path)[len(_key(root)) :]}\0"
+    return "\0." in between or any(f"\0{name}\0" in between for name in _HIDDEN)

@@ -32,6 +32,9 @@ PIECES = st.sampled_from(
         "manual",
         "/",
         ".",
+        "é",
+        "x" * 300,
+        "> - ",
     ]
 )
 
@@ -98,6 +101,23 @@ def test_no_address_is_shown_that_no_source_has(text: str) -> None:
     assert "evil.example" not in shown or not any(
         f"{begin}evil.example" in shown for begin in ("https://", "www.", "http://", "ftp://")
     )
+
+
+def test_a_label_is_looked_for_as_far_back_as_markdown_allows() -> None:
+    assert inert(f"[{'x' * 998}]: b", SOURCES) == f"[{'x' * 998}] : b"
+    assert inert(f"[{'x' * 1_200}]: b", SOURCES) == f"[{'x' * 1_200}]: b"
+    assert inert(f"{'x' * 1_200}[a]: b", SOURCES) == f"{'x' * 1_200}[a]: b"
+
+
+def test_another_text_is_made_inert_by_the_same_sources() -> None:
+    text = InertText(SOURCES)
+    text.feed("<")
+
+    assert text.apart("https://docs.example/manual [x](y)") == (
+        "https://docs.example/manual [x] (y)"
+    )
+    assert text.apart("www.evil.example") == "[link removed]"
+    assert (text.removed, text.settle()) == (0, "<")
 
 
 def test_what_is_left_out_is_counted() -> None:

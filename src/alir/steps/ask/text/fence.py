@@ -11,7 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 
-_TAG = re.compile("[<＜﹤‹⟨〈❮ᐸ˂](?=\\s*[/／⁄∕]?\\s*([^\\s<>]{1,40}))")
+_TAG = re.compile("[<＜﹤‹⟨〈❮ᐸ˂](?=\\s*(?:[/／⁄∕]\\s*)?([^\\s<>]{1,40}))")
 _LOOK_ALIKES = str.maketrans("аеѕрαερɑɡᴘᴀꜱɢᴇ", "aespaepagpasge")
 # <|im_start|>, <｜User｜>, [INST], <<SYS>>, <s>, <start_of_turn>: models read these as their own.
 _TEMPLATE = re.compile(

@@ -17,7 +17,7 @@ Case, accents, digits and all other punctuation must agree, and neither end is i
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -31,15 +31,15 @@ _SAME = {
 }
 _LINE_ENDS = frozenset("\n\r\v\f\x85\u2028\u2029")
 _LETTER = r"[^\W\d_]"
-_MARK = f"[{MARKS}]"
-_OF_A_WORD = rf"[^\W{UNSPACED.pattern[1:-1]}]"
+_MARK = re.compile(f"[{MARKS}]")
+_OF_A_WORD = re.compile(rf"[^\W{UNSPACED.pattern[1:-1]}]")
 """A letter or digit of a script that has spaces between its words."""
+_NOT_OF_A_WORD = re.compile(rf"[\W{UNSPACED.pattern[1:-1]}]")
 _JOINED = re.compile(
-    f"(?<={_LETTER}|{_MARK})-\\n?(?={_LETTER})"  # a broken line
+    f"(?<={_LETTER}|{_MARK.pattern})-\\n?(?={_LETTER})"  # a broken line
     f"|(?<={UNSPACED.pattern})[ \\n](?={UNSPACED.pattern})"
 )
-_HYPHEN = "\xad"
-"""The hyphen of rule 5; no soft hyphen is left that could be taken for it."""
+_SOFT_HYPHEN = "\xad"
 
 
 class _Letter(NamedTuple):
@@ -49,48 +49,78 @@ class _Letter(NamedTuple):
     """It stands for characters `start` to `end` of the text as it was."""
 
 
+class Normalized:
+    """A text as the rule sees it, to be searched any number of times."""
+
+    def __init__(self, text: str) -> None:
+        spaced = list(_spaced(_folded(text)))
+        letters: list[_Letter] = []
+        hyphens: list[int] = []
+        at = 0
+        for between in _JOINED.finditer("".join(letter.char for letter in spaced)):
+            letters += spaced[at : between.start()]
+            at = between.end()
+            if between[0][0] == "-":
+                hyphens.append(len(letters))
+        letters += spaced[at:]
+        self._letters = letters
+        self._chars = "".join(letter.char for letter in letters).replace("\n", " ")
+        self._hyphens = _bits(hyphens)
+        """Bit n is set where a hyphen of rule 5, which `_chars` lacks, stands before letter n."""
+
+    def find(self, wanted: str) -> Span | None:
+        """Return where `wanted` first stands in the text, in offsets of the text itself."""
+        sought = Normalized(wanted)
+        chars = sought._chars.strip()
+        if not chars:
+            return None
+        hyphens = sought._hyphens >> len(sought._chars) - len(sought._chars.lstrip())
+        start = self._chars.find(chars)
+        while start >= 0:
+            end = start + len(chars)
+            if not self._begins_word(start):
+                start = self._next_beginning(start)
+            elif self._ends_word(end) and not hyphens & ~(self._hyphens >> start):
+                return Span(self._letters[start].start, self._letters[end - 1].end)
+            else:
+                start += 1
+            start = self._chars.find(chars, start)
+        return None
+
+    def _begins_word(self, at: int) -> bool:
+        is_free = at == 0 or UNSPACED.match(self._chars, at) or self._hyphens >> at & 1
+        return bool(is_free) or not _OF_A_WORD.match(self._chars, at - 1)
+
+    def _ends_word(self, at: int) -> bool:
+        if at == len(self._chars) or self._hyphens >> at & 1:
+            return True
+        is_free = UNSPACED.match(self._chars, at - 1) or not _OF_A_WORD.match(self._chars, at)
+        return bool(is_free) and not _MARK.match(self._chars, at)
+
+    def _next_beginning(self, at: int) -> int:
+        """Where the next word may begin: what is in the middle of one need not be tried."""
+        ahead = self._hyphens >> at + 1
+        end = at + (ahead & -ahead).bit_length() if ahead else len(self._chars)
+        free = _NOT_OF_A_WORD.search(self._chars, at, end)
+        return free.end() if free else end
+
+
 def find(wanted: str, text: str) -> Span | None:
     """Return where `wanted` first stands in `text` by the rule, in offsets of `text` itself."""
-    chars = "".join(letter.char for letter in _normalized(wanted)).strip()
-    if not chars:
-        return None
-    letters = _normalized(text)
-    match = re.search(_pattern(chars), "".join(letter.char for letter in letters))
-    if match is None:
-        return None
-    return Span(letters[match.start()].start, letters[match.end() - 1].end)
+    return Normalized(text).find(wanted)
 
 
-def _pattern(chars: str) -> str:
-    """Match `chars`, with or without hyphens between the letters, and whole words only."""
-    pattern = re.sub(
-        f"(?<={_LETTER}|{_MARK})(?={_LETTER})", "\0", chars
-    )  # where a line may have been broken
-    pattern = re.escape(pattern).replace(re.escape("\0"), f"{_HYPHEN}?")
-    before = "" if UNSPACED.match(chars[0]) else f"(?<!{_OF_A_WORD})"
-    after = f"(?!{_MARK})" if UNSPACED.match(chars[-1]) else f"(?!{_OF_A_WORD}|{_MARK})"
-    return before + pattern + after
-
-
-def _normalized(text: str) -> list[_Letter]:
-    letters = list(_spaced(_folded(text)))
-    chars = "".join(letter.char for letter in letters)
-    joined: list[_Letter] = []
-    at = 0
-    for between in _JOINED.finditer(chars):
-        joined += letters[at : between.start()]
-        at = between.end()
-        if between[0][0] == "-":
-            start, end = letters[between.start()].start, letters[at - 1].end
-            joined.append(_Letter(_HYPHEN, start, end))
-    joined += letters[at:]
-    return [one._replace(char=" ") if one.char == "\n" else one for one in joined]
+def _bits(positions: Sequence[int]) -> int:
+    bits = bytearray(b"0" * (positions[-1] + 1)) if positions else bytearray(b"0")
+    for position in positions:
+        bits[-1 - position] = ord("1")
+    return int(bits, 2)
 
 
 def _folded(text: str) -> Iterator[_Letter]:
     """Rules 1 to 3, and a soft hyphen at a line's end is a hyphen."""
     for at, char in enumerate(text):
-        shown = "-" if char == _HYPHEN and text[at + 1 : at + 2] in {"\n", "\r"} else char
+        shown = "-" if char == _SOFT_HYPHEN and text[at + 1 : at + 2] in {"\n", "\r"} else char
         if unicodedata.category(shown) == "Cf":
             continue
         shown = _SAME.get(shown, shown)

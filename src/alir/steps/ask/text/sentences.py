@@ -14,6 +14,10 @@ from alir.models.answers import Span
 
 MAX_SENTENCE_CHARS = 400
 """What is longer is a table or a list, and is cut at its lines."""
+MAX_LINE_CHARS = 2_000
+"""A longer line without an end is cut between its words, and a longer word anywhere."""
+_MAX_STEMMED_CHARS = 100
+"""A longer word is none of English."""
 
 _PARAGRAPH_BREAK = re.compile(r"((?:\n[ \t]*){2,})")
 UNSPACED = re.compile(
@@ -29,6 +33,10 @@ _ENDED = re.compile(
 )
 _WORD_END = re.compile(rf"\S{{1,{MAX_SENTENCE_CHARS}}}\s*|\s+")
 _WORD = re.compile(rf"\d[\d.,]*\d|[\w{MARKS}]+")
+# To compose a letter takes as many steps as the square of its marks; Unicode's stream-safe text
+# has 30 of them at most.
+_MANY_MARKS = re.compile(r"[^\w\s!-~]{31}")
+_FEW_MARKS = re.compile(r"[\w\s!-~]+[^\w\s!-~]{0,30}|[^\w\s!-~]{1,30}")
 # Function words of English; a word of another language is never lost, only these.
 _FUNCTION_WORDS = frozenset(
     re.findall(
@@ -69,17 +77,24 @@ def content_words(text: str) -> set[str]:
     Of scripts that are written without spaces (Chinese, Japanese, Thai) the pairs of letters.
     """
     words: set[str] = set()
-    for word in _WORD.findall(normalize("NFC", text.casefold())):
+    for word in _WORD.findall(_composed(text.casefold())):
         if UNSPACED.search(word):
             words.update(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
         elif word not in _FUNCTION_WORDS:
-            words.add(_stem(word))
+            words.add(_stem(word) if len(word) <= _MAX_STEMMED_CHARS else word)
     return words
 
 
 def content_words_of(texts: Iterable[str]) -> list[set[str]]:
     """Return the content words of each of `texts`."""
     return [content_words(text) for text in texts]
+
+
+def _composed(text: str) -> str:
+    if text.isascii():
+        return text
+    pieces = _FEW_MARKS.findall(text) if _MANY_MARKS.search(text) else [text]
+    return "".join(normalize("NFC", piece) for piece in pieces)
 
 
 @cache
@@ -121,7 +136,8 @@ def _lines(text: str, start: int, end: int) -> Iterator[Span]:
 def _pieces(text: str) -> Iterator[str]:
     """Yield the lines; a long one without spaces between words has them between sentences."""
     for line in text.splitlines(keepends=True):
-        if len(line) > MAX_SENTENCE_CHARS and UNSPACED.search(line):
+        is_long = len(line) > MAX_SENTENCE_CHARS
+        if is_long and (len(line) > MAX_LINE_CHARS or UNSPACED.search(line)):
             yield from _WORD_END.findall(line)
         else:
             yield line
