@@ -16,9 +16,8 @@ from typing import Any
 
 from pymilvus import MilvusClient
 
-from alir.milvus.client import lite
 from tests.soak.judge import Chunk, Difference, Row, counted, stored
-from tests.soak.mirror import Mirror
+from tests.soak.mirror import Mirror, lite_client
 
 ALIASES = "alir__aliases"
 
@@ -52,12 +51,8 @@ class IndexJudge:
 
     def look(self) -> IndexLook:
         """Read the index. Blocks."""
-        address = lite.acquire(self._uri)
-        try:
-            with closing(MilvusClient(uri=address, dedicated=True)) as client:
-                return self._look(client)
-        finally:
-            lite.release(address)
+        with lite_client(self._uri) as client:
+            return self._look(client)
 
     def difference(self, look: IndexLook, folder: Path) -> Difference:
         """Return how the live collection differs from the folder."""
