@@ -60,7 +60,7 @@ def folder(path: Path, **texts: str) -> Path:
 
 def counts(**changed: int) -> Report:
     nothing = dict.fromkeys(("added", "updated", "moved", "deleted", "unchanged"), 0)
-    return {**nothing, "failed": [], **changed}
+    return {**nothing, "failed": [], "mended": [], **changed}
 
 
 def test_what_is_new_is_added_and_what_is_not_is_left_alone(

@@ -15,7 +15,7 @@ FINAL = {
     *("PathNotFound", "NothingToIngest", "TooManyDeletions", "NothingToRebuild"),
     *("RebuildIncomplete", "NothingKept", "EmptyQuestion", "InvalidTopK", "NothingIngested"),
     *("UnreadableFile", "PictureUnwritable", "InvalidDataset", "InvalidFilter", "InvalidKey"),
-    *("NodeRefused", "MilvusFailed"),
+    *("InvalidQuery", "NodeRefused", "MilvusFailed", "ReplyCut"),
 }
 
 

@@ -187,7 +187,7 @@ async def test_an_index_that_another_program_has_open_is_waited_for(
         await other.wait()
         ended = await served.ended(served.client, told)
 
-    assert waiting["waiting"] == "The index is open in another program."
+    assert waiting["waiting"] == "The index is open in another program. Wait for that to end."
     assert (ended["state"], ended["report"]["added"]) == ("done", 1)
 
 

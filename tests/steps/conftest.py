@@ -160,7 +160,7 @@ class InMemoryCatalog:
 
     async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
         if below is None:
-            return len(self.store.nodes)
+            return len(self.store.nodes) + sum(self.doubled.values())
         return sum(one.chunks for one in await self.stored_versions(below=below))
 
     def _sources(self, *, complete: bool) -> list[StoredSource]:

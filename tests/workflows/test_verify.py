@@ -18,7 +18,7 @@ from alir import Alir, AlirMilvusStore, Settings, VerifyReport
 from alir.errors import PathNotFound, RunInProgress, TooManyDeletions
 from alir.models.files import source_id
 from alir.steps.ingest.recover import ABANDONED_US
-from alir.testing import HashEmbedding
+from alir.testing import HashEmbedding, MilvusServer
 from tests.soak.judge import difference, stored
 
 LONG = "long.txt"
@@ -35,10 +35,19 @@ def lite_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     store.close()
 
 
-@pytest.fixture(scope="module")
-def client(lite_file: Path) -> Iterator[MilvusClient]:
+@pytest.fixture(params=["lite"])
+def uri(request: pytest.FixtureRequest, lite_file: Path) -> str:
+    """Milvus Lite, or a server where a test asks for it."""
+    if request.param == "lite":
+        return str(lite_file)
+    server: MilvusServer = request.getfixturevalue("milvus_server")
+    return server.uri
+
+
+@pytest.fixture
+def client(uri: str) -> Iterator[MilvusClient]:
     """pymilvus's client, with nothing of alir's in between."""
-    with closing(MilvusClient(str(lite_file), dedicated=True)) as client:
+    with closing(MilvusClient(uri, dedicated=True)) as client:
         yield client
 
 
@@ -55,11 +64,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def app(lite_file: Path, tmp_path: Path, folder: Path) -> AsyncIterator[Alir]:
+async def app(uri: str, tmp_path: Path, folder: Path) -> AsyncIterator[Alir]:
     settings = Settings.load(
-        milvus_uri=str(lite_file),
+        milvus_uri=uri,
         collection=f"verify_{uuid4().hex[:12]}",
-        ledger_path=tmp_path / "a.ledger",
+        ledger=tmp_path / "a.ledger",
     )
     async with Alir(settings, embedding=HashEmbedding(dim=64)) as app:
         await app.ingest.run(paths=[folder])
@@ -153,7 +162,7 @@ def double_a_row(hand: Hand) -> None:
 
 
 def change_a_text(hand: Hand) -> None:
-    hand.change(hand.rows(LONG)[2], text="Somebody else's words.")
+    hand.change(hand.rows(LONG)[-1], text="Somebody else's words.")
 
 
 def change_a_position(hand: Hand) -> None:
@@ -293,6 +302,30 @@ async def test_a_difference_is_told_mended_and_gone(
     await assert_mirror(app, client, folder)
     report = await app.ingest.run(paths=[folder])
     assert report.unchanged == report.files, "the ledger's records are right"
+
+
+@pytest.mark.parametrize("uri", ["lite", "server"], indirect=True)
+async def test_many_differences_at_once_are_mended(
+    app: Alir, client: MilvusClient, hand: Hand, folder: Path
+) -> None:
+    faults = (double_a_row, change_a_text, change_a_path, leave_an_old_version, remove_a_file)
+    for fault in (*faults, add_a_file, change_records, keep_a_record):
+        fault(hand)
+
+    told_first = {*told(await verified(app, folder))}
+    repaired = await verified(app, folder, repair=True)
+
+    assert told_first == {
+        *((LONG, kind) for kind in ("rows doubled", "wrong text", "chunks missing")),
+        *((name, "ledger disagrees") for name in ("cats.txt", LONG)),
+        *(("cats.txt", kind) for kind in ("old version", "wrong source")),
+        ("bees.txt", "gone"),
+        ("new.txt", "not held"),
+        ("never.txt", "ledger keeps it"),
+    }
+    assert {(one.path.name, one.kind) for one in repaired.mended} == told_first
+    assert repaired.remaining == []
+    await assert_mirror(app, client, folder)
 
 
 async def test_a_record_of_another_files_id_is_mended(

@@ -58,6 +58,8 @@ class KeywordSearchUnavailable(ConfigError):
 class StoreInUse(ConfigError):
     """Another process has the Milvus Lite file open; only one process can use it."""
 
+    public = "The index is open in another program. Wait for that to end."
+
     def __init__(self, path: str) -> None:
         super().__init__(
             f"The Milvus Lite file {path} is in use by another process; only one can use it "

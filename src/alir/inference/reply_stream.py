@@ -15,7 +15,11 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 model thinks, which is not read, comes so, too."""
 responses: ContextVar[list[httpx.Response]] = ContextVar("responses")
 """Takes what comes back in the current context, so that it can be closed."""
+MAX_WHOLE_REPLY_BYTES = 8 * 1024 * 1024
+"""Of a reply that comes in one piece; alir asks for none, others may."""
 END = b"data: [DONE]\n\n"
+_STREAMED = b'"stream":true'
+"""In a request for a stream; within a text of it the quotes would be escaped."""
 
 
 def http_client(*, timeout_s: float, max_chars: int) -> httpx.AsyncClient:
@@ -30,6 +34,9 @@ def http_client(*, timeout_s: float, max_chars: int) -> httpx.AsyncClient:
         assert isinstance(body, httpx.AsyncByteStream)  # noqa: S101  of an asynchronous client
         # An attribute of the response, not of its form: 1 MB of zeros is 1 KB.
         is_plain = response.headers.pop("content-encoding", "identity") == "identity"
+        if response.is_success and _STREAMED not in response.request.content:
+            response.stream = BoundedReply(body)
+            return
         if response.is_success:
             response.stream = CheckedReply(body, max_chars=max_chars, is_plain=is_plain)
             return
@@ -96,6 +103,29 @@ class CheckedReply(httpx.AsyncByteStream):
                 if events.has_begun
                 else "did not reply with a stream of events, as it was asked to"
             )
+
+    async def aclose(self) -> None:
+        """Close the connection, or leave it to the next request."""
+        await self._body.aclose()
+
+
+class BoundedReply(httpx.AsyncByteStream):
+    """The body of a reply that was not asked for as a stream; the SDK judges what it is.
+
+    Raises `ReplyFault`, while it is read, where it is too large.
+    """
+
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield it as it comes."""
+        size_bytes = 0
+        async for received in self._body:
+            size_bytes += len(received)
+            if size_bytes > MAX_WHOLE_REPLY_BYTES:
+                raise ReplyFault(f"sent more than {MAX_WHOLE_REPLY_BYTES >> 20} MiB")
+            yield received
 
     async def aclose(self) -> None:
         """Close the connection, or leave it to the next request."""

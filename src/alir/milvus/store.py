@@ -360,11 +360,7 @@ class AlirMilvusStore(BlockingVectorStore):
     async def count(
         self, expression: str = "", *, filters: MetadataFilters | None = None, waits: bool = False
     ) -> int:
-        """Return how many rows match a Milvus expression and `filters`; 0 without a collection.
-
-        Args:
-            waits: for a Milvus that is gone, as writes do.
-        """
+        """Return how many rows match; see `Collection.count`."""
         return await self._collection.count(expression, filters=filters, waits=waits)
 
     @_tracked

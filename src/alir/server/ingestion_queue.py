@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alir.app.application import Alir
-from alir.errors import AlirError, RunInProgress, StoreInUse, TooManyDeletions, passes
+from alir.errors import AlirError, TooManyDeletions, passes
 from alir.server.auth.caller import Tenant
 from alir.server.ingestion_job import IngestionJob
 from alir.server.ingestion_runner import IngestionRunner
@@ -34,12 +34,6 @@ TOO_MANY = (
     "More than half of the files are gone, or all of a folder. What is new and changed was "
     "ingested, nothing was deleted. If they are to go, say so with delete_many."
 )
-_BUSY = {
-    RunInProgress: "The index is being written by another run.",
-    StoreInUse: "The index is open in another program.",
-}
-"""What a tenant is told instead of the names of processes and files."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -310,9 +304,6 @@ async def _keep_trying(
 
 def _reason(error: Exception) -> Problem:
     """Return what an error that passes is for a client."""
-    for kind, detail in _BUSY.items():
-        if isinstance(error, kind):
-            return Problem(title="Busy", status=503, detail=detail)
     if isinstance(error, AlirError):
         return problem_of(error)
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__

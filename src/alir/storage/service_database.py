@@ -18,6 +18,12 @@ from alir.storage.sqlite_file import open_sqlite, translate_errors
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_PASSING = {
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN),
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM),
+}
+"""Results after which the open file is as good as before."""
+
 APPLICATION_ID = int.from_bytes(b"alis", "big")
 _FIRST = (
     """
@@ -133,8 +139,9 @@ class ServiceDatabase:
                 connection = self._open()
                 try:
                     return work(connection, *args, **kwargs)
-                except sqlite3.Error:
-                    self._close()  # another file may be in its place by the next call
+                except sqlite3.Error as error:
+                    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _PASSING:
+                        self._close()  # another file may be in its place by the next call
                     raise
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, done)

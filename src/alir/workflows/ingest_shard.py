@@ -100,7 +100,7 @@ class IngestShard(Workflow):
         compared = await compare(
             ev.parts,
             known=known,
-            fingerprint=self._fingerprint,
+            fingerprint=self.fingerprint,
             catalog=self.catalog,
             next_generation=self._next_generation,
             gone=ev.gone,
@@ -243,9 +243,10 @@ class IngestShard(Workflow):
         new = [part.source_id for part in parts if not part.version]
         return {} if self.ledger is None else await self.ledger.source_records(new)
 
-    async def _fingerprint(
+    async def fingerprint(
         self, parts: Sequence[FilePart], known: Mapping[str, SourceRecord]
     ) -> Comparison:
+        """Give parts their versions, off the event loop; see `compare.fingerprint`."""
         return await to_stoppable_thread(
             fingerprint, parts, chunking=self.chunking, known=known, limits=self.limits
         )

@@ -95,7 +95,7 @@ class VerifyCorpus(Workflow):
 
         return await audit(
             roots,
-            chunking=self.corpus.shard.chunking,
+            fingerprint=self.corpus.shard.fingerprint,
             catalog=self.corpus.catalog,
             ledger=self.ledger,
             progress=progress,

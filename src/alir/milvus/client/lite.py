@@ -97,8 +97,15 @@ def _start(path: Path) -> None:
         )
     if path.is_dir():
         raise _unusable(f"{path} is a folder", "Name a file.")
-    with _told(path):
-        make_private_folder(path.parent)
+    try:
+        with _told(path):
+            make_private_folder(path.parent)
+    except MilvusLiteNotStarted as error:
+        if isinstance(error.__cause__, FileExistsError | NotADirectoryError):
+            raise _unusable(
+                f"the folder {path.parent} cannot be made", "Name a file in a folder."
+            ) from error
+        raise
     from milvus_lite.server_manager import server_manager_instance  # noqa: PLC0415
 
     resolved = str(path.resolve())

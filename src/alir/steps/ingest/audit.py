@@ -15,7 +15,7 @@ from alir.models.differences import Difference, DifferenceKind
 from alir.models.files import FileOutcome, FilePart, StoredSource, source_id
 from alir.models.records import SourceRecord
 from alir.ports import Catalog, Ledger
-from alir.steps.ingest.compare import fingerprint, sort_parts
+from alir.steps.ingest.compare import Comparison, Fingerprint, sort_parts
 from alir.steps.ingest.read_rows import IndexRows, read_rows
 from alir.steps.ingest.walk import PATHS_PER_CHECK, check_listed, groups, is_listed, walk
 
@@ -45,7 +45,7 @@ class _Located:
 async def audit(
     roots: Sequence[Path] | None,
     *,
-    chunking: str,
+    fingerprint: Fingerprint,
     catalog: Catalog,
     ledger: Ledger,
     progress: Progress = lambda *_: None,
@@ -56,13 +56,18 @@ async def audit(
         PathNotFound: one of `roots` does not exist, and nothing is known of it.
     """
     first = await _audit(
-        roots, None, chunking=chunking, catalog=catalog, ledger=ledger, progress=progress
+        roots, None, fingerprint=fingerprint, catalog=catalog, ledger=ledger, progress=progress
     )
     if not first.differences:
         return first
     only = frozenset(one.path for one in first.differences)
     second = await _audit(
-        roots, only, chunking=chunking, catalog=catalog, ledger=ledger, progress=lambda *_: None
+        roots,
+        only,
+        fingerprint=fingerprint,
+        catalog=catalog,
+        ledger=ledger,
+        progress=lambda *_: None,
     )
     before = {*first.differences}
     again = [one for one in second.differences if one in before]
@@ -73,7 +78,7 @@ async def _audit(
     roots: Sequence[Path] | None,
     only: frozenset[Path] | None,
     *,
-    chunking: str,
+    fingerprint: Fingerprint,
     catalog: Catalog,
     ledger: Ledger,
     progress: Progress,
@@ -96,9 +101,9 @@ async def _audit(
     found: set[Path] = set()
     grouped = groups(_noting(wanted, found))
     while (group := await asyncio.to_thread(next, grouped, None)) is not None:
-        compared = await asyncio.to_thread(
-            _of_folder, group, index.live, failures, chunking=chunking
-        )
+        hashed = await fingerprint([one for one in group if isinstance(one, FilePart)], {})
+        hashed.settled.extend(one for one in group if isinstance(one, FileOutcome))
+        compared = _of_folder(hashed, index.live, failures)
         files += len(group)
         progress(files, index.rows)
         differences += [one for one, _ in compared]
@@ -129,18 +134,12 @@ async def _read_ledger(
 
 
 def _of_folder(
-    group: Sequence[FilePart | FileOutcome],
-    live: dict[str, StoredSource],
-    failures: dict[Path, str],
-    *,
-    chunking: str,
+    hashed: Comparison, live: dict[str, StoredSource], failures: dict[Path, str]
 ) -> list[tuple[Difference, str]]:
-    """Compare files of the folder with the live versions; also return hashes not held. Blocks."""
-    parts = [one for one in group if isinstance(one, FilePart)]
-    hashed = fingerprint(parts, chunking=chunking)
-    unread = [one for one in group if isinstance(one, FileOutcome)] + hashed.settled
+    """Compare files of the folder with the live versions; also return hashes not held."""
     found = [
-        (Difference(one.path, "failed", one.reason, source_id(one.path)), "") for one in unread
+        (Difference(one.path, "failed", one.reason, source_id(one.path)), "")
+        for one in hashed.settled
     ]
     compared = sort_parts(hashed.changed, live)
     for part in compared.changed:
