@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 from tests.soak.changing_folder import ChangingFolder
-from tests.soak.commands import COMMANDS, CommandRunner
+from tests.soak.commands import CommandRunner
 from tests.soak.damage import damage
 from tests.soak.index_judge import IndexJudge, IndexLook
 from tests.soak.ingester import OVERLAP_TOKENS, Run, Victim
@@ -104,6 +104,7 @@ class CommandKillLoop:
 
     Args:
         commands: what is killed, in turns.
+        files: how many the folder has at first.
     """
 
     def __init__(
@@ -112,13 +113,14 @@ class CommandKillLoop:
         folder: Path,
         *,
         seed: int,
-        commands: tuple[str, ...] = CYCLES,
+        commands: Sequence[str] = CYCLES,
+        files: int = FILES,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._random = Random(seed)  # noqa: S311  reproducible
         self._runner = runner
-        self._commands = [one for one in commands if one in COMMANDS]
-        self._folder = ChangingFolder(folder / "documents", self._random, files=FILES)
+        self._commands = [*commands]
+        self._folder = ChangingFolder(folder / "documents", self._random, files=files)
         self._ledger = folder / "ledger.db"
         self._settings = {
             "milvus_uri": str(folder / "milvus.db"),

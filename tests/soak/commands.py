@@ -96,7 +96,7 @@ async def _watched(app: Alir, folder: Path, *, syncs: int) -> None:
 
 
 async def _repair(app: Alir, folder: Path) -> None:
-    report: Any = await app.verify.run(paths=[folder], repair=True)  # type: ignore[attr-defined]
+    report: Any = await app.verify.run(paths=[folder], repair=True)
     say(report=report.to_json())
 
 
@@ -110,7 +110,7 @@ COMMANDS: dict[str, Command] = {
     "rebuild --drop-old": _drop_old,
     "watch": _watch,
     "watch once": _watch_once,
-    **({"verify --repair": _repair} if hasattr(Alir, "verify") else {}),
+    "verify --repair": _repair,
 }
 
 
