@@ -39,10 +39,12 @@ test: .venv/dev browser
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Half an hour: 200 times kill -9 and resume over Milvus Lite and 50 times over a real server, 100 times
-# kill -9 of a service under load, and thousands of arbitrary changes, failures, runs and requests.
+# kill -9 of a service under load, 100 times of commands such as `alir rebuild`, and thousands of arbitrary
+# changes, failures, runs and requests.
 soak: .venv/dev
 	$(BIN)/python -m tests.soak.kill_loop --cycles 200 --server-cycles 50
 	$(BIN)/python -m tests.soak.serve_kill_loop --cycles 100
+	$(BIN)/python -m tests.soak.command_kill_loop --cycles 100
 	$(BIN)/pytest tests/faults/test_state_machine.py tests/server/test_schemathesis.py \
 	  --hypothesis-profile=soak --timeout=0 -s
 

@@ -58,6 +58,7 @@ LONGEST = (
     "faults/test_service_kill.py",
     "end_to_end/test_seed.py",
     "server/test_ingestion_queue.py",
+    "faults/test_command_kill.py",
     "milvus/test_store.py",
     "visualize/test_run_page.py",
     "app/test_watch.py",

@@ -78,6 +78,10 @@ class Ledger(ShardLedger, Protocol):
         """Return the records of what was begun and is not settled."""
         ...
 
+    def sources_below(self, roots: Sequence[Path]) -> AsyncIterator[SourceRecord]:
+        """Yield the records of the files that `roots` are or hold."""
+        ...
+
     async def replace_sources(self, records: AsyncIterable[SourceRecord]) -> None:
         """Replace all records by `records`. Hold the lock meanwhile."""
         ...
@@ -106,6 +110,10 @@ class Ledger(ShardLedger, Protocol):
         """Return the failed files, in the order of their paths."""
         ...
 
+    async def run_in_progress(self) -> str:
+        """Return which run has the lock, without taking it; empty if none is known."""
+        ...
+
     async def root_targets(self) -> list[RootTarget]:
         """Return what every given path led to: more than one where the index may hold both."""
         ...
@@ -116,10 +124,6 @@ class Ledger(ShardLedger, Protocol):
 
     async def settle_root_targets(self, targets: Collection[RootTarget]) -> None:
         """Forget what the given paths of `targets` led to before: the index has none of it."""
-        ...
-
-    async def run_in_progress(self) -> str:
-        """Return which run has the lock, without taking it; empty if none is known."""
         ...
 
     def lock(self, what: str) -> AbstractAsyncContextManager[None]:

@@ -89,6 +89,10 @@ class ChangingFolder:
         if self._past:
             self._one().write_text(self._random.choice(self._past[-20:]))
 
+    def some(self, number: int) -> list[Path]:
+        """Return some of its files."""
+        return self._random.sample(self._files(), number)
+
     def _read(self, path: Path) -> str:
         text = path.read_text()
         self._past.append(text)

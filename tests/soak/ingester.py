@@ -75,8 +75,15 @@ class Run:
                 break
         return self.exit_code is None
 
+    def reports(self, timeout_s: float = LONGEST_RUN_S) -> bool:
+        """Wait until it has reported or has ended; return whether it has reported and runs."""
+        deadline = time.monotonic() + timeout_s
+        while self.report is None and self.exit_code is None and time.monotonic() < deadline:
+            self._listen(deadline - time.monotonic())
+        return self.report is not None and self.exit_code is None
+
     def kill(self, victim: Victim) -> None:
-        """SIGKILL the victim; after `Lite` the program ends by itself."""
+        """SIGKILL the victim; after `Lite` the program ends by itself, or goes on with another."""
         with suppress(ProcessLookupError):
             if victim == "program and Lite":
                 os.killpg(self.pid, signal.SIGKILL)

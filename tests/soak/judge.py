@@ -14,7 +14,7 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import Document
 from pymilvus import MilvusClient
 
-_FIELDS = ["id", "text", "file_path", "version", "chunk_index", "chunk_count"]
+_FIELDS = ["id", "text", "file_path", "version", "generation", "chunk_index", "chunk_count"]
 _PAGE_ROWS = 1000
 
 Row = Mapping[str, Any]

@@ -13,6 +13,7 @@ import json
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -203,14 +204,19 @@ def main() -> int:
 
 
 def _shown(figures: Figures) -> Figures:
-    for name, value in figures.to_json().items():
+    show(figures.to_json())
+    return figures
+
+
+def show(figures: Mapping[str, Any]) -> None:
+    """Print a table of the figures."""
+    for name, value in figures.items():
         shown = value
         if isinstance(value, dict):
             shown = ", ".join(f"{key} {number}" for key, number in value.items())
-        sys.stdout.write(f"{name:>16}  {shown}\n")
+        sys.stdout.write(f"{name:>17}  {shown}\n")
     sys.stdout.write("\n")
     sys.stdout.flush()
-    return figures
 
 
 if __name__ == "__main__":

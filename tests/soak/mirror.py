@@ -1,16 +1,39 @@
 """Compare a collection with a folder from outside, while no process has the collection open."""
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from llama_index.core.node_parser import SentenceSplitter
 from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
 
 from alir.milvus.client import lite
 from tests.soak.judge import Chunk, Difference, Row, chunks_of, compare, counted, stored
+
+OPENINGS = 5
+
+
+@contextmanager
+def lite_client(path: str) -> Iterator[MilvusClient]:
+    """Open a Milvus Lite file, once more where one that is just ending hinders it."""
+    for attempt in range(OPENINGS):
+        address = lite.acquire(path)
+        try:
+            client = MilvusClient(uri=address, dedicated=True)
+        except MilvusException:
+            lite.release(address)
+            if attempt + 1 == OPENINGS:
+                raise
+            continue
+        try:
+            with closing(client):
+                yield client
+        finally:
+            lite.release(address)
+        return
 
 
 class Mirror:

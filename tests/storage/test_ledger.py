@@ -262,3 +262,26 @@ async def test_a_call_that_is_cancelled_harms_no_other(
     assert {str(n) for n in range(20)} - {"3"} <= {
         one.source_id for one in await everything(ledger)
     }
+
+
+async def test_what_lies_below_paths_is_found_by_them(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alir.storage.sources.PAGE", 2)
+    names = (
+        *("/docs", "/docs/a.txt", "/docs/b/c.txt", "/docs/z\xff.txt", "/docs/\udcff.txt"),
+        *("/docs-2/a.txt", "/docs.txt", "/docs0", "/doc", "/Docs/a.txt"),
+    )
+    await ledger.record_sources(
+        [
+            SourceRecord(str(number), Path(name), 1, 1, "h", "v", 1, "settled")
+            for number, name in enumerate(names)
+        ]
+    )
+
+    async def below(*roots: str) -> list[str]:
+        return [str(one.path) async for one in ledger.sources_below([*map(Path, roots)])]
+
+    assert sorted(await below("/docs")) == sorted(names[:5])
+    assert sorted(await below("/")) == sorted(names)
+    assert await below("/docs/b", "/docs.txt", "/nowhere") == ["/docs/b/c.txt", "/docs.txt"]

@@ -196,6 +196,8 @@ async def test_while_another_model_s_index_is_built_questions_go_on(
         with pytest.raises(FingerprintMismatch):
             await ingest(app, bees)
         assert (await ingest(other, bees)).unchanged == FILES - 1
+        known = {record.path async for record in other.ledger.all_sources()}
+        assert known == {*bees.iterdir()}, "what the new index never held is forgotten"
 
         back = await other.collection_versions.roll_back()
         assert (back.collection, back.made_with["embedding_model"]) == (report.previous, "hash-8")

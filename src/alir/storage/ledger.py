@@ -5,6 +5,7 @@ an unchanged file costs one stat.
 """
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -59,6 +60,15 @@ class SqliteLedger:
     async def unsettled_sources(self) -> list[SourceRecord]:
         """Return the records of what was begun and is not settled."""
         return await self._read(sources.unsettled, self.collection)
+
+    async def sources_below(self, roots: Sequence[Path]) -> AsyncIterator[SourceRecord]:
+        """Yield the records of the files that `roots` are or hold, a page in memory at a time."""
+        for root in roots:
+            after = b""
+            while page := await self._read(sources.below, self.collection, root, after):
+                for record in page:
+                    yield record
+                after = os.fsencode(page[-1].path)
 
     async def is_empty(self) -> bool:
         """Return whether there is no record of any source."""

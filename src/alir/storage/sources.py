@@ -56,6 +56,22 @@ def unsettled(db: sqlite3.Connection, collection: str) -> list[SourceRecord]:
     return list(_read(db, f"{_SELECT} AND stage <> 'settled'", collection))
 
 
+def below(
+    db: sqlite3.Connection, collection: str, root: Path, after: bytes, *, limit: int = PAGE
+) -> list[SourceRecord]:
+    """Return the next records after the path `after` of the file `root`, or of files below it."""
+    itself = os.fsencode(root)
+    inside = itself.rstrip(b"/") + b"/"
+    # The byte that follows "/" ends what begins with it. Two ranges, as other names lie between;
+    # with a plain `path > ?` SQLite would go through all paths for the one.
+    query = (
+        f"{_SELECT} AND path = ? AND +path > ? "
+        f"UNION ALL {_SELECT} AND path > ? AND path < ? ORDER BY path LIMIT {limit:d}"
+    )
+    file, folder = (itself, after), (max(inside, after), inside[:-1] + b"0")
+    return list(_read(db, query, collection, *file, collection, *folder))
+
+
 def counts(db: sqlite3.Connection, collection: str) -> dict[Stage, int]:
     """Return how many records there are of each stage."""
     query = "SELECT stage, count(*) FROM source WHERE collection = ? GROUP BY stage"
@@ -79,7 +95,7 @@ def end(db: sqlite3.Connection, draft: str) -> None:
     db.execute(f"DROP TABLE IF EXISTS {draft}")
 
 
-def _read(db: sqlite3.Connection, query: str, *values: str) -> Iterator[SourceRecord]:
+def _read(db: sqlite3.Connection, query: str, *values: str | bytes) -> Iterator[SourceRecord]:
     return (_record(row) for row in db.execute(query, values))
 
 

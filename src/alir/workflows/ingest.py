@@ -35,7 +35,7 @@ from alir.events.ingest import (
 from alir.models.files import FileOutcome, Roots, StoredVersion
 from alir.models.outage import Outage
 from alir.ports import Catalog, Ledger, Outages
-from alir.steps.ingest.journal import forget_unsettled, journal_failures, relearn
+from alir.steps.ingest.journal import forget_leftover, journal_failures, relearn
 from alir.steps.ingest.recover import read_index, recover
 from alir.steps.ingest.survey import survey, with_earlier
 from alir.steps.ingest.sweep import sweep
@@ -194,8 +194,12 @@ class IngestCorpus(ShardPump):
             if self.ledger is not None:
                 if swept.source_ids:
                     await self.ledger.forget_sources(swept.source_ids)
-                await forget_unsettled(
-                    ev.failed, roots.paths, ledger=self.ledger, earlier=roots.earlier
+                await forget_leftover(
+                    ev.failed,
+                    roots.paths,
+                    held=swept.held,
+                    ledger=self.ledger,
+                    earlier=roots.earlier,
                 )
                 if roots.targets:
                     await self.ledger.settle_root_targets(roots.targets)

@@ -9,8 +9,8 @@ import pytest
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
 from alir.models.files import FileContent, FileOutcome, FilePart, source_id
-from alir.models.records import FailedFile, SourceRecord
-from alir.steps.ingest.journal import journal, journal_failures, relearn
+from alir.models.records import FailedFile, SourceRecord, Stage
+from alir.steps.ingest.journal import forget_leftover, journal, journal_failures, relearn
 from alir.storage.ledger import SqliteLedger
 
 
@@ -87,6 +87,37 @@ async def test_failures_are_noted_and_those_that_ended_forgotten(tmp_path: Path)
     await journal_failures(failed, [root], ledger=book, now_s=17.0)
 
     assert book.reasons == {bad: "is bad again", elsewhere: "was bad"}
+
+
+async def test_the_ledger_forgets_what_no_file_and_no_row_is_behind(
+    tmp_path: Path, ledger: SqliteLedger
+) -> None:
+    root = tmp_path.resolve() / "docs"
+    root.mkdir()
+    for name in ("here", "bad", "bad but held"):
+        (root / name).write_text("words")
+
+    def record(path: Path, stage: Stage) -> SourceRecord:
+        return SourceRecord(path.name, path, 1, 1, "h", "v", 1, stage)
+
+    await ledger.record_sources(
+        [
+            record(root / "here", "settled"),
+            record(root / "bad", "planned"),
+            record(root / "bad but held", "settled"),
+            record(root / "gone before it was written", "planned"),
+            record(root / "gone from the folder and from the index", "settled"),
+            record(root / "gone, which a refused sweep kept", "settled"),
+            record(tmp_path.resolve() / "elsewhere", "planned"),
+        ]
+    )
+    failed = [FileOutcome(root / name, "failed", "is bad") for name in ("bad", "bad but held")]
+    held = {"here", "bad but held", "gone, which a refused sweep kept"}
+
+    await forget_leftover(failed, [root], held=held, ledger=ledger)
+
+    left = {one.source_id async for one in ledger.all_sources()}
+    assert left == held | {"elsewhere"}
 
 
 HERE = Path("/docs/here.txt")

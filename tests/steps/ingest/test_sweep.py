@@ -95,7 +95,9 @@ async def test_what_a_crash_left_half_written_goes_but_only_below_the_roots(
     store.add([chunk(here, 0), chunk(here, 1)])
     store.add([chunk(path, 1, "v2", complete=False) for path in (here, gone, elsewhere)])
 
-    assert await sweep([root], catalog=catalog, vector_store=store) == SweepResult(chunks=3)
+    assert await sweep([root], catalog=catalog, vector_store=store) == SweepResult(
+        held=frozenset({source_id(here)}), chunks=3
+    )
 
     assert sorted(store.nodes) == [f"{here} v1 0", f"{here} v1 1", f"{elsewhere} v2 1"]
 

@@ -1,7 +1,7 @@
 """Journal: record in the ledger how far each file came."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
 from alir.models.files import EarlierRoots, FileOutcome, FilePart
@@ -37,17 +37,30 @@ async def journal_failures(
         await ledger.forget_failures(settled)
 
 
-async def forget_unsettled(
+async def forget_leftover(
     failed: Sequence[FileOutcome],
     roots: Sequence[Path],
     *,
+    held: Collection[str],
     ledger: Ledger,
     earlier: EarlierRoots = NO_EARLIER,
 ) -> None:
-    """Forget what was begun below `roots` and will not be finished: of failed and of gone files."""
+    """Forget what the ledger knows below `roots` of failed and of gone files that are not `held`.
+
+    Runs that did not end leave such records, and so do a rebuild and a rollback: the collection
+    that is live then may never have held the file.
+
+    Args:
+        held: source ids of the files that the index holds.
+    """
     failures = {one.path for one in failed}
-    begun = await asyncio.to_thread(check_listed, await ledger.unsettled_sources(), roots, earlier)
-    over = [one.source_id for one, is_there in begun if is_there is False or one.path in failures]
+    leftover = [
+        one
+        async for one in ledger.sources_below((*roots, *earlier.paths))
+        if one.stage != "settled" or one.source_id not in held
+    ]
+    known = await asyncio.to_thread(check_listed, leftover, roots, earlier)
+    over = [one.source_id for one, is_there in known if is_there is False or one.path in failures]
     if over:
         await ledger.forget_sources(over)
 

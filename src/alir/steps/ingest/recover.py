@@ -34,6 +34,8 @@ class IndexState:
 
     below: tuple[Path, ...]
     """The paths."""
+    source_ids: frozenset[str]
+    """Of all files that it holds there."""
     files: int
     chunks: int
     """Of the versions that stay."""
@@ -65,6 +67,7 @@ async def read_index(
             (there.add if is_there else gone.setdefault)(source.source_id)
     return IndexState(
         below=below,
+        source_ids=frozenset(newest),
         files=len(there) + len(gone),
         chunks=sum(source.chunks for source in newest.values()),
         superseded=superseded,

@@ -25,6 +25,8 @@ class SweepResult:
     """Files with content that is elsewhere now."""
     source_ids: list[str] = field(default_factory=list)
     """Source ids of both."""
+    held: frozenset[str] = frozenset()
+    """Source ids of the files below the roots that stay."""
     damaged: list[FileOutcome] = field(default_factory=list)
     """Files of which the index lacks a chunk after all."""
     chunks: int = 0
@@ -72,6 +74,7 @@ async def sweep(
     damaged = await recover(staying, catalog=catalog, vector_store=vector_store, ledger=ledger)
     return replace(
         swept,
+        held=held.source_ids.difference(swept.source_ids),
         damaged=await _still_damaged(damaged, catalog=catalog),
         chunks=await catalog.count_chunks(),
     )
