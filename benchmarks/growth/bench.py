@@ -9,10 +9,12 @@ The JSON, beside what every bench has (`bench`, `repeats`, `machine`):
   each folder. Of each, medians: `files`, `chunks`, `seconds`,
   `cpu_s` (of alir's process, all threads), `ms_per_chunk`, `cpu_ms_per_chunk`, `cpu_ms_per_file`,
   `peak_rss_mib` (of alir's process), `milvus_peak_rss_mib` (of Milvus Lite's); of `depths`, also
-  `ms_per_file` and `again_ms_per_file`, of a second run that finds nothing changed.
+  `ms_per_file` and `again_ms_per_file`, of a second run that finds nothing changed; of `files`,
+  also `one_more_ms`, of a run over one new file beside them, the median of nine.
 - `growth`, for the largest number of chunks over the one before it: `ms_per_chunk` and
   `peak_rss_mib`; null for a single size. `depth_growth`, for the deepest over the least deep:
-  `ms_per_file` and `again_ms_per_file`; null for a single depth.
+  `ms_per_file` and `again_ms_per_file`; null for a single depth. `one_more_growth`, for the largest
+  number of files over the smallest: `one_more_ms`; null for a single number.
 - `spread` and `runs`: in the shape of `chunks`, `files`, `giant` and `depths`.
 """
 
@@ -71,7 +73,7 @@ async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str
         try:
             found = await interleaved(
                 {
-                    f"{kind} {size:,}": partial(_measured, path, again=kind == "depths")
+                    f"{kind} {size:,}": partial(_measured, kind, path)
                     for (kind, size), path in folders.items()
                 },
                 options.repeats,
@@ -89,20 +91,24 @@ async def measure_growth(options: GrowthOptions, progress: Progress) -> dict[str
         "repeats": options.repeats,
         **medians(figures),
         "growth": _growth(list(figures["chunks"].values())),
-        "depth_growth": _depth_growth(list(figures["depths"].values())),
+        "depth_growth": _ratios(
+            list(figures["depths"].values()), "ms_per_file", "again_ms_per_file"
+        ),
+        "one_more_growth": _ratios(list(figures["files"].values()), "one_more_ms"),
         "spread": spreads(figures),
         "runs": runs(figures),
         "machine": described,
     }
 
 
-async def _measured(folder: Path, *, again: bool) -> dict[str, float]:
-    found = await in_child("growth", folder=str(folder), again=again)
-    per_file = {"ms_per_file": 1000 * found["seconds"] / found["files"]}
-    if again:
+async def _measured(kind: str, folder: Path) -> dict[str, float]:
+    found = await in_child("growth", folder=str(folder), kind=kind)
+    per_file = {}
+    if kind == "depths":
+        per_file["ms_per_file"] = 1000 * found["seconds"] / found["files"]
         per_file["again_ms_per_file"] = 1000 * found["again_s"] / found["files"]
     return {
-        **(per_file if again else {}),
+        **per_file,
         **found,
         "ms_per_chunk": 1000 * found["seconds"] / found["chunks"],
         "cpu_ms_per_chunk": 1000 * found["cpu_s"] / found["chunks"],
@@ -150,13 +156,11 @@ def _chunk_chars(sample: Path) -> int:
     return len(text) // len(parser.get_nodes_from_documents([Document(text=text)]))
 
 
-def _depth_growth(depths: list[dict[str, Figure]]) -> dict[str, float] | None:
-    if len(depths) < 2:
+def _ratios(sizes: list[dict[str, Figure]], *keys: str) -> dict[str, float] | None:
+    """Return the last of `sizes` over the first."""
+    if len(sizes) < 2:
         return None
-    return {
-        key: rounded(depths[-1][key].median / depths[0][key].median)
-        for key in ("ms_per_file", "again_ms_per_file")
-    }
+    return {key: rounded(sizes[-1][key].median / sizes[0][key].median) for key in keys}
 
 
 def _growth(sizes: list[dict[str, Figure]]) -> dict[str, float] | None:

@@ -55,7 +55,18 @@ def growth_tables(found: dict[str, Any]) -> list[Table]:
             f"{times(deeper['ms_per_file'])} as long, and {times(deeper['again_ms_per_file'])} in "
             "a second run that finds nothing changed."
         )
+    if more := found["one_more_growth"]:
+        took = " and ".join(f"{number(one['one_more_ms'])} ms" for one in _ends(found["files"]))
+        notes.append(
+            f"A run over one new file, beside the fewest files and beside the most: {took}, "
+            f"{times(more['one_more_ms'])} as long."
+        )
     return with_notes(tables, *notes)
+
+
+def _ends(sizes: dict[str, Any]) -> list[Any]:
+    found = list(sizes.values())
+    return [found[0], found[-1]]
 
 
 def growth_charts(found: dict[str, Any]) -> list[Chart]:

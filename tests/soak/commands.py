@@ -121,7 +121,7 @@ def _tell_calls_of_every_connection() -> None:
         say(call=operation)
         return perform(self, operation, work)
 
-    MilvusConnection._perform = told  # type: ignore[method-assign]
+    MilvusConnection._perform = told  # type: ignore[method-assign, assignment]
 
 
 async def _run(command: str, folder: str, settings: dict[str, Any]) -> None:

@@ -45,7 +45,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def judge(settings: Settings) -> IndexJudge:
     return IndexJudge(
-        settings.milvus_uri, settings.collection, settings.ledger_path, overlap_tokens=8
+        settings.milvus_uri.get_secret_value(),
+        settings.collection,
+        settings.ledger_path,
+        overlap_tokens=8,
     )
 
 
@@ -103,7 +106,7 @@ async def test_damage_is_a_loss_a_row_twice_and_a_row_of_no_file(
     settings: Settings, folder: Path, judge: IndexJudge
 ) -> None:
     await ingest(settings, folder)
-    damage(settings.milvus_uri, "judged", Random(1))  # noqa: S311
+    damage(settings.milvus_uri.get_secret_value(), "judged", Random(1))  # noqa: S311
 
     found = judge.difference(judge.look(), folder)
     assert [*map(len, (found.lost, found.doubled, found.orphaned))] == [3, 1, 1]
