@@ -22,8 +22,9 @@ from alir.errors import (
 )
 from alir.events.ingest import Ingest, IngestPaused, IngestReport, IngestResumed, LedgerRelearned
 from alir.events.plan import WatchPaused
+from alir.models.root_lookup import RootLookup
 from alir.ports import Ledger
-from alir.steps.ingest.walk import RootLookup, may_be_listed
+from alir.steps.ingest.walk import may_be_listed
 from alir.workflows.ingest import IngestCorpus
 
 QUIET_MS = 200

@@ -19,6 +19,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import path_filters
 from alir.models.differences import StoredChunk
 from alir.models.files import FileVersion, StoredSource, StoredVersion
+from alir.models.root_lookup import RootLookup
 
 _IS_COMPLETE = "chunk_count > 0"
 _IDS_PER_QUERY = 500
@@ -95,7 +96,7 @@ class MilvusCatalog:
             of: what they must pass.
         """
         filters = path_filters.both(of, _filters(below))
-        paths = None if below is None else frozenset(below)
+        paths = None if below is None else RootLookup(below)
         async for source in self._scan(_IS_COMPLETE, filters):
             if _is_below(source.path, paths):
                 yield source
@@ -104,7 +105,7 @@ class MilvusCatalog:
         """Return every version, complete or not, with its chunks; reads each row, once."""
         heads: dict[FileVersion, StoredSource] = {}
         counts: Counter[FileVersion] = Counter()
-        paths = None if below is None else frozenset(below)
+        paths = None if below is None else RootLookup(below)
         async for row in self._store.scan("", self._fields, filters=_filters(below)):
             if (source := self._source(row)) and _is_below(source.path, paths):
                 key = FileVersion(source.source_id, source.version, source.generation)
@@ -121,7 +122,7 @@ class MilvusCatalog:
 
         Of the rows with one id Milvus shows one; see `surplus_rows`.
         """
-        text, paths = self._store.text_key, None if below is None else frozenset(below)
+        text, paths = self._store.text_key, None if below is None else RootLookup(below)
         fields = [*self._fields, "chunk_index", "text_hash", text]
         async for row in self._store.scan(
             "", fields, filters=_filters(below), page_rows=_TEXTS_PER_PAGE
@@ -223,5 +224,5 @@ def _is_plain(path: Path) -> bool:
     )
 
 
-def _is_below(path: Path, below: Collection[Path] | None) -> bool:
-    return below is None or path in below or any(one in below for one in path.parents)
+def _is_below(path: Path, below: RootLookup | None) -> bool:
+    return below is None or below.find(path) is not None

@@ -13,10 +13,10 @@ import pytest
 
 from alir.errors import OutOfResources
 from alir.models.files import FileOutcome, FilePart
+from alir.models.root_lookup import RootLookup
 from alir.steps.ingest.walk import (
     GROUP_BYTES,
     GROUP_FILES,
-    RootLookup,
     check_listed,
     groups,
     is_listed,

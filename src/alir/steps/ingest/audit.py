@@ -14,6 +14,7 @@ from alir.errors import PathNotFound
 from alir.models.differences import Difference, DifferenceKind
 from alir.models.files import FileOutcome, FilePart, StoredSource, source_id
 from alir.models.records import SourceRecord
+from alir.models.root_lookup import RootLookup
 from alir.ports import Catalog, Ledger
 from alir.steps.ingest.compare import Comparison, Fingerprint, sort_parts
 from alir.steps.ingest.read_rows import IndexRows, read_rows
@@ -127,7 +128,7 @@ async def _read_ledger(
     below: Sequence[Path] | None, *, ledger: Ledger
 ) -> tuple[list[SourceRecord], dict[Path, str]]:
     """Return the records of files and the reasons of failures, by path."""
-    paths = None if below is None else frozenset(below)
+    paths = None if below is None else RootLookup(below)
     records = [one async for one in ledger.all_sources() if _is_below(one.path, paths)]
     failed = await ledger.failed_files()
     return records, {one.path: one.reason for one in failed if _is_below(one.path, paths)}
@@ -229,7 +230,7 @@ def _gone(known: Collection[Path], roots: Sequence[Path] | None) -> set[Path]:
 def _check_roots(roots: Sequence[Path], known: Collection[Path]) -> None:
     for root in roots:
         is_there = os.path.exists(root)  # noqa: PTH110  `Path.exists` raises where it may not look
-        if not is_there and not any(_is_below(path, {root}) for path in known):
+        if not is_there and not any(path.is_relative_to(root) for path in known):
             raise PathNotFound(root)
 
 
@@ -260,5 +261,5 @@ def _noting(
         yield one
 
 
-def _is_below(path: Path, roots: Collection[Path] | None) -> bool:
-    return roots is None or path in roots or any(one in roots for one in path.parents)
+def _is_below(path: Path, roots: RootLookup | None) -> bool:
+    return roots is None or roots.find(path) is not None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from alir.errors import NothingToIngest, PathNotFound
 from alir.models.files import EarlierRoots, FilePart, Roots, RootTarget
+from alir.models.root_lookup import RootLookup
 from alir.steps.ingest.open_file import OpenFolders, is_behind_a_link
-from alir.steps.ingest.walk import RootLookup, walk
+from alir.steps.ingest.walk import walk
 
 
 def survey(

@@ -3,14 +3,14 @@
 import asyncio
 import os
 import stat
-from bisect import bisect_right
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from alir.models.file_kinds import kind
 from alir.models.files import EarlierRoots, FileOutcome, FilePart
+from alir.models.root_lookup import RootLookup, path_key
 from alir.steps.ingest.open_file import OpenFolders, check_want, is_behind_a_link, reason
 
 GROUP_FILES = 64
@@ -84,36 +84,6 @@ async def listed(
         yield pair
 
 
-class RootLookup:
-    """Tells which of some roots a path is below; of nested ones, which of the outer. Its cost does
-    not grow with their number.
-    """
-
-    def __init__(self, roots: Iterable[Path]) -> None:
-        self._roots: list[Path] = []
-        self._keys: list[str] = []
-        for key, root in sorted((_key(root), root) for root in roots):
-            if not self._keys or not _is_below(key, self._keys[-1]):
-                self._roots.append(root)
-                self._keys.append(key)
-
-    def find(self, path: Path) -> Path | None:
-        """Return the root that is `path` or holds it; None if none does."""
-        key = _key(path)
-        # Between a root and what is below it, only what is below it is sorted.
-        before = bisect_right(self._keys, key) - 1
-        return self._roots[before] if before >= 0 and _is_below(key, self._keys[before]) else None
-
-
-def _key(path: Path) -> str:
-    # The separator before all other characters: "a/b" directly after "a", before "a-b".
-    return str(path).rstrip("/").replace("/", "\0")
-
-
-def _is_below(key: str, root: str) -> bool:
-    return key == root or key.startswith(f"{root}\0")
-
-
 def is_listed(
     path: Path,
     roots: Sequence[Path] | RootLookup,
@@ -164,7 +134,7 @@ def check_listed(
     found: dict[int, bool | None] = {}
     # In the order of the paths: what lies near the path before is cheap to reach.
     with OpenFolders() as folders:
-        for number in sorted(range(len(page)), key=lambda one: _key(page[one].path)):
+        for number in sorted(range(len(page)), key=lambda one: path_key(page[one].path)):
             found[number] = is_listed(page[number].path, lookup, earlier, folders=folders)
     return [(one, found[number]) for number, one in enumerate(page)]
 
@@ -241,5 +211,5 @@ def _is_hidden(name: str) -> bool:
 
 def _is_in_hidden(path: Path, root: Path) -> bool:
     """Return whether one of the parts below `root` is hidden; searched in one string."""
-    between = f"{_key(path)[len(_key(root)) :]}\0"
+    between = f"{path_key(path)[len(path_key(root)) :]}\0"
     return "\0." in between or any(f"\0{name}\0" in between for name in _HIDDEN)
