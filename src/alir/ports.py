@@ -160,16 +160,19 @@ class Catalog(ShardCatalog, Protocol):
         ...
 
     def complete_versions(
-        self, *, below: Sequence[Path] | None = None
+        self, *, below: Sequence[Path] | None = None, alone: Collection[Path] = ()
     ) -> AsyncIterator[StoredSource]:
         """Yield the complete versions: of a file that was just updated, maybe two.
 
         Args:
             below: the paths, files or folders, to look below; None looks at the whole index.
+            alone: those of `below` below which nothing can be; to look at them is cheap.
         """
         ...
 
-    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+    async def stored_versions(
+        self, *, below: Sequence[Path] | None = None, alone: Collection[Path] = ()
+    ) -> list[StoredVersion]:
         """Return every version, complete or not, with its rows; reads each row."""
         ...
 
@@ -181,7 +184,9 @@ class Catalog(ShardCatalog, Protocol):
         """Return how many rows more than `counts` the versions have that have more."""
         ...
 
-    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
+    async def count_chunks(
+        self, *, below: Sequence[Path] | None = None, alone: Collection[Path] = ()
+    ) -> int:
         """Return how many chunks the index holds."""
         ...
 

@@ -9,7 +9,7 @@ from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter,
 
 from alir.milvus.catalog import MilvusCatalog
 from alir.models.differences import StoredChunk
-from alir.models.files import StoredSource
+from alir.models.files import StoredSource, source_id
 
 
 def chunk(source: str, version: str, number: int, **head: Any) -> TextNode:
@@ -92,6 +92,20 @@ async def test_only_what_lies_below_the_paths_is_read(catalog: MilvusCatalog, ot
     assert await catalog.count_chunks(below=below) == 2
     assert {one.source.source_id for one in await catalog.stored_versions(below=below)} == {"notes"}
     assert await catalog.count_chunks(below=[Path("/docs")]) == 5
+
+
+async def test_a_file_that_stands_alone_is_looked_for_by_its_id(make_store: Any) -> None:
+    store, path = make_store(), Path("/docs/notes.txt")
+    own = head(source_id(path), "v1", chunks=1, generation=1)
+    own.metadata["file_path"] = str(path)
+    await store.async_add([own, head("report", "v1", chunks=1, generation=1)])
+    catalog, below = MilvusCatalog(store), [path, Path("/docs/report.txt")]
+
+    assert await catalog.count_chunks(below=[path], alone=[path]) == 1
+    assert await catalog.count_chunks(below=below, alone=[path]) == 2
+    assert [one.path async for one in catalog.complete_versions(below=[path], alone=[path])] == [
+        path
+    ]
 
 
 async def test_a_path_that_no_filter_can_name_is_looked_below_too(catalog: MilvusCatalog) -> None:

@@ -129,13 +129,15 @@ class InMemoryCatalog:
         }
 
     async def complete_versions(
-        self, *, below: Sequence[Path] | None = None
+        self, *, below: Sequence[Path] | None = None, **_: Any
     ) -> AsyncIterator[StoredSource]:
         for source in self._sources(complete=True):
             if _is_below(source.path, below):
                 yield source
 
-    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+    async def stored_versions(
+        self, *, below: Sequence[Path] | None = None, **_: Any
+    ) -> list[StoredVersion]:
         rows = [one for one in self._sources(complete=False) if _is_below(one.path, below)]
         keys = [(one.source_id, one.version, one.generation) for one in rows]
         heads = {key: one for key, one in zip(keys, rows, strict=True) if one.chunks}
@@ -158,7 +160,7 @@ class InMemoryCatalog:
     async def surplus_rows(self, counts: Mapping[FileVersion, int]) -> dict[FileVersion, int]:
         return {one: self.doubled[one] for one in counts if one in self.doubled}
 
-    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
+    async def count_chunks(self, *, below: Sequence[Path] | None = None, **_: Any) -> int:
         if below is None:
             return len(self.store.nodes) + sum(self.doubled.values())
         return sum(one.chunks for one in await self.stored_versions(below=below))

@@ -164,6 +164,22 @@ async def test_two_folders_in_one_collection_leave_each_other_alone(
     assert (report.deleted, await app.catalog.count_files()) == (1, 3)
 
 
+async def test_a_folder_that_became_a_file_loses_what_it_held(app: Alir, tmp_path: Path) -> None:
+    place = tmp_path / "notes.txt"
+    place.mkdir()
+    (place / "a.txt").write_text("Cats sleep.")
+    await app.ingest.run(paths=[place])
+    (place / "a.txt").unlink()
+    place.rmdir()
+    place.write_text("Dogs bark.")
+
+    report = await app.ingest.run(paths=[place], delete_many=True)
+
+    assert isinstance(report, IngestReport)
+    assert (report.added, report.deleted) == (1, 1)
+    assert [one.path async for one in app.catalog.complete_versions()] == [place]
+
+
 async def test_a_bad_file_is_reported_and_the_others_go_on(app: Alir, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     (folder / "empty.txt").touch()

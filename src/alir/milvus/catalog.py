@@ -11,14 +11,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.vector_stores.types import MetadataFilters
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
 
 from alir.milvus.filters import among, both
 from alir.milvus.rows import ID_FIELD
 from alir.milvus.store import AlirMilvusStore
 from alir.models import path_filters
 from alir.models.differences import StoredChunk
-from alir.models.files import FileVersion, StoredSource, StoredVersion
+from alir.models.files import FileVersion, StoredSource, StoredVersion, source_id
 from alir.models.root_lookup import RootLookup
 
 _IS_COMPLETE = "chunk_count > 0"
@@ -87,26 +92,33 @@ class MilvusCatalog:
         return vectors
 
     async def complete_versions(
-        self, *, below: Sequence[Path] | None = None, of: MetadataFilters | None = None
+        self,
+        *,
+        below: Sequence[Path] | None = None,
+        alone: Collection[Path] = (),
+        of: MetadataFilters | None = None,
     ) -> AsyncIterator[StoredSource]:
         """Yield the versions held completely: of a file that was updated, maybe two.
 
         Args:
             below: the paths, files or folders, to look below; None looks at the whole collection.
+            alone: those of `below` below which nothing can be.
             of: what they must pass.
         """
-        filters = path_filters.both(of, _filters(below))
+        filters = path_filters.both(of, self._filters(below, alone))
         paths = None if below is None else RootLookup(below)
         async for source in self._scan(_IS_COMPLETE, filters):
             if _is_below(source.path, paths):
                 yield source
 
-    async def stored_versions(self, *, below: Sequence[Path] | None = None) -> list[StoredVersion]:
+    async def stored_versions(
+        self, *, below: Sequence[Path] | None = None, alone: Collection[Path] = ()
+    ) -> list[StoredVersion]:
         """Return every version, complete or not, with its chunks; reads each row, once."""
         heads: dict[FileVersion, StoredSource] = {}
         counts: Counter[FileVersion] = Counter()
         paths = None if below is None else RootLookup(below)
-        async for row in self._store.scan("", self._fields, filters=_filters(below)):
+        async for row in self._store.scan("", self._fields, filters=self._filters(below, alone)):
             if (source := self._source(row)) and _is_below(source.path, paths):
                 key = FileVersion(source.source_id, source.version, source.generation)
                 counts[key] += 1
@@ -125,7 +137,7 @@ class MilvusCatalog:
         text, paths = self._store.text_key, None if below is None else RootLookup(below)
         fields = [*self._fields, "chunk_index", "text_hash", text]
         async for row in self._store.scan(
-            "", fields, filters=_filters(below), page_rows=_TEXTS_PER_PAGE
+            "", fields, filters=self._filters(below), page_rows=_TEXTS_PER_PAGE
         ):
             source = self._source(row)
             path = row.get("file_path") if source is None else source.path
@@ -139,11 +151,13 @@ class MilvusCatalog:
                     row.get(text) or "",
                 )
 
-    async def count_chunks(self, *, below: Sequence[Path] | None = None) -> int:
+    async def count_chunks(
+        self, *, below: Sequence[Path] | None = None, alone: Collection[Path] = ()
+    ) -> int:
         """Return how many chunks the collection holds."""
-        filters = _filters(below)
+        filters = self._filters(below, alone)
         if below is not None and filters is None:
-            stored = await self.stored_versions(below=below)
+            stored = await self.stored_versions(below=below, alone=alone)
             return sum(one.chunks + one.surplus for one in stored)
         return await self._store.count(filters=filters, waits=self._waits)
 
@@ -187,6 +201,28 @@ class MilvusCatalog:
             if (source := self._source(row)) is not None:
                 yield source
 
+    def _filters(
+        self, below: Sequence[Path] | None, alone: Collection[Path] = ()
+    ) -> MetadataFilters | None:
+        """Return filters for the files below the paths; None if they must be told apart here.
+
+        A source id is a field of the schema, a path is looked for in the JSON of each row.
+        """
+        if below is None:
+            return None
+        folders = [path for path in below if path not in alone]
+        is_many = len(folders) > _PATHS_PER_QUERY or len(below) > _IDS_PER_QUERY
+        if is_many or not all(map(_is_plain, folders)):
+            return None
+        ids = [source_id(path) for path in below if path in alone]
+        parts: list[MetadataFilter | MetadataFilters] = []
+        if ids:
+            name = self._store.doc_id_field
+            parts.append(MetadataFilter(key=name, value=ids, operator=FilterOperator.IN))
+        if folders:
+            parts.append(path_filters.below_real(folders))
+        return MetadataFilters(filters=parts, condition=FilterCondition.OR)
+
     @property
     def _fields(self) -> list[str]:
         metadata = ("file_path", "version", "generation", "content_hash", "chunk_count")
@@ -207,13 +243,6 @@ class MilvusCatalog:
 
 def _batches(versions: list[FileVersion], size: int) -> Iterator[list[FileVersion]]:
     return (versions[start : start + size] for start in range(0, len(versions), size))
-
-
-def _filters(below: Sequence[Path] | None) -> MetadataFilters | None:
-    """Return filters for the files below the paths; None if they must be told apart here."""
-    if below is None or len(below) > _PATHS_PER_QUERY or not all(map(_is_plain, below)):
-        return None
-    return path_filters.below_real(below)
 
 
 def _is_plain(path: Path) -> bool:

@@ -134,7 +134,9 @@ class IngestCorpus(ShardPump):
         if ledger is not None and await ledger.is_empty() and await self.catalog.count_chunks():
             files = await relearn(catalog=self.catalog, ledger=ledger)
             ctx.write_event_to_stream(LedgerRelearned(files=files))
-        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
+        held = await read_index(
+            roots.paths, catalog=self.catalog, ledger=ledger, earlier=roots.earlier
+        )
         damaged = await recover(
             held, catalog=self.catalog, vector_store=self.vector_store, ledger=ledger
         )

@@ -69,7 +69,9 @@ class PlanIngest(ShardPump):
         if self.check is not None:
             await self.check()
         roots = ev.roots
-        held = await read_index(roots.paths, catalog=self.catalog, earlier=roots.earlier)
+        held = await read_index(
+            roots.paths, catalog=self.catalog, ledger=self.ledger, earlier=roots.earlier
+        )
         return IndexSeen(
             survey=ev,
             gone=held.gone,

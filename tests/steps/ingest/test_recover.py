@@ -89,7 +89,9 @@ async def test_what_is_gone_is_told_by_its_content(store: Any, catalog: Any, roo
 
     assert {one.content_hash for one in held.gone} == {"hash of gone", "hash of gone too"}
     ids = frozenset(source_id(root / f"{name}.txt") for name in ("here", "gone", "gone too"))
-    assert held == IndexState((root,), ids, files=3, chunks=6, superseded=[], gone=held.gone)
+    assert held == IndexState(
+        (root,), frozenset(), ids, files=3, chunks=6, superseded=[], gone=held.gone
+    )
 
 
 def chunks(name: str, generation: int, *, is_complete: bool = True) -> list[TextNode]:

@@ -5,6 +5,7 @@ the two disagree, every row below the paths is read, and a version without a hea
 more before it is deleted.
 """
 
+import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class IndexState:
 
     below: tuple[Path, ...]
     """The paths."""
+    alone: frozenset[Path]
+    """Those of them that are files, and below which nothing is known to have been."""
     source_ids: frozenset[str]
     """Of all files that it holds there."""
     files: int
@@ -46,18 +49,24 @@ class IndexState:
 
 
 async def read_index(
-    roots: Sequence[Path], *, catalog: Catalog, earlier: EarlierRoots = NO_EARLIER
+    roots: Sequence[Path],
+    *,
+    catalog: Catalog,
+    ledger: Ledger | None = None,
+    earlier: EarlierRoots = NO_EARLIER,
 ) -> IndexState:
     """Read what the index holds below `roots`, and check which of its files are gone.
 
     Files that went with `earlier` roots are gone.
     """
     below = (*roots, *earlier.paths)
+    alone = frozenset[Path]() if ledger is None else await _files_alone(roots, ledger)
     newest: dict[str, StoredSource] = {}
     superseded: list[StoredSource] = []
     there: set[str] = set()
     gone: dict[str, None] = {}
-    async for source, is_there in listed(catalog.complete_versions(below=below), roots, earlier):
+    found = catalog.complete_versions(below=below, alone=alone)
+    async for source, is_there in listed(found, roots, earlier):
         other = newest.setdefault(source.source_id, source)
         if other is not source:
             older, newer = sorted((other, source), key=lambda one: one.generation)
@@ -67,12 +76,25 @@ async def read_index(
             (there.add if is_there else gone.setdefault)(source.source_id)
     return IndexState(
         below=below,
+        alone=alone,
         source_ids=frozenset(newest),
         files=len(there) + len(gone),
         chunks=sum(source.chunks for source in newest.values()),
         superseded=superseded,
         gone=[newest[one] for one in gone],
     )
+
+
+async def _files_alone(roots: Sequence[Path], ledger: Ledger) -> frozenset[Path]:
+    """Return the roots that are files, but for those that were folders when the ledger saw them."""
+    files = await asyncio.to_thread(lambda: [root for root in roots if root.is_file()])
+    were_folders = {
+        parent
+        async for one in ledger.sources_below(files)
+        if one.path not in files
+        for parent in one.path.parents
+    }
+    return frozenset(files) - were_folders
 
 
 async def recover(
@@ -87,9 +109,9 @@ async def recover(
     Return the live versions that have lost chunks: their files are to be ingested again.
     """
     await delete_versions(held.superseded, vector_store=vector_store)
-    if await catalog.count_chunks(below=held.below) == held.chunks:
+    if await catalog.count_chunks(below=held.below, alone=held.alone) == held.chunks:
         return []
-    stored = await catalog.stored_versions(below=held.below)
+    stored = await catalog.stored_versions(below=held.below, alone=held.alone)
     leftover, damaged = await sort_versions(stored, catalog=catalog, ledger=ledger)
     await delete_versions(leftover, vector_store=vector_store)
     return damaged

@@ -60,7 +60,7 @@ async def sweep(
     Raises:
         TooManyDeletions: more would go, or all that a root held; nothing was deleted.
     """
-    held = await read_index(roots, catalog=catalog, earlier=earlier)
+    held = await read_index(roots, catalog=catalog, ledger=ledger, earlier=earlier)
     swept = SweepResult()
     for source in held.gone:
         swept.source_ids.append(source.source_id)
