@@ -45,7 +45,8 @@ soak: .venv/dev
 	$(BIN)/python -m tests.soak.kill_loop --cycles 200 --server-cycles 50
 	$(BIN)/python -m tests.soak.serve_kill_loop --cycles 100
 	$(BIN)/python -m tests.soak.command_kill_loop --cycles 100
-	$(BIN)/pytest tests/faults/test_state_machine.py tests/server/test_schemathesis.py \
+	$(BIN)/pytest tests/faults/test_state_machine.py tests/faults/test_two_writers.py \
+	  tests/server/test_schemathesis.py \
 	  --hypothesis-profile=soak --timeout=0 -s
 
 # Everything a change must pass: style, types, tests.

@@ -32,6 +32,13 @@ QUESTIONS = {
 QRELS = "query-id\tcorpus-id\tscore\nq1\tcats\t2\nq1\tdogs\t0\nq2\tbees\t1\n"
 
 LONGEST = (
+    "faults/test_two_writers.py",
+    "server/test_secrets.py",
+    "server/test_hostile_replies.py",
+    "faults/test_every_step_of_a_repair.py",
+    "faults/test_connections.py",
+    "workflows/test_verify.py",
+    "app/test_forks.py",
     "benchmarks/test_commands.py",
     "faults/test_network.py",
     "benchmarks/test_poison.py",
