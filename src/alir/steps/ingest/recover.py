@@ -6,6 +6,7 @@ more before it is deleted.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ async def read_index(
 
 async def _files_alone(roots: Sequence[Path], ledger: Ledger) -> frozenset[Path]:
     """Return the roots that are files, but for those that were folders when the ledger saw them."""
-    files = await asyncio.to_thread(lambda: [root for root in roots if root.is_file()])
+    # `Path.is_file` raises where it may not look, or the path is too long.
+    files = await asyncio.to_thread(lambda: [*filter(os.path.isfile, roots)])
     were_folders = {
         parent
         async for one in ledger.sources_below(files)
