@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alir.concurrency import turns as module
-from alir.concurrency.turns import Turn, Turns
+from alir.concurrency.turns import RunTurn, Turns
 from alir.errors import RunInProgress
 
 A, B, ALL = Path("/root/a"), Path("/root/b"), Path("/root")
@@ -165,7 +165,7 @@ async def test_who_waits_is_told_and_told_when_it_goes_on(lock: Lock) -> None:
         async with turns.take("first", [A]):
             await asyncio.sleep(0)
 
-    async def second() -> Turn:
+    async def second() -> RunTurn:
         async with turns.take("second", [A], waits=told.append) as turn:
             return turn
 

@@ -24,9 +24,9 @@ class Turns:
     def __init__(self, lock: Callable[[str], AbstractAsyncContextManager[None]]) -> None:
         self._lock = lock
         self._held = AsyncExitStack()
-        self._begun: set[Turn] = set()
-        self._waiting: list[Turn] = []
-        self._current: Turn | None = None
+        self._begun: set[RunTurn] = set()
+        self._waiting: list[RunTurn] = []
+        self._current: RunTurn | None = None
 
     @asynccontextmanager
     async def take(
@@ -36,7 +36,7 @@ class Turns:
         *,
         is_short: bool = False,
         waits: Callable[[bool], None] = lambda _: None,
-    ) -> AsyncIterator["Turn"]:
+    ) -> AsyncIterator["RunTurn"]:
         """Wait for a turn, and have it in this context.
 
         Args:
@@ -48,7 +48,7 @@ class Turns:
         Raises:
             Exception: What the lock raises.
         """
-        turn = Turn(self, paths, waits)
+        turn = RunTurn(self, paths, waits)
         try:
             await self._wait(turn, is_first=is_short)
             if not self._begun:
@@ -70,12 +70,12 @@ class Turns:
         """Whether other work waits for a turn."""
         return bool(self._waiting)
 
-    async def pass_on(self, turn: "Turn") -> None:
+    async def pass_on(self, turn: "RunTurn") -> None:
         """Let others go, and return when it is the turn's again."""
         self._current = None
         await self._wait(turn)
 
-    async def _wait(self, turn: "Turn", *, is_first: bool = False) -> None:
+    async def _wait(self, turn: "RunTurn", *, is_first: bool = False) -> None:
         turn.granted = asyncio.get_running_loop().create_future()
         self._waiting.insert(0 if is_first else len(self._waiting), turn)
         self._grant()
@@ -102,7 +102,7 @@ class Turns:
                 return
 
 
-class Turn:
+class RunTurn:
     """The turn of one piece of work."""
 
     def __init__(self, turns: Turns, paths: Sequence[Path], waits: Callable[[bool], None]) -> None:

@@ -24,7 +24,7 @@ from alir.milvus.store import AlirMilvusStore
 from alir.models import path_filters
 from alir.models.differences import StoredChunk
 from alir.models.files import FileVersion, StoredSource, StoredVersion, source_id
-from alir.models.root_lookup import RootLookup
+from alir.models.root_lookup import RootLookup, is_below
 
 _IS_COMPLETE = "chunk_count > 0"
 _IDS_PER_QUERY = 500
@@ -108,7 +108,7 @@ class MilvusCatalog:
         filters = path_filters.both(of, self._filters(below, alone))
         paths = None if below is None else RootLookup(below)
         async for source in self._scan(_IS_COMPLETE, filters):
-            if _is_below(source.path, paths):
+            if is_below(source.path, paths):
                 yield source
 
     async def stored_versions(
@@ -119,7 +119,7 @@ class MilvusCatalog:
         counts: Counter[FileVersion] = Counter()
         paths = None if below is None else RootLookup(below)
         async for row in self._store.scan("", self._fields, filters=self._filters(below, alone)):
-            if (source := self._source(row)) and _is_below(source.path, paths):
+            if (source := self._source(row)) and is_below(source.path, paths):
                 key = FileVersion(source.source_id, source.version, source.generation)
                 counts[key] += 1
                 if source.chunks or key not in heads:
@@ -141,7 +141,7 @@ class MilvusCatalog:
         ):
             source = self._source(row)
             path = row.get("file_path") if source is None else source.path
-            if below is None or (path and _is_below(Path(path), paths)):
+            if below is None or (path and is_below(Path(path), paths)):
                 position = row.get("chunk_index")
                 yield StoredChunk(
                     row[ID_FIELD],
@@ -251,7 +251,3 @@ def _is_plain(path: Path) -> bool:
     return text.isprintable() or not any(
         one in "\n\r" or "\ud800" <= one <= "\udfff" for one in text
     )
-
-
-def _is_below(path: Path, below: RootLookup | None) -> bool:
-    return below is None or below.find(path) is not None

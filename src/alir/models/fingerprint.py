@@ -37,7 +37,7 @@ FOR_QUESTIONS = frozenset({"embedding_model", "weights", "dim", "metric"})
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PartDifference:
     """A part in which an index differs from one made now."""
 
     part: str
@@ -58,14 +58,14 @@ class Difference:
 
 def differences(
     held: Fingerprint, present: Fingerprint, *, of: Collection[str] = FOR_WRITING
-) -> list[Difference]:
+) -> list[PartDifference]:
     """Return the parts of which both values are known and differ.
 
     A model is its weights where those are known: a folder may be moved or have two names.
     """
     same_weights = "weights" in held and held["weights"] == present.get("weights")
     return [
-        Difference(part, held[part], present[part])
+        PartDifference(part, held[part], present[part])
         for part in _PARTS
         if part in of
         and part in held

@@ -32,5 +32,10 @@ def path_key(path: Path) -> str:
     return str(path).rstrip("/").replace("/", "\0")
 
 
+def is_below(path: Path, roots: RootLookup | None) -> bool:
+    """Return whether `path` is below one of `roots`; None is everywhere."""
+    return roots is None or roots.find(path) is not None
+
+
 def _is_below(key: str, root: str) -> bool:
     return key == root or key.startswith(f"{root}\0")

@@ -17,7 +17,7 @@ from workflows import Context, step
 
 from alir.concurrency.per_loop import PerLoop
 from alir.concurrency.thread_stop import to_stoppable_thread
-from alir.concurrency.turns import Turn, Turns
+from alir.concurrency.turns import RunTurn, Turns
 from alir.errors import DependencyError, IngestStopped
 from alir.events.ingest import (
     ChunksAdded,
@@ -151,7 +151,7 @@ class IngestCorpus(ShardPump):
         gone: frozenset[str] = frozenset(),
         damaged: Collection[str] = (),
         rehash: bool = False,
-        turn: Turn | None = None,
+        turn: RunTurn | None = None,
     ) -> "IngestionTotals":
         """Send every file below `roots` through a child run, and stream the progress.
 
@@ -224,7 +224,7 @@ class IngestCorpus(ShardPump):
     @asynccontextmanager
     async def _exclusive(
         self, ctx: Context, paths: Sequence[Path], *, is_short: bool = False
-    ) -> AsyncIterator[Turn]:
+    ) -> AsyncIterator[RunTurn]:
         """Have a turn, and stream pauses."""
 
         def waits(is_waiting: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from workflows import Workflow
 
 from alir.concurrency.thread_stop import stopped_at_exit
-from alir.concurrency.turns import Turn
+from alir.concurrency.turns import RunTurn
 from alir.events.ingest import ChunksAdded, IngestFiles, ShardIngested
 from alir.models.files import FileOutcome, FilePart, Roots
 from alir.steps.ingest.walk import groups, walk
@@ -41,7 +41,7 @@ class ShardPump(Workflow):
         damaged: frozenset[str] = frozenset(),
         rehash: bool = False,
         shards_in_flight: int,
-        turn: Turn | None = None,
+        turn: RunTurn | None = None,
     ) -> None:
         """Send every file below `roots` through a child run of `shard`.
 
@@ -69,7 +69,7 @@ class ShardPump(Workflow):
         start: Callable[[list[FilePart]], IngestFiles],
         *,
         shards_in_flight: int,
-        turn: Turn | None,
+        turn: RunTurn | None,
     ) -> None:
         waiting: deque[list[FilePart]] = deque()
         running: set[asyncio.Task[ShardIngested]] = set()
@@ -102,7 +102,7 @@ class ShardPump(Workflow):
             await asyncio.gather(*running, return_exceptions=True)
 
 
-def _is_over(turn: Turn | None) -> bool:
+def _is_over(turn: RunTurn | None) -> bool:
     return turn is not None and turn.is_over
 
 

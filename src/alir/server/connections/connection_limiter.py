@@ -11,7 +11,7 @@ from alir.server.telemetry.rare_log import RareLog
 WARNINGS = RareLog("alir.connections")
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What the limiter needs of a connection."""
 
     def abort(self) -> None:
@@ -23,32 +23,32 @@ class ConnectionLimiter:
 
     def __init__(self, max_connections: int) -> None:
         self.max_connections = max_connections
-        self._addresses: dict[Connection, str] = {}
+        self._addresses: dict[ClientConnection, str] = {}
         # The idle connections of each address, the one that has been idle longest first.
-        self._idle: dict[str, dict[Connection, None]] = {}
+        self._idle: dict[str, dict[ClientConnection, None]] = {}
 
     @property
     def open(self) -> int:
         """How many are open."""
         return len(self._addresses)
 
-    def add(self, connection: Connection, address: str) -> None:
+    def add(self, connection: ClientConnection, address: str) -> None:
         """Count a new connection of a client's address; it is idle."""
         self._addresses[connection] = address
         self.set_idle(connection)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: ClientConnection) -> None:
         """Count a connection no more."""
         if connection in self._addresses:
             self.set_busy(connection)
             del self._addresses[connection]
 
-    def set_idle(self, connection: Connection) -> None:
+    def set_idle(self, connection: ClientConnection) -> None:
         """Note that a connection has no request under way."""
         if (address := self._addresses.get(connection)) is not None:
             self._idle.setdefault(address, {})[connection] = None
 
-    def set_busy(self, connection: Connection) -> None:
+    def set_busy(self, connection: ClientConnection) -> None:
         """Note that a connection has a request under way."""
         address = self._addresses.get(connection, "")
         if connection in (idle := self._idle.get(address, {})):

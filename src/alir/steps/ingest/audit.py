@@ -14,7 +14,7 @@ from alir.errors import PathNotFound
 from alir.models.differences import Difference, DifferenceKind
 from alir.models.files import FileOutcome, FilePart, StoredSource, source_id
 from alir.models.records import SourceRecord
-from alir.models.root_lookup import RootLookup
+from alir.models.root_lookup import RootLookup, is_below
 from alir.ports import Catalog, Ledger
 from alir.steps.ingest.compare import Comparison, Fingerprint, sort_parts
 from alir.steps.ingest.read_rows import IndexRows, read_rows
@@ -129,9 +129,9 @@ async def _read_ledger(
 ) -> tuple[list[SourceRecord], dict[Path, str]]:
     """Return the records of files and the reasons of failures, by path."""
     paths = None if below is None else RootLookup(below)
-    records = [one async for one in ledger.all_sources() if _is_below(one.path, paths)]
+    records = [one async for one in ledger.all_sources() if is_below(one.path, paths)]
     failed = await ledger.failed_files()
-    return records, {one.path: one.reason for one in failed if _is_below(one.path, paths)}
+    return records, {one.path: one.reason for one in failed if is_below(one.path, paths)}
 
 
 def _of_folder(
@@ -259,7 +259,3 @@ def _noting(
     for one in there:
         found.add(one.path)
         yield one
-
-
-def _is_below(path: Path, roots: RootLookup | None) -> bool:
-    return roots is None or roots.find(path) is not None
